@@ -1,0 +1,65 @@
+"""Fixtures of every ring: databases that are fresh for each test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import freezegun
+import hypothesis
+import pytest
+
+from tests.postgres import SERVER_VARIABLE, running_server
+
+# A frozen clock must not freeze pytest's own, which measures how long tests take.
+freezegun.configure(extend_ignore_list=["_pytest.timing"])
+
+# How long an example takes says nothing on a shared machine; pytest-timeout ends what hangs.
+hypothesis.settings.register_profile(
+    "sagas", deadline=None, derandomize="CI" in os.environ, print_blob=True
+)
+hypothesis.settings.load_profile("sagas")
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Mark what needs a PostgreSQL server, so that `-m "not postgres"` leaves it out."""
+    for item in items:
+        if "postgres_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server that may create databases."""
+    with running_server() as url:
+        if url is None:
+            message = f"no PostgreSQL here: run `make setup` or name a server in {SERVER_VARIABLE}"
+            if "CI" in os.environ:
+                pytest.fail(message)
+            pytest.skip(message)
+        yield url
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
+    """The URL of an empty PostgreSQL database that lasts for one test."""
+    name = f"sagas_{uuid4().hex}"
+    await _administer(postgres_server, f'create database "{name}"')
+    yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
+    await _administer(postgres_server, f'drop database "{name}" with (force)')
+
+
+async def _administer(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of an SQLite database file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'sagas.db'}"

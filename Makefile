@@ -1,0 +1,68 @@
+# `make` alone lists the targets. Each of them works on a fresh clone: what it needs from the
+# package index is installed into .venv first, and again when pyproject.toml changes.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help setup postgres demo test check fmt docs clean
+
+# The first Python on the path that the project supports.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+INSTALLED := .venv/installed
+
+# Modules that must be covered to the last branch: the rules, which no adapter can excuse.
+PURE := reversibility/*,compensations/plan.py,sagas/decide.py,sagas/fold.py
+PURE := $(PURE),approvals/gate.py,approvals/principal.py,approvals/quorum.py
+PURE := $(PURE),approvals/requirement.py,approvals/subject.py
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED)-test postgres ## Create .venv and provide PostgreSQL for the tests
+
+postgres: $(INSTALLED)-test
+	@$(BIN)/python -m tests.postgres
+
+demo: $(INSTALLED)-test ## Play the travel example: four trips, one crash
+	@$(BIN)/python -m examples.travel.demo
+
+test: postgres ## Run every ring of tests and report the coverage
+	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/coverage report
+	@echo "the pure modules, to the last branch:"
+	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+check: $(INSTALLED)-check ## Check format, lint, types and architecture
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fmt: $(INSTALLED)-check ## Format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only .
+
+docs: $(INSTALLED)-docs ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+clean: ## Remove .venv and everything that was built
+	rm -rf .venv site dist build .coverage .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; none is on the path" >&2; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade pip
+
+# One stamp for each dependency group of pyproject.toml.
+$(INSTALLED)-%: pyproject.toml | .venv/bin/python
+	$(PIP) --editable '.[examples]' --group $*
+	@touch $@

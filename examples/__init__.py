@@ -1,0 +1,1 @@
+"""Worked examples: sagas against real services that run on this machine."""

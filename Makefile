@@ -46,8 +46,8 @@ check: $(INSTALLED)-check ## Check format, lint, types and architecture
 	$(BIN)/lint-imports
 
 fmt: $(INSTALLED)-check ## Format the code and mend what ruff can mend
-	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
 
 docs: $(INSTALLED)-docs ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -211,8 +211,16 @@ def _installed_by_apt() -> Path | None:
         return None
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-        command = ["apt-get", "--quiet", "--quiet", *arguments]
-        if subprocess.run(command, check=False, env=environment).returncode != 0:
+        done = subprocess.run(
+            ["apt-get", "--quiet", "--quiet", *arguments],
+            check=False,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode != 0:
+            print(done.stdout)
             return None
     return find_programs()
 
@@ -226,4 +234,4 @@ def _installed_by_pip() -> Path | None:
 
 
 if __name__ == "__main__":
-    print(provide())  # noqa: T201 - the answer to whoever asked
+    print(provide())

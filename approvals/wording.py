@@ -1,0 +1,101 @@
+"""How values are worded for people: durations, instants, and text nobody vouches for.
+
+Pure.
+"""
+
+from datetime import UTC, datetime, timedelta
+from unicodedata import east_asian_width
+
+__all__ = ["cut", "duration", "fold", "instant", "visible"]
+
+_UNITS = (
+    (timedelta(days=1), "d"),
+    (timedelta(hours=1), "h"),
+    (timedelta(minutes=1), "min"),
+)
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+# Printable by name and blank to the eye: fillers, joiners, variation selectors.
+_BLANK = frozenset(
+    chr(point)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xE0100, 0xE01EF),
+    )
+    for point in range(first, last + 1)
+)
+
+
+def duration(length: timedelta) -> str:
+    """Word a duration that is not negative, exactly: ``1 d 2 h``, ``30 min``, ``1.5 s``."""
+    parts: list[str] = []
+    for unit, name in _UNITS:
+        count, length = divmod(length, unit)
+        if count:
+            parts.append(f"{count} {name}")
+    if length or not parts:
+        parts.append(f"{_seconds(length)} s")
+    return " ".join(parts)
+
+
+def _seconds(length: timedelta) -> str:
+    if not length.microseconds:
+        return str(length.seconds)
+    return f"{length.seconds}.{length.microseconds:06}".rstrip("0")
+
+
+def instant(at: datetime, *, now: datetime) -> str:
+    """Word an aware instant in UTC to the minute, with its date unless that is today's."""
+    at = at.astimezone(UTC)
+    form = "%H:%M UTC" if at.date() == now.astimezone(UTC).date() else "%Y-%m-%d %H:%M UTC"
+    return at.strftime(form)
+
+
+def visible(text: str) -> str:
+    r"""Show every character of `text` on one line; two different texts never look the same.
+
+    Control and format characters, blanks other than the space, fillers and lone surrogates are
+    written as escapes (``\n``, ``\u202e``), and a backslash as two.
+    """
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable() and character not in _BLANK:
+        return character
+    point = ord(character)
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
+
+
+def cut(text: str, limit: int) -> str:
+    """Make `text` visible, at most its first `limit` characters, and say so where it is longer."""
+    if len(text) <= limit:
+        return visible(text)
+    return f"{visible(text[:limit])} … [cut: {limit} of {len(text)} characters shown]"
+
+
+def fold(line: str, *, width: int, mark: str) -> str:
+    """Break one line into lines of at most `width` columns, each but the first after `mark`.
+
+    A terminal that broke it would let padded text pass for a line of ours.
+    """
+    rows = [""]
+    left = width
+    for character in line:
+        columns = 2 if east_asian_width(character) in {"F", "W"} else 1
+        if columns > left:
+            rows.append(mark)
+            left = width - len(mark)
+        rows[-1] += character
+        left -= columns
+    return "\n".join(rows)

@@ -1,0 +1,292 @@
+"""When votes are enough: who may vote, whose votes count, and what one more vote changes.
+
+Eligibility is the policy's word about the voter's name and groups at the time of the vote; a vote
+keeps those groups, so that the count can be repeated later. People count, not votes: whoever
+approves twice is one person. One rejection rejects. A vote that comes too late changes nothing
+and is told what had been decided. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from approvals.gate import Gate, GateState, expire
+from approvals.names import GROUP_MARK
+from approvals.principal import Principal
+from approvals.requirement import Approval
+from approvals.standing import standing
+from approvals.wording import instant
+
+__all__ = ["Refusal", "Ruling", "Vote", "VoteKind", "cast", "quorum_holds"]
+
+
+class VoteKind(StrEnum):
+    """What a vote says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+_DONE = {VoteKind.APPROVE: "approved", VoteKind.REJECT: "rejected"}
+
+
+class Refusal(StrEnum):
+    """Why a vote was not accepted."""
+
+    NOT_ENTITLED = "not-entitled"
+    NOT_SEPARATE = "not-separate"
+    EXPIRED = "expired"
+    ALREADY_DECIDED = "already-decided"
+    OTHER_REVISION = "other-revision"
+    REASON_MISSING = "reason-missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What one identified person said about one revision of a gate."""
+
+    principal: str
+    """The voter's name."""
+    kind: VoteKind
+    reason: str | None
+    channel: str
+    """Where the vote came in: ``cli``, ``web``, ``slack``."""
+    at: datetime
+    """When it was cast; aware, UTC."""
+    revision: int
+    """The revision of the arguments that the voter had before them."""
+    groups: frozenset[str]
+    """The groups the voter was in at that time."""
+    evidence: str
+    """How the voter was identified."""
+
+    @classmethod
+    def of(
+        cls,
+        principal: Principal,
+        kind: VoteKind,
+        *,
+        reason: str | None,
+        channel: str,
+        at: datetime,
+        revision: int,
+    ) -> "Vote":
+        """Make the vote of an identified person, with a snapshot of their rights."""
+        return cls(
+            principal=principal.name,
+            kind=kind,
+            reason=reason,
+            channel=channel,
+            at=at,
+            revision=revision,
+            groups=principal.groups,
+            evidence=principal.evidence,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What a vote brought about."""
+
+    gate: Gate
+    """The gate after the vote."""
+    accepted: bool
+    """Whether the vote stands; a vote that repeats the voter's own stands too."""
+    counted: bool
+    """Whether the vote is new and belongs into the record."""
+    message: str
+    """The outcome, told to the voter."""
+    refusal: Refusal | None
+
+    @property
+    def state(self) -> GateState:
+        """The state of the gate after the vote."""
+        return self.gate.state
+
+
+def cast(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> Ruling:
+    """Rule on one more vote.
+
+    Args:
+        gate: The gate as it is stored.
+        votes: The votes counted so far, oldest first.
+        vote: The new vote.
+        now: The instant of the ruling; the deadline is compared with it, not with the vote's own.
+
+    Returns:
+        The gate as it is from now on, and what to tell the voter.
+    """
+    current = _tally(expire(gate, now), votes, now=now)
+    refusal = _bar(current, vote)
+    if refusal is None and (earlier := _same_vote(current, votes, vote)):
+        return _repeated(current, earlier, now=now)
+    refusal = refusal or _objection(current, vote)
+    if refusal is not None:
+        return _refused(current, vote, refusal, now=now)
+    return _accepted(_tally(current, [*votes, vote], now=now), [*votes, vote], vote)
+
+
+def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozenset[str]]) -> bool:
+    """Whether those who approved would still be enough, with the rights they have now.
+
+    Args:
+        gate: The approved gate.
+        votes: The votes counted, oldest first.
+        rights: The groups of each voter who is still known; who is missing counts no more.
+    """
+    with_rights = [
+        replace(vote, groups=rights[vote.principal]) for vote in votes if vote.principal in rights
+    ]
+    return len(_approvals(gate, with_rights)) >= gate.policy.quorum
+
+
+def _bar(gate: Gate, vote: Vote) -> Refusal | None:
+    """Why this person cannot vote here, whatever they say."""
+    if not gate.policy.admits(vote.principal, vote.groups):
+        return Refusal.NOT_ENTITLED
+    if gate.policy.separate and vote.principal == gate.requester:
+        return Refusal.NOT_SEPARATE
+    return None
+
+
+def _objection(gate: Gate, vote: Vote) -> Refusal | None:
+    """Why this vote cannot be taken now."""
+    if gate.state is GateState.EXPIRED:
+        return Refusal.EXPIRED
+    if not gate.state.is_open:
+        return Refusal.ALREADY_DECIDED
+    return _flaw(gate, vote)
+
+
+def _flaw(gate: Gate, vote: Vote) -> Refusal | None:
+    if vote.revision != gate.revision:
+        return Refusal.OTHER_REVISION
+    if gate.policy.reason_required and not _reason(vote):
+        return Refusal.REASON_MISSING
+    return None
+
+
+def _reason(vote: Vote) -> str | None:
+    return (vote.reason or "").strip() or None
+
+
+def _votes_that_count(gate: Gate, votes: Sequence[Vote]) -> dict[str, Vote]:
+    """The latest word of each person, in the order of those words."""
+    latest: dict[str, Vote] = {}
+    for vote in votes:
+        if _bar(gate, vote) is None and _flaw(gate, vote) is None:
+            latest.pop(vote.principal, None)
+            latest[vote.principal] = vote
+    return latest
+
+
+def _approvals(gate: Gate, votes: Sequence[Vote]) -> list[Vote]:
+    return [
+        vote for vote in _votes_that_count(gate, votes).values() if vote.kind is VoteKind.APPROVE
+    ]
+
+
+def _tally(gate: Gate, votes: Sequence[Vote], *, now: datetime) -> Gate:
+    """Decide an open gate if the votes suffice."""
+    if not gate.state.is_open:
+        return gate
+    for vote in _votes_that_count(gate, votes).values():
+        if vote.kind is VoteKind.REJECT:
+            return replace(
+                gate,
+                state=GateState.REJECTED,
+                decided_at=now,
+                decided_by=vote.principal,
+                reason=_reason(vote),
+            )
+    approvals = _approvals(gate, votes)
+    if len(approvals) < gate.policy.quorum:
+        return gate
+    return replace(
+        gate,
+        state=GateState.APPROVED,
+        decided_at=now,
+        decided_by=", ".join(vote.principal for vote in approvals),
+        reason=_reason(approvals[-1]),
+        valid_until=now + gate.policy.valid_for,
+    )
+
+
+def _same_vote(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Vote | None:
+    earlier = _votes_that_count(gate, votes).get(vote.principal)
+    if earlier and (earlier.kind, earlier.revision) == (vote.kind, vote.revision):
+        return earlier
+    return None
+
+
+def _repeated(gate: Gate, earlier: Vote, *, now: datetime) -> Ruling:
+    return Ruling(
+        gate=gate,
+        accepted=True,
+        counted=False,
+        message=(
+            f"you had {_DONE[earlier.kind]} this at {instant(earlier.at, now=now)}, and that "
+            f"counts once; the gate: {standing(gate, now=now)}"
+        ),
+        refusal=None,
+    )
+
+
+def _refused(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> Ruling:
+    return Ruling(
+        gate=gate,
+        accepted=False,
+        counted=False,
+        message=_why(gate, vote, refusal, now=now),
+        refusal=refusal,
+    )
+
+
+def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
+    match refusal:
+        case Refusal.NOT_ENTITLED:
+            return f"you are not among the approvers: ask {_whom(gate.policy)}"
+        case Refusal.NOT_SEPARATE:
+            return (
+                "you started this saga, and somebody else has to decide about it: ask "
+                f"{_whom(gate.policy, but=vote.principal)}"
+            )
+        case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
+            return standing(gate, now=now)
+        case Refusal.OTHER_REVISION:
+            return (
+                f"you had revision {vote.revision} before you, and revision {gate.revision} is "
+                "to be decided: look at it and vote again"
+            )
+        case Refusal.REASON_MISSING:
+            return "this decision needs a reason: vote again and give one"
+        case _:
+            assert_never(refusal)
+
+
+def _whom(policy: Approval, but: str | None = None) -> str:
+    people = [name for name in policy.people if name != but]
+    groups = [f"a member of {GROUP_MARK}{name}" for name in policy.groups]
+    return " or ".join([*people, *groups]) or "anyone else"
+
+
+def _accepted(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Ruling:
+    return Ruling(
+        gate=gate,
+        accepted=True,
+        counted=True,
+        message=_progress(gate, votes, vote),
+        refusal=None,
+    )
+
+
+def _progress(gate: Gate, votes: Sequence[Vote], vote: Vote) -> str:
+    quorum = gate.policy.quorum
+    if vote.kind is VoteKind.REJECT:
+        return "rejected: the action does not run"
+    given = len(_approvals(gate, votes))
+    if gate.state is GateState.APPROVED:
+        return f"approved: {given} of {quorum}"
+    return f"your approval is recorded: {given} of {quorum}, {quorum - given} more needed"

@@ -1,0 +1,130 @@
+"""Who is who and who belongs to what, as far as deciding needs to know.
+
+Pure.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from approvals.errors import DirectoryError
+from approvals.names import GROUP_MARK, fault_of_name
+from approvals.principal import Principal
+from approvals.requirement import Approval
+
+__all__ = ["Directory", "OperatingSystemDirectory", "check_reachable", "electorate"]
+
+
+class Directory(Protocol):
+    """Identifies people and knows their groups.
+
+    Rights are asked for at every decision, never remembered: an adapter answers with what is so
+    now, or with a snapshot whose age it bounds.
+    """
+
+    @property
+    def source(self) -> str:
+        """Where the knowledge comes from, for messages: a path, a service."""
+        ...
+
+    def principal(self, operating_system_user: str) -> Principal | None:
+        """Identify the person logged in to the machine as this user, or None."""
+        ...
+
+    def authenticate(self, name: str, token: str) -> Principal | None:
+        """Identify the person of this name by their token, or None."""
+        ...
+
+    def members(self, group: str) -> frozenset[str]:
+        """The people in a group, by name; nobody is in a group that is not known."""
+        ...
+
+    def groups_of(self, name: str) -> frozenset[str] | None:
+        """The groups a person is in, or None where the person is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingSystemDirectory:
+    """The users of this machine: each is a person of that name, and there are no groups."""
+
+    @property
+    def source(self) -> str:
+        """Where the knowledge comes from, for messages."""
+        return "the operating system's users, who have no groups here"
+
+    def principal(self, operating_system_user: str) -> Principal | None:
+        """Identify a user of the machine; a name that requirements cannot name is nobody's."""
+        if fault_of_name(operating_system_user) is not None:
+            return None
+        return Principal(
+            name=operating_system_user,
+            display=operating_system_user,
+            groups=frozenset(),
+            evidence=f"operating-system user {operating_system_user}",
+        )
+
+    def authenticate(self, name: str, token: str) -> Principal | None:
+        """Identify nobody: the operating system keeps no tokens for us."""
+        return None
+
+    def members(self, group: str) -> frozenset[str]:
+        """Return nobody: there are no groups."""
+        return frozenset()
+
+    def groups_of(self, name: str) -> frozenset[str]:
+        """Return no group: every user may exist, and none is in a group."""
+        return frozenset()
+
+
+def electorate(
+    approval: Approval, directory: Directory, *, requester: str | None = None
+) -> tuple[str, ...]:
+    """List who may decide now, sorted; nobody in particular where anyone may.
+
+    Args:
+        approval: The requirement.
+        directory: Who is who.
+        requester: Who started the saga; left out where the requirement keeps them from deciding.
+    """
+    if approval.open_to_anyone:
+        return ()
+    people = {name for name in approval.people if directory.groups_of(name) is not None}
+    for group in approval.groups:
+        people |= directory.members(group)
+    if approval.separate:
+        people.discard(requester or "")
+    return tuple(sorted(people))
+
+
+def check_reachable(approval: Approval, directory: Directory, requester: str) -> None:
+    """Check, when a gate is to open, that enough people exist who could decide about it.
+
+    Raises:
+        DirectoryError: A group is empty, a person is not known, or too few people remain.
+    """
+    if approval.open_to_anyone:
+        return
+    for group in approval.groups:
+        if not directory.members(group):
+            raise DirectoryError(
+                f"the group {GROUP_MARK}{group} has no members in {directory.source}; add members "
+                "there, or name other approvers"
+            )
+    for name in approval.people:
+        if directory.groups_of(name) is None:
+            raise DirectoryError(
+                f"the approver {name} is not known in {directory.source}; add them there, or name "
+                "other approvers"
+            )
+    _check_quorum(approval, directory, requester)
+
+
+def _check_quorum(approval: Approval, directory: Directory, requester: str) -> None:
+    eligible = electorate(approval, directory, requester=requester)
+    if len(eligible) >= approval.quorum:
+        return
+    excluded = f", without {requester}, who started the saga" if approval.separate else ""
+    raise DirectoryError(
+        f"{approval.quorum} approvals are needed, and {', '.join(approval.by)} stand for "
+        f"{len(eligible)} in {directory.source}{excluded}; add people there, or lower the quorum"
+    )

@@ -1,0 +1,196 @@
+"""People and groups from a TOML file.
+
+::
+
+    [users.ana]
+    display = "Ana Lima"      # optional: how she is shown, her name otherwise
+    login = "alima"           # optional: her operating-system user, her name otherwise
+    token_sha256 = "9f86..."  # optional: SHA-256 of her token, in hexadecimal
+
+    [groups]
+    travel-desk = ["ana", "ben"]
+
+A key that is not known, a member who is not a user, and a login or a token that two users share
+are errors. Touches: the file.
+"""
+
+import hashlib
+import hmac
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from approvals.errors import DirectoryError
+from approvals.names import fault_of_name
+from approvals.principal import Principal
+
+__all__ = ["TomlDirectory"]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+_Filled = Annotated[str, Field(min_length=1)]
+
+
+class _User(_Stored):
+    display: _Filled | None = None
+    login: _Filled | None = None
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class _File(_Stored):
+    users: dict[str, _User] = {}
+    groups: dict[str, list[str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class TomlDirectory:
+    """People and groups as a file named them when it was loaded.
+
+    It is a snapshot: load it again for each decision, and a change in the file counts at once.
+    """
+
+    source: str
+    """The path of the file."""
+    _users: Mapping[str, _User]
+    _groups: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TomlDirectory":
+        """Read the file at `path`.
+
+        Raises:
+            DirectoryError: The file cannot be read, or says something that cannot be right.
+        """
+        source = str(path)
+        stored = _parse(_read(Path(path)), source)
+        _check(stored, source)
+        groups = {group: frozenset(members) for group, members in stored.groups.items()}
+        return cls(source, stored.users, groups)
+
+    def principal(self, operating_system_user: str) -> Principal | None:
+        """Identify the person who logs in as this user, or None."""
+        for name, user in self._users.items():
+            if _login(name, user) == operating_system_user:
+                return self._principal(name, f"operating-system user {operating_system_user}")
+        return None
+
+    def authenticate(self, name: str, token: str) -> Principal | None:
+        """Identify the person of this name by their token, or None.
+
+        The token's digest is compared in constant time.
+        """
+        user = self._users.get(name)
+        stored = user.token_sha256 if user else None
+        given = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+        if stored is None or not hmac.compare_digest(stored, given):
+            return None
+        return self._principal(name, f"token of {name}")
+
+    def members(self, group: str) -> frozenset[str]:
+        """The people in a group, by name; nobody is in a group that is not known."""
+        return self._groups.get(group, frozenset())
+
+    def groups_of(self, name: str) -> frozenset[str] | None:
+        """The groups a person is in, or None where the person is not known."""
+        if name not in self._users:
+            return None
+        return frozenset(group for group, members in self._groups.items() if name in members)
+
+    def _principal(self, name: str, evidence: str) -> Principal:
+        return Principal(
+            name=name,
+            display=self._users[name].display or name,
+            groups=self.groups_of(name) or frozenset(),
+            evidence=evidence,
+        )
+
+
+def _login(name: str, user: _User) -> str:
+    return user.login or name
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise DirectoryError(
+            f"{path}: the directory cannot be read ({error.strerror}); create the file, or name "
+            "another"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DirectoryError(f"{path}: this is not TOML ({error}); mend the file") from error
+
+
+def _parse(content: Mapping[str, object], source: str) -> _File:
+    try:
+        return _File.model_validate(content)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in detail['loc'])}: {_fault(detail['type'], detail['msg'])}"
+            for detail in error.errors(include_input=False, include_url=False)
+        ]
+        raise DirectoryError(f"{source}: {'; '.join(faults)}") from None
+
+
+def _fault(kind: str, message: str) -> str:
+    match kind:
+        case "extra_forbidden":
+            return (
+                "this key is not known; a file has users and groups, a user has display, login "
+                "and token_sha256"
+            )
+        case "string_pattern_mismatch":
+            return (
+                "this is not a SHA-256 in lower-case hexadecimal; store the digest of the token, "
+                "never the token"
+            )
+        case _:
+            return f"{message[:1].lower()}{message[1:]}; mend the value"
+
+
+def _check(stored: _File, source: str) -> None:
+    _check_names("users", stored.users, source)
+    _check_names("groups", stored.groups, source)
+    logins = {name: _login(name, user) for name, user in stored.users.items()}
+    _check_shared("login", logins, source)
+    tokens = {name: user.token_sha256 for name, user in stored.users.items() if user.token_sha256}
+    _check_shared("token_sha256", tokens, source)
+    for group, members in stored.groups.items():
+        _check_members(group, members, stored.users, source)
+
+
+def _check_names(table: str, names: Iterable[str], source: str) -> None:
+    for name in names:
+        fault = fault_of_name(name)
+        if fault is not None:
+            raise DirectoryError(f"{source}: {table}.{name!r}: the name {fault}; choose another")
+
+
+def _check_shared(key: str, values: Mapping[str, str], source: str) -> None:
+    for value, count in Counter(values.values()).items():
+        if count > 1:
+            owners = ", ".join(f"users.{name}" for name, own in values.items() if own == value)
+            raise DirectoryError(
+                f"{source}: {owners}: they share one {key}, and could not be told apart; give "
+                "each their own"
+            )
+
+
+def _check_members(
+    group: str, members: Iterable[str], users: Mapping[str, _User], source: str
+) -> None:
+    for name in members:
+        if name not in users:
+            raise DirectoryError(
+                f"{source}: groups.{group}: {name!r} is not a user; add [users.{name}], or take "
+                "the name out"
+            )

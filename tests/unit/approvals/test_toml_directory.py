@@ -1,0 +1,186 @@
+"""People and groups from a file, and every way in which the file can be wrong."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from approvals.directory import Directory, check_reachable, electorate
+from approvals.errors import DirectoryError
+from approvals.principal import Principal
+from approvals.requirement import approval
+from approvals.toml_directory import TomlDirectory
+from tests.unit.approvals.builders import DESK
+
+TOKEN = "correct horse battery staple"
+DIGEST = hashlib.sha256(TOKEN.encode()).hexdigest()
+OFFICE = f"""
+[users.ana]
+display = "Ana Lima"
+login = "alima"
+token_sha256 = "{DIGEST}"
+
+[users.ben]
+
+[groups]
+travel-desk = ["ana", "ben"]
+board = ["ana"]
+empty = []
+"""
+
+
+def load(folder: Path, text: str) -> TomlDirectory:
+    file = folder / "people.toml"
+    file.write_text(text, encoding="utf-8")
+    return TomlDirectory.load(file)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Directory:
+    return load(tmp_path, OFFICE)
+
+
+def test_a_person_is_identified_by_their_login(office: Directory) -> None:
+    assert office.principal("alima") == Principal(
+        name="ana",
+        display="Ana Lima",
+        groups=frozenset({"travel-desk", "board"}),
+        evidence="operating-system user alima",
+    )
+
+
+def test_a_person_without_a_login_is_identified_by_name(office: Directory) -> None:
+    assert office.principal("ben") == Principal(
+        name="ben",
+        display="ben",
+        groups=frozenset({"travel-desk"}),
+        evidence="operating-system user ben",
+    )
+
+
+def test_a_name_is_not_a_login_where_another_login_is_given(office: Directory) -> None:
+    assert office.principal("ana") is None
+
+
+def test_a_user_of_the_machine_who_is_not_in_the_file_is_nobody(office: Directory) -> None:
+    assert office.principal("root") is None
+
+
+def test_a_person_is_identified_by_their_token(office: Directory) -> None:
+    ana = office.authenticate("ana", TOKEN)
+    assert ana is not None
+    assert (ana.name, ana.evidence) == ("ana", "token of ana")
+
+
+@pytest.mark.parametrize("token", ["", "wrong", DIGEST, TOKEN + " ", "\ud800"])
+def test_a_wrong_token_identifies_nobody(office: Directory, token: str) -> None:
+    assert office.authenticate("ana", token) is None
+
+
+def test_a_person_without_a_token_is_not_identified_by_one(office: Directory) -> None:
+    assert office.authenticate("ben", "") is None
+
+
+def test_a_name_that_is_not_in_the_file_is_not_identified_by_a_token(office: Directory) -> None:
+    assert office.authenticate("zoe", TOKEN) is None
+
+
+def test_a_token_is_its_owners_alone(office: Directory) -> None:
+    assert office.authenticate("ben", TOKEN) is None
+
+
+def test_a_group_has_its_members(office: Directory) -> None:
+    assert office.members("travel-desk") == {"ana", "ben"}
+
+
+def test_a_group_that_is_not_in_the_file_has_no_members(office: Directory) -> None:
+    assert office.members("crew") == frozenset()
+
+
+def test_a_person_is_in_their_groups(office: Directory) -> None:
+    assert office.groups_of("ana") == frozenset({"travel-desk", "board"})
+
+
+def test_the_groups_of_a_person_who_is_not_in_the_file_are_not_known(office: Directory) -> None:
+    assert office.groups_of("zoe") is None
+
+
+def test_the_people_of_a_file_are_an_electorate(office: Directory) -> None:
+    assert electorate(DESK, office) == ("ana", "ben")
+
+
+def test_an_empty_group_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+    asked = approval(by="@empty", within=DESK.within)
+    with pytest.raises(DirectoryError, match=r"@empty has no members in .*people\.toml"):
+        check_reachable(asked, load(tmp_path, OFFICE), "ana")
+
+
+def test_an_empty_file_is_a_directory_of_nobody(tmp_path: Path) -> None:
+    assert load(tmp_path, "").principal("ana") is None
+
+
+def test_a_path_may_be_given_as_text(tmp_path: Path) -> None:
+    load(tmp_path, OFFICE)
+    assert TomlDirectory.load(str(tmp_path / "people.toml")).members("board") == {"ana"}
+
+
+def test_a_file_loaded_again_tells_what_has_changed(tmp_path: Path) -> None:
+    load(tmp_path, OFFICE)
+    changed = load(tmp_path, OFFICE.replace('["ana", "ben"]', '["ana"]'))
+    assert changed.members("travel-desk") == {"ana"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[users", r"this is not TOML .*; mend the file"),
+        ("[user.ana]", r"user: this key is not known; a file has users and groups"),
+        ('[users.ana]\nemail = "a@b"', r"users\.ana\.email: this key is not known"),
+        ("[users.ana]\nlogin = 7", r"users\.ana\.login: input should be a valid string; mend"),
+        ('[users.ana]\nlogin = ""', r"users\.ana\.login: .*at least 1 character; mend"),
+        ('[users.ana]\ntoken_sha256 = "secret"', r"users\.ana\.token_sha256: .*never the token"),
+        (f'[users.ana]\ntoken_sha256 = "{DIGEST}\\n"', r"users\.ana\.token_sha256: "),
+        ('users = "ana"', r"users: .*mend the value"),
+        ('[groups]\ndesk = "ana"', r"groups\.desk: input should be a valid list; mend"),
+        ("[groups]\ndesk = [1]", r"groups\.desk\.0: input should be a valid string"),
+        ('[groups]\ndesk = ["ana"]', r"groups\.desk: 'ana' is not a user; add \[users\.ana\]"),
+        ('[users."@ana"]', r"users\.'@ana': the name begins with @"),
+        ("[users.anyone]", r"users\.'anyone': the name stands for every identified person"),
+        ('[groups]\n"@desk" = []', r"groups\.'@desk': the name begins with @"),
+        (
+            '[users.ana]\nlogin = "ben"\n[users.ben]',
+            r"users\.ana, users\.ben: they share one login",
+        ),
+        (
+            f'[users.ana]\ntoken_sha256 = "{DIGEST}"\n[users.ben]\ntoken_sha256 = "{DIGEST}"',
+            r"users\.ana, users\.ben: they share one token_sha256",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_right_is_refused_with_its_key_and_the_mend(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(DirectoryError, match=rf"people\.toml: {words}"):
+        load(tmp_path, text)
+
+
+def test_all_wrong_keys_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryError, match=r"users\.ana\.login: .*; users\.ana\.mail: "):
+        load(tmp_path, "[users.ana]\nlogin = 7\nmail = 1")
+
+
+def test_a_refused_value_is_not_repeated_in_the_message(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryError) as refused:
+        load(tmp_path, f'[users.ana]\ntoken_sha256 = "{TOKEN}"')
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryError, match=r"absent\.toml: the directory cannot be read"):
+        TomlDirectory.load(tmp_path / "absent.toml")
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "people.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(DirectoryError, match=r"people\.toml: this is not TOML"):
+        TomlDirectory.load(tmp_path / "people.toml")

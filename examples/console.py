@@ -1,0 +1,192 @@
+"""The command line as a demonstration uses it: each command is shown, then what it printed."""
+
+import getpass
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, TypeAdapter
+
+from examples.processes import ROOT
+
+PATIENCE = timedelta(seconds=90)
+
+
+class InboxItem(BaseModel):
+    """What matters here of an item in `sagas inbox --json`."""
+
+    id: str
+    kind: str
+    saga_id: str
+
+
+INBOX = TypeAdapter(list[InboxItem])
+
+
+class DemonstrationFailed(Exception):
+    """The demonstration cannot go on."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A `sagas run` in the background."""
+
+    process: subprocess.Popen[str]
+    output: Path
+
+    def finish(self) -> int:
+        """Wait for its end, show what it printed, and return its exit code."""
+        code = self.process.wait(timeout=PATIENCE.total_seconds())
+        show(self.output.read_text())
+        return code
+
+
+@dataclass(slots=True)
+class Console:
+    """A terminal with the demonstration's settings in its environment."""
+
+    directory: Path
+    environment: dict[str, str]
+    failures: list[str] = field(default_factory=list[str])
+
+    @classmethod
+    def open(cls, directory: Path, group: str, services: Mapping[str, str]) -> "Console":
+        """Prepare a journal in `directory` and an approvers' file with you in `group`."""
+        user = json.dumps(getpass.getuser())
+        approvers = directory / "approvers.toml"
+        approvers.write_text(f"[users.{user}]\n\n[groups]\n{group} = [{user}]\n")
+        settings = {
+            "SAGAS_DB": f"sqlite:///{directory / 'sagas.db'}",
+            "SAGAS_DIRECTORY": str(approvers),
+        }
+        return cls(directory, {**os.environ, **services, **settings})
+
+    def sagas(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and show what it printed."""
+        prompt(arguments)
+        finished = self._finished(arguments)
+        show(finished.stdout + finished.stderr)
+        return finished
+
+    def read(self, *arguments: str) -> str:
+        """Run a reading command without a word and return what it printed.
+
+        Raises:
+            DemonstrationFailed: the command failed.
+        """
+        finished = self._finished(arguments)
+        if finished.returncode:
+            raise DemonstrationFailed(f"sagas {' '.join(arguments)}: {finished.stderr.strip()}")
+        return finished.stdout
+
+    @contextmanager
+    def background(self, *arguments: str, **settings: str) -> Generator[Run]:
+        """Run a command beside the block, with more settings; it is killed if it outlives it."""
+        prompt(arguments)
+        output = self.directory / f"run-{time.time_ns()}.txt"
+        with output.open("w") as file:
+            process = subprocess.Popen(
+                self._command(arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=ROOT,
+                env={**self.environment, **settings},
+            )
+        with process:
+            try:
+                yield Run(process, output)
+            finally:
+                process.kill()
+
+    def gate_of(self, saga_id: str, run: Run) -> str:
+        """Wait until `run` has a person asked, and return the id of the gate.
+
+        Raises:
+            DemonstrationFailed: the run ended, or nobody was asked in time.
+        """
+        deadline = time.monotonic() + PATIENCE.total_seconds()
+        while time.monotonic() < deadline and run.process.poll() is None:
+            for item in INBOX.validate_json(self.read("inbox", "--json")):
+                if (item.kind, item.saga_id) == ("gate", saga_id):
+                    return item.id
+        raise DemonstrationFailed(f"{saga_id} asked nobody: {run.output.read_text()}")
+
+    def expect(self, fact: str, holds: bool) -> None:
+        """Say whether a fact holds, and remember if it does not."""
+        print(f"  {'ok ' if holds else 'NOT'} {fact}")
+        if not holds:
+            self.failures.append(fact)
+
+    def verdict(self) -> int:
+        """Sum up, and return the exit code of the demonstration."""
+        print()
+        for failure in self.failures:
+            print(f"This did not hold: {failure}")
+        print("The journal and the ledgers agree." if not self.failures else "They disagree.")
+        return 1 if self.failures else 0
+
+    def _finished(self, arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._command(arguments),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE.total_seconds(),
+            cwd=ROOT,
+            env=self.environment,
+        )
+
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "sagas.cli", *arguments]
+
+
+def perform(play: Callable[[Path], int], arguments: Sequence[str]) -> int:
+    """Play in the directory named first, or in a temporary one; return the exit code."""
+    try:
+        with _scene(arguments) as directory:
+            return play(directory)
+    except DemonstrationFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def _scene(arguments: Sequence[str]) -> Generator[Path]:
+    if not arguments:
+        with tempfile.TemporaryDirectory() as directory:
+            yield Path(directory)
+        return
+    named = Path(arguments[0]).resolve()
+    named.mkdir(parents=True, exist_ok=True)
+    if any(named.iterdir()):
+        raise DemonstrationFailed(f"{named} is not empty: name another directory")
+    yield named
+
+
+def title(text: str) -> None:
+    """Print a heading."""
+    print(f"\n{text}\n{'-' * len(text)}", flush=True)
+
+
+def prompt(arguments: tuple[str, ...]) -> None:
+    """Print a command as one would type it."""
+    print(f"$ sagas {shlex.join(arguments)}", flush=True)
+
+
+def show(text: str) -> None:
+    """Print the output of a command, set in."""
+    for line in text.rstrip().splitlines():
+        print(f"    {line}")
+    sys.stdout.flush()

@@ -1,0 +1,61 @@
+"""Two articles: the editor agrees to one and rejects the other.
+
+Run as `python -m examples.publish.demo [DIRECTORY]`. The CMS, the coordinators and the editor are
+processes of their own; everything is driven through the `sagas` command.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from examples.console import Console, perform, title
+from examples.publish.world import Site
+from examples.reconcile import Calls, Effect, compare, journal_effects
+
+TARGET = "examples.publish.publishing:publishing.publish"
+
+CALLS = {
+    "create_draft": Calls("cms", "create", "delete"),
+    "publish_draft": Calls("cms", "publish"),
+}
+
+
+def submit(site: Site, console: Console, slug: str, *, verb: str, reason: str) -> int:
+    """Hand in an article, have the editor decide, and return the exit code of the saga."""
+    article = {"slug": slug, "title": "On undoing", "body": "Some things cannot be undone."}
+    path = console.directory / f"{slug}.json"
+    path.write_text(json.dumps(article))
+    seen = len(site.ledger())
+    with console.background("run", TARGET, "--input", f"@{path}", "--id", slug) as run:
+        gate = console.gate_of(slug, run)
+        console.expect("nobody can read it before the editor agrees", site.page(slug) is None)
+        console.sagas(verb, gate, "--reason", reason)
+        code = run.finish()
+    console.sagas("history", slug)
+    history = console.read("history", slug, "--json")
+    ledger = [
+        Effect("cms", line.kind, line.key, f"{line.kind} {line.subject}")
+        for line in site.ledger()[seen:]
+    ]
+    for comparison in compare(journal_effects(history, CALLS), ledger):
+        console.expect(str(comparison), comparison.agrees)
+    return code
+
+
+def play(directory: Path) -> int:
+    """Play both and return the exit code."""
+    with Site.start(directory) as site:
+        console = Console.open(directory, "editors", site.environment)
+        title("The editor agrees: the draft becomes a public page")
+        code = submit(site, console, "on-undoing", verb="approve", reason="well said")
+        console.expect("the saga completed", code == 0)
+        console.expect("the page is public", site.page("on-undoing") is not None)
+        title("The editor rejects: the draft is deleted, and nothing was public")
+        code = submit(site, console, "on-doing", verb="reject", reason="said before")
+        console.expect("the saga was undone, and nothing remains", code == 3)
+        console.expect("the page is not public", site.page("on-doing") is None)
+        return console.verdict()
+
+
+if __name__ == "__main__":
+    sys.exit(perform(play, sys.argv[1:]))

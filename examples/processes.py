@@ -66,7 +66,7 @@ def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
 
 
 def _announced_port(name: str, process: subprocess.Popen[bytes], directory: Path) -> int:
-    assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+    assert process.stdout is not None
     line = _first_line(process.stdout.fileno())
     if not line:
         log = (directory / f"{name}.log").read_text(errors="replace").strip()
@@ -90,7 +90,7 @@ def _first_line(descriptor: int) -> bytes:
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Ask all by closing their input, then insist; a process that is gone already is fine."""
     for process in processes:
-        assert process.stdin is not None  # noqa: S101 - a pipe was asked for
+        assert process.stdin is not None
         process.stdin.close()
     for process in processes:
         with process:

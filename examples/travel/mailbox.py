@@ -45,7 +45,7 @@ class Mailbox:
     def __init__(self, store: Path) -> None:
         self._store = store
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Refuse who cannot exist (RFC 2606), before any of the message is sent."""
@@ -54,9 +54,7 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Write the message to disk, then accept it."""
         with self._store.open("a") as file:
             file.write(_opened(envelope).model_dump_json() + "\n")

@@ -57,7 +57,7 @@ async def create_draft(article: Article) -> Draft:
     return Draft.model_validate_json(response.raise_for_status().content)
 
 
-@create_draft.compensation
+@create_draft.compensation()
 async def delete_draft(article: Article, result: Draft) -> Residue | None:
     """Take the draft away again; nothing remains."""
     (await call("DELETE", f"/drafts/{result.id}")).raise_for_status()

@@ -116,7 +116,6 @@ def _template() -> "Template":
         undefined=StrictUndefined,
         autoescape=select_autoescape(),
         trim_blocks=True,
-        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     return environment.get_template("gate.txt.j2")

@@ -101,6 +101,10 @@ def test_a_long_value_is_cut_with_its_length_and_not_called_complete() -> None:
     assert not facts.complete
 
 
+def test_a_name_within_the_limit_is_whole() -> None:
+    assert facts_of(b'{"' + b"x" * 120 + b'":1}').complete
+
+
 def test_a_long_name_is_not_called_complete() -> None:
     assert not facts_of(b'{"' + b"x" * 121 + b'":1}').complete
 

@@ -1,6 +1,6 @@
 """The states of a gate, the passing of time, and what an approval allows."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import timedelta
 from itertools import product
 
@@ -74,6 +74,12 @@ def test_a_gate_waits_as_long_as_its_policy_says() -> None:
 
 def test_a_gate_carries_the_digest_of_its_subject() -> None:
     assert pending().digest == SUBJECT.digest()
+
+
+def test_a_gate_cannot_be_changed() -> None:
+    field = "state"
+    with pytest.raises(FrozenInstanceError):
+        setattr(pending(), field, S.APPROVED)
 
 
 def test_a_subject_bound_to_another_policy_opens_no_gate() -> None:

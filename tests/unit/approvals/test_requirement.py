@@ -1,6 +1,7 @@
 """What an author may ask for, what is refused when written, and how it is kept."""
 
 import json
+from dataclasses import FrozenInstanceError
 from datetime import timedelta
 
 import pytest
@@ -91,6 +92,17 @@ def test_a_wait_that_is_over_at_once_is_refused(length: timedelta) -> None:
 def test_an_approval_that_could_never_be_used_is_refused(length: timedelta) -> None:
     with pytest.raises(ApprovalDefinitionError, match="valid_for is"):
         approval(by="ana", within=FOUR_HOURS, valid_for=length)
+
+
+def test_an_approval_asks_for_no_separation_and_no_reason_unless_said_otherwise() -> None:
+    asked = Approval(by=("ana",), within=FOUR_HOURS)
+    assert (asked.separate, asked.reason_required) == (False, False)
+
+
+def test_a_requirement_cannot_be_changed() -> None:
+    field = "quorum"
+    with pytest.raises(FrozenInstanceError):
+        setattr(approval(by="@desk", within=FOUR_HOURS, quorum=2), field, 1)
 
 
 def test_every_definition_error_is_an_approval_error() -> None:

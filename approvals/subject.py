@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 __all__ = ["FORWARD", "GateSubject"]
 
-FORWARD = "forward"
+FORWARD = "do"
 """The direction of a saga's own steps; any other direction is a compensation's."""
 
 _DOMAIN = b"agent-sagas/gate-subject/1"
@@ -25,7 +25,7 @@ class GateSubject:
     path: str
     """The path of the step inside the saga."""
     direction: str
-    """``forward``, or the coordinator's word for a compensation."""
+    """``do`` for a step of the saga, ``undo`` for a compensation."""
     generation: int
     """Rises when an unwind or a rollback begins: what was approved before is void after."""
     revision: int

@@ -20,7 +20,7 @@ def subject(
         journal_id="journal-1",
         saga_id="trip-42",
         path="book_trip/4:email_itinerary#1",
-        direction="forward",
+        direction="do",
         generation=0,
         revision=1,
         action="travel.email_itinerary",

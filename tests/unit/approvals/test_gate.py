@@ -99,7 +99,7 @@ def test_a_gate_as_it_was_opened_is_intact() -> None:
         replace(pending(), policy=approval(by="anyone", within=timedelta(hours=4))),
         replace(pending(), saga_id="trip-43"),
         replace(pending(), path="book_trip/5:email_itinerary#2"),
-        replace(pending(), direction="backward"),
+        replace(pending(), direction="undo"),
         replace(pending(), generation=1),
         replace(pending(), revision=2),
         replace(pending(), action="travel.book_hotel"),

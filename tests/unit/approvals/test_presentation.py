@@ -44,7 +44,7 @@ def test_a_presentation_names_the_gate_the_saga_and_the_action() -> None:
 
 
 def test_a_compensation_says_what_it_is_for() -> None:
-    view = shown(replace(pending(), direction="backward"))
+    view = shown(replace(pending(), direction="undo"))
     assert view.title == "May travel.email_itinerary run, to make up for an earlier step?"
 
 
@@ -83,7 +83,7 @@ def test_a_rejection_after_other_steps_undoes_them() -> None:
 
 
 def test_a_rejected_compensation_leaves_its_step_to_a_person() -> None:
-    view = shown(replace(pending(), direction="backward"), done=["book_flight"])
+    view = shown(replace(pending(), direction="undo"), done=["book_flight"])
     assert view.on_rejection == (
         "It does not run, and a person has to settle the step it was to make up for."
     )

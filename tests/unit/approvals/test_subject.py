@@ -18,7 +18,7 @@ subjects = st.builds(
     journal_id=texts,
     saga_id=texts,
     path=texts,
-    direction=st.sampled_from(["forward", "backward"]),
+    direction=st.sampled_from(["do", "undo"]),
     generation=numbers,
     revision=numbers,
     action=texts,
@@ -56,7 +56,7 @@ def changes() -> list[GateSubject]:
         replace(one, journal_id="journal-2"),
         replace(one, saga_id="trip-43"),
         replace(one, path="book_trip/5:email_itinerary#1"),
-        replace(one, direction="backward"),
+        replace(one, direction="undo"),
         replace(one, generation=1),
         replace(one, revision=2),
         replace(one, action="travel.email_invoice"),
@@ -82,5 +82,5 @@ def test_a_digest_is_a_sha256_in_hexadecimal_over_a_domain_of_its_own() -> None:
 
 def test_the_digest_stays_what_stored_gates_were_given() -> None:
     assert subject().digest() == (
-        "bb5a3f34211df95d96c18bacb2876d6e24c7ab4de1aa71c03b6f29ca7e9b608b"
+        "e29facd322943b1dd85689199b1ba8af87c335873c5959b72edc20ab749c293f"
     )

@@ -1,0 +1,88 @@
+"""What differs between the databases' SQL: a few named fragments.
+
+Pure.
+"""
+
+from dataclasses import dataclass, field
+
+_SAGA = (
+    "id, name, version, input_digest, starter, status, reason, head, head_hash, owner, control, "
+    "folded, wake_at, created_at, updated_at"
+)
+_ENTRY = "saga_id, seq, kind, version, written_at, body, payload, hash"
+_REQUEST = "id, kind, ref, actor, reason, state, made_at, payload, valid_until"
+_QUESTION = (
+    "id, saga_id, path, kind, question, evidence, choices, wants_result, state, opened_at, choice, "
+    "actor, reason, closed_at"
+)
+_GATE = (
+    "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
+    "digest, requester, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
+    "eligible"
+)
+_VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence"
+
+COLUMNS = {
+    "saga": _SAGA,
+    "entry": _ENTRY,
+    "request": _REQUEST,
+    "question": _QUESTION,
+    "gate": _GATE,
+    "vote": _VOTE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One database's fragments.
+
+    Attributes:
+        for_share: Locks the rows that a select returns against changes by others.
+        for_update: Locks them against changes and locks by others.
+        skip_locked: The same, but leaves out rows that somebody else has locked.
+        elements: The function that turns a JSON array of texts into rows with a column `value`.
+        clock: The database's own clock, read when the statement runs, in microseconds.
+    """
+
+    for_share: str
+    for_update: str
+    skip_locked: str
+    elements: str
+    clock: str
+    _rendered: dict[str, str] = field(
+        default_factory=dict[str, str], init=False, repr=False, compare=False
+    )
+
+    def render(self, statement: str) -> str:
+        """The statement's text for this database."""
+        text = self._rendered.get(statement)
+        if text is None:
+            text = self._rendered[statement] = statement.format_map(self._fragments())
+        return text
+
+    def _fragments(self) -> dict[str, str]:
+        return COLUMNS | {
+            "for_share": self.for_share,
+            "for_update": self.for_update,
+            "skip_locked": self.skip_locked,
+            "elements": self.elements,
+            "clock": self.clock,
+        }
+
+
+SQLITE = Dialect(
+    for_share="",  # one writer at a time: BEGIN IMMEDIATE locks everything
+    for_update="",
+    skip_locked="",
+    elements="json_each",
+    clock="cast((julianday('now') - 2440587.5) * 86400000000 as integer)",
+)
+
+POSTGRES = Dialect(
+    for_share="for share",
+    # Waits for `for share` as any change does, but lets foreign keys be checked meanwhile.
+    for_update="for no key update",
+    skip_locked="for no key update skip locked",
+    elements="json_array_elements_text",
+    clock="cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+)

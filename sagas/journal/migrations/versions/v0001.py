@@ -1,0 +1,257 @@
+"""The first schema."""
+
+import secrets
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_NOT_ENDED = "status not in ('completed', 'compensated', 'residual')"
+
+_SQLITE_GUARDS = (
+    """
+    create trigger entry_not_updated before update on entry
+    begin select raise(abort, 'entries are never changed'); end
+    """,
+    """
+    create trigger entry_not_deleted before delete on entry
+    begin select raise(abort, 'entries are never removed'); end
+    """,
+    # INSERT OR REPLACE removes a row without telling the triggers above.
+    """
+    create trigger entry_not_replaced before insert on entry
+    when exists (select 1 from entry where saga_id = new.saga_id and seq = new.seq)
+    begin select raise(abort, 'this entry is written already'); end
+    """,
+)
+
+_POSTGRES_GUARDS = (
+    """
+    create function entry_is_append_only() returns trigger language plpgsql as $$
+    begin
+        raise exception 'entries are never changed or removed' using errcode = 'OA001';
+    end $$
+    """,
+    """
+    create trigger entry_not_changed before update or delete on entry
+    for each row execute function entry_is_append_only()
+    """,
+    """
+    create trigger entry_not_truncated before truncate on entry
+    for each statement execute function entry_is_append_only()
+    """,
+    # Ordinary triggers do not fire under session_replication_role = replica.
+    "alter table entry enable always trigger entry_not_changed",
+    "alter table entry enable always trigger entry_not_truncated",
+)
+
+
+def upgrade() -> None:
+    """Make every table."""
+    _journal()
+    _worker()
+    _saga()
+    _entry()
+    _gate()
+    _vote()
+    _intervention()
+    _request()
+    for guard in _POSTGRES_GUARDS if _is_postgres() else _SQLITE_GUARDS:
+        op.execute(guard)
+    _name_the_journal()
+
+
+def _is_postgres() -> bool:
+    return op.get_bind().dialect.name == "postgresql"
+
+
+def _text(name: str, *, nullable: bool = False, **more: Any) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text(), nullable=nullable, **more)
+
+
+def _whole(name: str, *, nullable: bool = False, **more: Any) -> "sa.Column[int]":
+    return sa.Column(name, sa.Integer(), nullable=nullable, **more)
+
+
+def _large(name: str, *, nullable: bool = False, **more: Any) -> "sa.Column[int]":
+    return sa.Column(name, sa.BigInteger(), nullable=nullable, **more)
+
+
+def _number() -> "sa.Column[int]":
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column("id", kind, sa.Identity(always=True), primary_key=True)
+
+
+def _reference(name: str, column: str) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text(), sa.ForeignKey(column), nullable=False)
+
+
+def _index(name: str, table: str, columns: list[str], where: str | None = None) -> None:
+    condition = None if where is None else sa.text(where)
+    op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def _journal() -> None:
+    op.create_table("journal", _text("id", primary_key=True), _large("created_at"))
+
+
+def _worker() -> None:
+    op.create_table(
+        "worker",
+        _number(),
+        _text("name"),
+        _text("host"),
+        _large("pid"),
+        _large("started"),
+        _text("state"),
+        _large("control"),
+        _large("lease_until"),
+        _large("created_at"),
+        sqlite_autoincrement=True,
+    )
+    _index("worker_alive", "worker", ["id"], "state = 'alive'")
+
+
+def _saga() -> None:
+    op.create_table(
+        "saga",
+        _text("id", primary_key=True),
+        _text("name"),
+        _whole("version"),
+        _text("input_digest"),
+        _text("starter"),
+        _text("status"),
+        _text("reason", nullable=True),
+        _large("head"),
+        _text("head_hash", nullable=True),
+        sa.Column("owner", sa.BigInteger(), sa.ForeignKey("worker.id"), nullable=True),
+        _large("control"),
+        _large("folded"),
+        _large("wake_at", nullable=True),
+        _large("created_at"),
+        _large("updated_at"),
+    )
+    _index("saga_newest", "saga", ["created_at", "id"])
+    _index("saga_owned", "saga", ["owner", "id"], "owner is not null")
+    requested = f"owner is null and control <> folded and {_NOT_ENDED}"
+    _index("saga_requested", "saga", ["id"], requested)
+    active = "owner is null and status in ('running', 'unwinding')"
+    _index("saga_active", "saga", ["id"], active)
+    _index("saga_timed", "saga", ["wake_at", "id"], f"owner is null and {_NOT_ENDED}")
+
+
+def _entry() -> None:
+    op.create_table(
+        "entry",
+        _text("saga_id", primary_key=True),
+        _large("seq", primary_key=True),
+        _text("kind"),
+        _whole("version"),
+        _large("written_at"),
+        _text("body"),
+        _text("payload", nullable=True),
+        _text("hash"),
+    )
+
+
+def _gate() -> None:
+    op.create_table(
+        "gate",
+        _text("id", primary_key=True),
+        _reference("saga_id", "saga.id"),
+        _text("path"),
+        _text("direction"),
+        _whole("generation"),
+        _whole("revision"),
+        _text("action"),
+        _whole("action_version"),
+        _text("arguments"),
+        _text("policy"),
+        _text("digest"),
+        _text("requester"),
+        _text("state"),
+        _large("opened_at"),
+        _large("deadline"),
+        _large("decided_at", nullable=True),
+        _text("decided_by", nullable=True),
+        _text("reason", nullable=True),
+        _large("valid_until", nullable=True),
+        _large("consumed_at", nullable=True),
+        _text("eligible"),
+    )
+    _index("gate_of_saga", "gate", ["saga_id"])
+    _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")
+
+
+def _vote() -> None:
+    op.create_table(
+        "vote",
+        _number(),
+        _reference("gate_id", "gate.id"),
+        _text("principal"),
+        _text("kind"),
+        _text("reason", nullable=True),
+        _text("channel"),
+        _large("cast_at"),
+        _whole("revision"),
+        _text("member_of"),
+        _text("evidence"),
+        sqlite_autoincrement=True,
+    )
+    _index("vote_of_gate", "vote", ["gate_id"])
+
+
+def _intervention() -> None:
+    op.create_table(
+        "intervention",
+        _text("id", primary_key=True),
+        _reference("saga_id", "saga.id"),
+        _text("path", nullable=True),
+        _text("kind"),
+        _text("question"),
+        _text("evidence"),
+        _text("choices"),
+        sa.Column("wants_result", sa.Boolean(), nullable=False),
+        _text("state"),
+        _large("opened_at"),
+        _text("choice", nullable=True),
+        _text("actor", nullable=True),
+        _text("reason", nullable=True),
+        _large("closed_at", nullable=True),
+    )
+    _index("intervention_of_saga", "intervention", ["saga_id"])
+    _index("intervention_open", "intervention", ["opened_at", "id"], "state = 'open'")
+
+
+def _request() -> None:
+    op.create_table(
+        "request",
+        _number(),
+        _reference("saga_id", "saga.id"),
+        _text("kind"),
+        _text("ref"),
+        _text("actor"),
+        _text("reason"),
+        _text("state"),
+        _text("payload", nullable=True),
+        _large("valid_until", nullable=True),
+        _large("made_at"),
+        sa.Column("folded", sa.Boolean(), nullable=False),
+        _text("delivery_key", nullable=True),
+        sa.UniqueConstraint("saga_id", "delivery_key", name="request_once"),
+        sqlite_autoincrement=True,
+    )
+    _index("request_of_saga", "request", ["saga_id", "id"])
+
+
+def _name_the_journal() -> None:
+    journal = sa.table(
+        "journal", sa.column("id", sa.Text()), sa.column("created_at", sa.BigInteger())
+    )
+    op.bulk_insert(journal, [{"id": secrets.token_hex(16), "created_at": time.time_ns() // 1000}])

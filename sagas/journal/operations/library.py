@@ -1,0 +1,53 @@
+"""What is read for people.
+
+Pure.
+"""
+
+from approvals import Gate
+from sagas.journal import records, statements
+from sagas.journal.operation import Operation, Query
+from sagas.ports import QuestionRow, SagaRow
+
+
+def saga(saga_id: str) -> Operation[SagaRow | None]:
+    """One saga's row."""
+    found = yield Query(statements.SAGA, (saga_id,))
+    return records.saga_row(found[0]) if found else None
+
+
+def sagas(
+    *, status: str | None, saga: str | None, since: int | None, limit: int
+) -> Operation[list[SagaRow]]:
+    """Saga rows, the newest first; None leaves a filter out."""
+    found = yield Query(statements.SAGAS, (status, saga, since, limit))
+    return [records.saga_row(row) for row in found]
+
+
+def open_gates() -> Operation[list[Gate]]:
+    """Every gate that can be decided."""
+    found = yield Query(statements.OPEN_GATES)
+    return [records.gate(row) for row in found]
+
+
+def gates_of(saga_id: str) -> Operation[list[Gate]]:
+    """Every gate of a saga, in the order in which they opened."""
+    found = yield Query(statements.GATES_OF, (saga_id,))
+    return [records.gate(row) for row in found]
+
+
+def open_questions() -> Operation[list[QuestionRow]]:
+    """Every intervention that waits for an answer."""
+    found = yield Query(statements.OPEN_QUESTIONS)
+    return [records.question_row(row) for row in found]
+
+
+def questions_of(saga_id: str) -> Operation[list[QuestionRow]]:
+    """Every intervention of a saga, in the order in which they opened."""
+    found = yield Query(statements.QUESTIONS_OF, (saga_id,))
+    return [records.question_row(row) for row in found]
+
+
+def question(intervention_id: str) -> Operation[QuestionRow | None]:
+    """One intervention."""
+    found = yield Query(statements.QUESTION, (intervention_id,))
+    return records.question_row(found[0]) if found else None

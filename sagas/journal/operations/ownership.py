@@ -1,0 +1,109 @@
+"""Who drives what: worker incarnations, their leases, and the sagas they hold.
+
+A worker that is declared dead stays dead; whoever declares it waits for its appends under way, so
+that nothing of it lands afterwards.
+
+Pure.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sagas.errors import LeaseLost
+from sagas.journal import records, statements
+from sagas.journal.operation import Hint, Operation, Query
+from sagas.ports import Lease
+
+_SECOND = 1_000_000
+
+Gone = Callable[[str, int, int], bool]
+"""Whether the process on this host, with this id and this start, is known to run no more."""
+
+
+def register(name: str, host: str, pid: int, started: int, seconds: float) -> Operation[Lease]:
+    """A new incarnation."""
+    values = (name, host, pid, started, _micros(seconds))
+    made = yield Query(statements.REGISTER, values)
+    return Lease(worker=made[0][0], control=0, seconds=seconds)
+
+
+def renew(lease: Lease) -> Operation[Lease]:
+    """The lease extended, with the present `control`."""
+    renewed = yield Query(statements.RENEW, (lease.worker, _micros(lease.seconds)))
+    if not renewed:
+        raise _lost(lease)
+    return Lease(worker=lease.worker, control=renewed[0][0], seconds=lease.seconds)
+
+
+def retire(lease: Lease) -> Operation[None]:
+    """The worker's row first, which waits for its appends; then its sagas."""
+    yield Query(statements.RETIRE, (lease.worker,))
+    yield Query(statements.LET_GO, (lease.worker,))
+    yield Hint()
+
+
+def survey(lease: Lease, is_gone: Gone) -> Operation[tuple[list[tuple[int, bool]], bool]]:
+    """Workers that look dead (and whether their process is gone), and whether sagas are orphaned.
+
+    Holds no locks; `bury` looks again.
+    """
+    suspects: list[tuple[int, bool]] = []
+    for worker, host, pid, started, is_late in (yield Query(statements.OTHERS, (lease.worker,))):
+        gone = is_gone(host, pid, started)
+        if gone or is_late:
+            suspects.append((worker, gone))
+    orphans = yield Query(statements.ORPHANS)
+    return suspects, bool(orphans)
+
+
+def bury(suspects: Sequence[tuple[int, bool]]) -> Operation[None]:
+    """Declare workers dead, in the order of their numbers, and free the sagas of all dead ones."""
+    for worker, gone in suspects:
+        yield Query(statements.BURY, (worker, gone))
+    yield Query(statements.RELEASE_ORPHANS)
+
+
+def claiming(
+    lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+) -> Callable[[bool], Operation[list[str]]]:
+    """What takes sagas that are due, and is made again for each attempt."""
+    taken: list[str] = []
+
+    def make(settling: bool) -> Operation[list[str]]:
+        if not (settling and taken):
+            taken.clear()
+            values: tuple[object, ...] = (lease.worker, now, limit)
+            if only is None:
+                return _take(lease, Query(statements.CLAIM, values), taken)
+            among = (*values, records.listed(only))
+            return _take(lease, Query(statements.CLAIM_AMONG, among), taken)
+        again = Query(statements.CLAIM_AGAIN, (lease.worker, records.listed(taken)))
+        return _take(lease, again, taken)
+
+    return make
+
+
+def _take(lease: Lease, query: Query, taken: list[str]) -> Operation[list[str]]:
+    if not (yield Query(statements.FENCE, (lease.worker,))):
+        raise _lost(lease)
+    rows = yield query
+    taken[:] = [row[0] for row in rows]
+    return list(taken)
+
+
+def raised(lease: Lease) -> Operation[tuple[int, list[str]]]:
+    """The worker's `control`, and which of its sagas have requests that are not folded yet."""
+    rows = yield Query(statements.RAISED, (lease.worker,))
+    if not rows:
+        raise _lost(lease)
+    return rows[0][0], [saga_id for _, saga_id in rows if saga_id is not None]
+
+
+def _lost(lease: Lease) -> LeaseLost:
+    return LeaseLost(
+        f"worker {lease.worker} was declared dead: its lease ran out or its process was not seen; "
+        "it must stop, and its sagas are taken over"
+    )
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * _SECOND)

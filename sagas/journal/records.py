@@ -1,0 +1,223 @@
+"""Stored rows to values and back.
+
+Pure.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from approvals import Approval, Gate, GateState, Vote, VoteKind
+from compensations import Choice
+from sagas.chain import Row
+from sagas.errors import PayloadError
+from sagas.journal.operation import Record
+from sagas.model import Status, instant, micros
+from sagas.ports import OpenQuestion, QuestionRow, Request, SagaRow
+
+
+def saga_row(record: Record) -> SagaRow:
+    """The row of `{saga}`."""
+    return SagaRow(
+        id=record[0],
+        saga=record[1],
+        version=record[2],
+        input_digest=record[3],
+        starter=record[4],
+        status=Status(record[5]),
+        reason=record[6],
+        head=record[7],
+        head_hash=record[8],
+        owner=record[9],
+        control=record[10],
+        folded=record[11],
+        wake_at=record[12],
+        created_at=record[13],
+        updated_at=record[14],
+    )
+
+
+def entry_row(record: Record) -> Row:
+    """The row of `{entry}`."""
+    return Row(*record)
+
+
+def request(record: Record) -> Request:
+    """The row of `{request}`."""
+    number, kind, ref, actor, reason, state, made_at, payload, valid_until = record
+    return Request(
+        id=number,
+        kind=kind,
+        ref=ref,
+        by=actor,
+        reason=reason,
+        state=state,
+        at=made_at,
+        payload=_bytes(payload),
+        valid_until=valid_until,
+    )
+
+
+def question_row(record: Record) -> QuestionRow:
+    """The row of `{question}`."""
+    return QuestionRow(
+        id=record[0],
+        saga_id=record[1],
+        path=record[2],
+        kind=record[3],
+        question=record[4],
+        evidence=record[5],
+        choices=_choices(record[6]),
+        wants_result=bool(record[7]),
+        state=record[8],
+        opened_at=record[9],
+        choice=record[10],
+        by=record[11],
+        reason=record[12],
+        closed_at=record[13],
+    )
+
+
+def question_values(saga_id: str, op: OpenQuestion) -> tuple[object, ...]:
+    """The values of `OPEN_QUESTION`."""
+    return (
+        op.intervention_id,
+        saga_id,
+        op.path,
+        op.kind,
+        storable(op.question),
+        storable(op.evidence),
+        json.dumps([choice.value for choice in op.choices]),
+        op.wants_result,
+        op.at,
+    )
+
+
+def gate(record: Record) -> Gate:
+    """The row of `{gate}`."""
+    return Gate(
+        id=record[0],
+        saga_id=record[1],
+        path=record[2],
+        direction=record[3],
+        generation=record[4],
+        revision=record[5],
+        action=record[6],
+        action_version=record[7],
+        arguments=record[8].encode(),
+        policy=Approval.from_json(record[9]),
+        digest=record[10],
+        requester=record[11],
+        state=GateState(record[12]),
+        opened_at=instant(record[13]),
+        deadline=instant(record[14]),
+        decided_at=_instant(record[15]),
+        decided_by=record[16],
+        reason=record[17],
+        valid_until=_instant(record[18]),
+        eligible=tuple(json.loads(record[19])),
+    )
+
+
+def gate_values(opened: Gate) -> tuple[object, ...]:
+    """The values of `OPEN_GATE`."""
+    return (
+        opened.id,
+        opened.saga_id,
+        opened.path,
+        opened.direction,
+        opened.generation,
+        opened.revision,
+        opened.action,
+        opened.action_version,
+        opened.arguments.decode(),
+        opened.policy.to_json(),
+        opened.digest,
+        opened.requester,
+        opened.state.value,
+        micros(opened.opened_at),
+        micros(opened.deadline),
+        _micros(opened.decided_at),
+        opened.decided_by,
+        opened.reason,
+        _micros(opened.valid_until),
+        json.dumps(opened.eligible),
+    )
+
+
+def decision_values(decided: Gate) -> tuple[object, ...]:
+    """The values of `DECIDE_GATE`."""
+    return (
+        decided.id,
+        decided.state.value,
+        _micros(decided.decided_at),
+        decided.decided_by,
+        decided.reason,
+        _micros(decided.valid_until),
+    )
+
+
+def vote(record: Record) -> Vote:
+    """The row of `{vote}`."""
+    principal, kind, reason, channel, cast_at, revision, member_of, evidence = record
+    return Vote(
+        principal=principal,
+        kind=VoteKind(kind),
+        reason=reason,
+        channel=channel,
+        at=instant(cast_at),
+        revision=revision,
+        groups=frozenset(json.loads(member_of)),
+        evidence=evidence,
+    )
+
+
+def vote_values(gate_id: str, counted: Vote) -> tuple[object, ...]:
+    """The values of `COUNT_VOTE`."""
+    return (
+        gate_id,
+        counted.principal,
+        counted.kind.value,
+        counted.reason,
+        counted.channel,
+        micros(counted.at),
+        counted.revision,
+        json.dumps(sorted(counted.groups)),
+        counted.evidence,
+    )
+
+
+def listed(values: Iterable[str | int]) -> str:
+    """A JSON array of texts, for the statements that take a set."""
+    return json.dumps([str(value) for value in values])
+
+
+def check_text(value: str | None, what: str) -> None:
+    """Refuse text from outside that one of the databases could not hold.
+
+    Raises:
+        PayloadError: It contains a NUL character or half of a surrogate pair.
+    """
+    if value is not None and storable(value) != value:
+        raise PayloadError(f"{what} contains a character that cannot be stored: write it without")
+
+
+def storable(text: str) -> str:
+    """Text for people, with what a database cannot hold replaced by question marks."""
+    return text.replace("\x00", "?").encode("utf-8", "replace").decode()
+
+
+def _choices(text: str) -> tuple[Choice, ...]:
+    return tuple(Choice(choice) for choice in json.loads(text))
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
+
+
+def _instant(value: int | None) -> datetime | None:
+    return None if value is None else instant(value)
+
+
+def _micros(value: datetime | None) -> int | None:
+    return None if value is None else micros(value)

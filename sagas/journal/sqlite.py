@@ -1,0 +1,286 @@
+"""Operations on SQLite: one connection in one thread, one transaction after the other."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Sequence
+from functools import cache, partial
+from pathlib import Path
+from re import compile as pattern
+from typing import Any, TypeVar, cast
+
+from sagas.errors import JournalUnavailable, PayloadError
+from sagas.journal import revisions, sqlite_file, statements
+from sagas.journal.bell import Bell
+from sagas.journal.dialect import SQLITE
+from sagas.journal.operation import (
+    Entries,
+    Hint,
+    Making,
+    Mode,
+    Operation,
+    Query,
+    Record,
+    StartOver,
+    Step,
+    Violation,
+)
+from sagas.journal.operations.appending import appending
+from sagas.journal.sqlite_file import FileLock
+from sagas.journal.thread import JobThread
+from sagas.journal.urls import SqliteUrl
+from sagas.ports import Applied, Lease, Unit
+
+T = TypeVar("T")
+
+_INSERT = "insert into entry values (?, ?, ?, ?, ?, ?, ?, ?)"
+_PLACE = pattern(r"\$(\d+)")
+_TAKEN = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_TRIGGER")
+_SHORTEST_POLL = 0.01
+_LONGEST_POLL = 0.1
+
+
+@cache
+def _compiled(statement: str) -> tuple[str, tuple[int, ...]]:
+    """A statement with plain marks, and which value belongs to each of them."""
+    text = SQLITE.render(statement)
+    order = tuple(int(number) - 1 for number in _PLACE.findall(text))
+    return _PLACE.sub("?", text), order
+
+
+class _Engine:
+    """The connection and what is done with it; all but its making happens in one thread."""
+
+    _connection: sqlite3.Connection
+    _lock: FileLock
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._looked_at = 0
+        self._hinted = False
+
+    def open(self) -> None:
+        """Connect, and look at nothing yet."""
+        sqlite_file.prepare(self._path)
+        self._connection = sqlite_file.connect(self._path)
+        self._lock = FileLock(self._path)
+
+    def identity(self) -> tuple[str | None, str | None]:
+        """The schema's version and the journal's id; None where there is no journal.
+
+        Raises:
+            JournalUnavailable: The file is not for us.
+        """
+        try:
+            version, journal_id = self._connection.execute(statements.IDENTITY).fetchone()
+        except sqlite3.Error as error:
+            if "no such table" not in str(error):
+                raise sqlite_file.explained(error, self._path) from error
+            if self._connection.execute("select 1 from sqlite_master").fetchone() is None:
+                return None, None
+            raise JournalUnavailable(
+                f"{self._path} holds other tables and no journal: name another file"
+            ) from error
+        return version, journal_id
+
+    def begin_work(self) -> None:
+        """Set the file up for writing, now that it is known to be ours."""
+        sqlite_file.use_log(self._connection, self._path)
+
+    def version(self) -> int:
+        """A number that changes when another connection has changed the database."""
+        number: int = self._connection.execute("pragma data_version").fetchone()[0]
+        return number
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+        self._lock.close()
+
+    def run(self, make: Making[T], mode: Mode) -> tuple[T, bool]:
+        """Run an operation in a transaction; tells whether it gave a hint."""
+        try:
+            while True:
+                self._hinted = False
+                try:
+                    return self._run(make, mode), self._hinted
+                except StartOver:
+                    continue
+        except sqlite3.Error as error:
+            raise sqlite_file.explained(error, self._path) from error
+        except UnicodeEncodeError as error:
+            raise PayloadError("half a surrogate pair is no text: it cannot be stored") from error
+
+    def _run(self, make: Making[T], mode: Mode) -> T:
+        if mode is Mode.READ:
+            return self._transact("begin", make)
+        with self._lock.shared():
+            result = self._transact("begin immediate", make)
+        self._keep_log_short()
+        return result
+
+    def _transact(self, begin: str, make: Making[T]) -> T:
+        self._connection.execute(begin)
+        try:
+            result = self._carry_out(make(False))
+            self._connection.execute("commit")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            raise
+        return result
+
+    def _carry_out(self, operation: Operation[T]) -> T:
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    rows = self._take(step)
+                except Violation as violation:
+                    step = operation.throw(violation)
+                else:
+                    step = operation.send(rows)
+        except StopIteration as stop:
+            return cast(T, stop.value)
+
+    def _take(self, step: Step) -> list[Record]:
+        match step:
+            case Query(statement, values):
+                return self._query(statement, values)
+            case Entries(rows):
+                return self._insert(rows)
+            case Hint():
+                self._hinted = True
+                return []
+
+    def _query(self, statement: str, values: tuple[object, ...]) -> list[Record]:
+        text, order = _compiled(statement)
+        given = cast(Any, tuple(values[index] for index in order))
+        try:
+            return self._connection.execute(text, given).fetchall()
+        except sqlite3.IntegrityError as error:
+            raise _violation(error) from error
+
+    def _insert(self, rows: Sequence[tuple[object, ...]]) -> list[Record]:
+        try:
+            self._connection.executemany(_INSERT, cast(Any, rows))
+        except sqlite3.IntegrityError as error:
+            raise _violation(error) from error
+        return []
+
+    def _keep_log_short(self) -> None:
+        """Write the log back when it is long; if a reader is in the way, when it has grown."""
+        try:
+            length = self._log.stat().st_size
+        except FileNotFoundError:
+            return
+        self._looked_at = min(self._looked_at, length)
+        if length - self._looked_at > sqlite_file.LOG_LIMIT:
+            self._looked_at = length
+            sqlite_file.write_back(self._connection, self._lock)
+
+
+def _violation(error: sqlite3.IntegrityError) -> Exception:
+    return Violation() if error.sqlite_errorname in _TAKEN else error
+
+
+class SqliteDatabase:
+    """One SQLite file; made by `open_sqlite`."""
+
+    def __init__(self, engine: _Engine, thread: JobThread, journal_id: str) -> None:
+        self.journal_id = journal_id
+        self._engine = engine
+        self._thread = thread
+        self._bell = Bell()
+        self._version: int | None = None
+        self._process = os.getpid()
+        self._closed = False
+
+    async def run(self, make: Making[T], mode: Mode) -> T:
+        """Run an operation in one transaction.
+
+        Raises:
+            JournalUnavailable: The file cannot be used, or is kept locked for too long.
+        """
+        self._check_usable()
+        result, hinted = await self._thread.do(partial(self._engine.run, make, mode))
+        if hinted:
+            self._bell.ring()
+        return result
+
+    async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
+        """Append units in one transaction."""
+        return await self.run(appending(lease, units), Mode.WRITE)
+
+    async def changed(self, seconds: float) -> None:
+        """Return when another connection changed something, or this one gave a hint."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        pause = _SHORTEST_POLL
+        while not await self._was_changed():
+            left = until - loop.time()
+            if left <= 0 or await self._bell.heard(min(pause, left)):
+                return
+            pause = min(2 * pause, _LONGEST_POLL)
+
+    async def close(self) -> None:
+        """Let go of the file and the thread."""
+        if self._closed or os.getpid() != self._process:
+            return
+        self._closed = True
+        self._bell.ring()
+        await self._thread.do(self._engine.close)
+        await self._thread.stop()
+
+    async def _was_changed(self) -> bool:
+        self._check_usable()
+        version = await self._thread.do(self._engine.version)
+        before, self._version = self._version, version
+        if before is not None and before != version:
+            self._bell.ring()  # for the others who wait
+        return await self._bell.heard(0)
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise JournalUnavailable("this journal was closed: connect again")
+        if os.getpid() != self._process:
+            raise JournalUnavailable(
+                "this process was forked from the one that opened the journal: connect again here"
+            )
+
+
+async def open_sqlite(url: SqliteUrl) -> SqliteDatabase:
+    """Open a journal in a file, and make it where there is none.
+
+    Raises:
+        JournalUnavailable: The file cannot be used.
+        SchemaMismatch: Another version of agent-sagas made it.
+    """
+    path = url.path
+    engine, thread = _Engine(path), JobThread(f"journal {path.name}")
+    try:
+        await thread.do(engine.open)
+    except BaseException:
+        await thread.stop()
+        raise
+    try:
+        journal_id = await _own(url, engine, thread)
+    except BaseException:
+        await thread.do(engine.close)
+        await thread.stop()
+        raise
+    return SqliteDatabase(engine, thread, journal_id)
+
+
+async def _own(url: SqliteUrl, engine: _Engine, thread: JobThread) -> str:
+    """Check that the journal is one that this release reads, and return its id."""
+    version, journal_id = await thread.do(engine.identity)
+    if version is None:
+        from sagas.journal.migrating import migrate_sqlite  # slow to import, and seldom needed
+
+        await thread.do(partial(migrate_sqlite, url.path))
+        version, journal_id = await thread.do(engine.identity)
+    revisions.check(version, url.shown)
+    await thread.do(engine.begin_work)
+    return cast(str, journal_id)

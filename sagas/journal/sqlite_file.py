@@ -1,0 +1,207 @@
+"""One SQLite file: how it is made, opened and locked, and when its log is written back.
+
+SQLite 3.7.0 to 3.51.2 (except 3.50.7 and 3.44.6) can lose a committed write when one connection
+resets the log (WAL) while another begins to write. So nothing is written back automatically: each
+write transaction holds a shared lock on a file beside the database, and the log is written back
+only by whoever gets that lock alone. All versions do so, because they may share one file.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sagas.errors import JournalUnavailable
+
+BUSY_SECONDS = 5.0
+LOG_LIMIT = 1000 * 4096
+"""The length of the log, in bytes, from which on it is written back."""
+
+_OLDEST = (3, 35, 0)  # RETURNING
+_POLL_SECONDS = 0.005
+_MODE = 0o600
+_MAGIC = b"SQLite format 3\x00"
+
+_SETTINGS = (
+    "pragma trusted_schema = off",
+    "pragma wal_autocheckpoint = 0",
+    "pragma synchronous = full",
+    "pragma foreign_keys = on",
+)
+
+
+class FileLock:
+    """The lock beside a database file; one for each connection."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + "-lock")
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+
+    @contextmanager
+    def shared(self) -> Generator[None]:
+        """Hold it together with other writers.
+
+        Raises:
+            JournalUnavailable: Somebody else holds it alone for too long.
+        """
+        with self._held(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Hold it against every writer.
+
+        Raises:
+            JournalUnavailable: Somebody else holds it for too long.
+        """
+        with self._held(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def alone_at_once(self) -> Generator[bool]:
+        """Hold it against every writer if that is possible now; tells whether it is."""
+        held = self._try(fcntl.LOCK_EX)
+        try:
+            yield held
+        finally:
+            if held:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+    @contextmanager
+    def _held(self, kind: int) -> Generator[None]:
+        self._wait(kind)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _wait(self, kind: int) -> None:
+        if self._try(kind):
+            return
+        until = time.monotonic() + BUSY_SECONDS
+        while not self._try(kind):
+            if time.monotonic() > until:
+                raise JournalUnavailable(
+                    f"another process holds {self._path} for longer than {BUSY_SECONDS:g} s: find "
+                    "it (it may be stopped) and end it"
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def _try(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self._file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def prepare(path: Path) -> None:
+    """Make the file if it is missing, readable by its owner only.
+
+    Raises:
+        JournalUnavailable: It cannot be a database here; the message says why and what to do.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise JournalUnavailable(
+            f"this Python carries SQLite {sqlite3.sqlite_version}, and 3.35 or newer is needed: "
+            "use another Python"
+        )
+    if path.is_dir():
+        raise JournalUnavailable(f"{path} is a directory: name a file in it")
+    if not path.parent.is_dir():
+        raise JournalUnavailable(f"the directory {path.parent} does not exist: create it first")
+    try:
+        _make(path)
+    except OSError as error:
+        raise JournalUnavailable(
+            f"{path} cannot be written ({error.strerror}): the file and its directory must be "
+            "writable for this user, or name another file"
+        ) from error
+
+
+def _make(path: Path) -> None:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    try:
+        start = os.read(file, len(_MAGIC))
+    finally:
+        os.close(file)
+    if start and start != _MAGIC:
+        raise JournalUnavailable(f"{path} is not an SQLite database: name another file")
+    FileLock(path).close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection, set up as every connection to a journal must be.
+
+    Raises:
+        JournalUnavailable: The file cannot be used.
+    """
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=256
+    )
+    try:
+        for setting in _SETTINGS:
+            connection.execute(setting)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explained(error, path) from error
+    return connection
+
+
+def use_log(connection: sqlite3.Connection, path: Path) -> None:
+    """Switch to the write-ahead log; of two that do it at once, one tries again.
+
+    Raises:
+        JournalUnavailable: Somebody keeps the file locked.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if time.monotonic() > until:
+                raise explained(error, path) from error
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def explained(error: sqlite3.Error, path: Path) -> JournalUnavailable:
+    """What went wrong with the file, and what to do."""
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_NOTADB"):
+        return JournalUnavailable(f"{path} is not an SQLite database: name another file")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return JournalUnavailable(
+            f"another process keeps {path} locked for longer than {BUSY_SECONDS:g} s: find it (it "
+            "may be stopped) and end it"
+        )
+    if name.startswith("SQLITE_FULL"):
+        return JournalUnavailable(f"there is no space left for {path}: make room and start again")
+    if name.startswith("SQLITE_READONLY"):
+        return JournalUnavailable(
+            f"{path} cannot be written: the file and its directory must be writable for this user"
+        )
+    if name.startswith("SQLITE_CORRUPT"):
+        return JournalUnavailable(f"{path} is damaged ({error}): restore it from a backup")
+    return JournalUnavailable(f"{path} cannot be used ({error})")
+
+
+def write_back(connection: sqlite3.Connection, lock: FileLock) -> None:
+    """Write the log back into the database and empty it, unless somebody is busy with it."""
+    with lock.alone_at_once() as held:
+        if not held:
+            return
+        connection.execute("pragma busy_timeout = 0")
+        try:
+            with suppress(sqlite3.OperationalError):  # a reader is in the way; next time
+                connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+        finally:
+            connection.execute(f"pragma busy_timeout = {int(BUSY_SECONDS * 1000)}")

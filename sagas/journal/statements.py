@@ -1,0 +1,297 @@
+"""Every statement of the journal, with what it guarantees when others run at the same time.
+
+The texts are portable: `$1` stands for the first value, and a name in braces for a fragment of the
+dialect. Locks are always taken in one order, so that nobody waits in a circle: *worker row, saga
+row, gate or intervention row*. An append locks its own worker's row only, and shared.
+
+Pure.
+"""
+
+# --- fences -----------------------------------------------------------------------------------
+
+FENCE = "select control from worker where id = $1 and state = 'alive' {for_share}"
+"""Holds this worker alive, and its `control` still, until the transaction ends: whoever declares it
+dead or makes a request of one of its sagas waits, and comes after everything appended here."""
+
+IS_REQUESTED = "select 1 from saga where id = $1 and control <> folded"
+"""Whether a request waits; under the fence no new one can come in for a saga of this worker."""
+
+# --- appending --------------------------------------------------------------------------------
+
+CREATE_SAGA = """
+insert into saga (id, name, version, input_digest, starter, status, head, head_hash, owner,
+                  control, folded, created_at, updated_at)
+values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, 0, 0, $9, $9)
+on conflict (id) do nothing
+returning id
+"""
+"""Of two that create one id, one waits for the other's end and then inserts nothing."""
+
+PROJECT = """
+update saga
+set status = $3, reason = $4, wake_at = $5, head = coalesce($6, head),
+    head_hash = coalesce($7, head_hash), owner = case when $8 then null else owner end,
+    updated_at = coalesce($9, updated_at)
+where id = $1 and owner = $2
+returning id
+"""
+"""Touches the saga only while this worker owns it; a request that was made meanwhile stays."""
+
+OPEN_GATE = """
+insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
+                  arguments, policy, digest, requester, state, opened_at, deadline, decided_at,
+                  decided_by, reason, valid_until, eligible)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+"""
+"""A gate's id is taken once."""
+
+MOVE_GATE = """
+update gate
+set state = $3,
+    decided_at = case when $2 = 'pending' then $4 else decided_at end,
+    consumed_at = case when $3 = 'consumed' then $4 else consumed_at end
+where id = $1 and state = $2
+returning id
+"""
+"""Compare and set: of two that move a gate out of one state, one waits and then changes nothing."""
+
+GATE_STATE = "select state from gate where id = $1"
+"""Read only to settle an append whose answer was lost."""
+
+OPEN_QUESTION = """
+insert into intervention (id, saga_id, path, kind, question, evidence, choices, wants_result, state,
+                          opened_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9)
+"""
+"""An intervention's id is taken once."""
+
+CLOSE_QUESTION = """
+update intervention set state = 'closed', closed_at = $2 where id = $1 and state = 'open'
+"""
+"""An answer that came first stays."""
+
+FOLD_REQUESTS = """
+update request set folded = true where id in (
+    select cast(value as bigint) from {elements}($1) as element)
+"""
+"""Only ever sets the mark, so that folding twice changes nothing."""
+
+FOLD_CONTROL = (
+    "update saga set folded = case when folded < $2 then $2 else folded end where id = $1"
+)
+"""Never goes back; requests made since `control` was read stay unfolded."""
+
+HASH_AT = "select hash from entry where saga_id = $1 and seq = $2"
+"""Tells whether an append landed whose answer was lost."""
+
+SAVEPOINT = "savepoint unit"
+"""From here on one unit can be taken back alone."""
+
+RELEASE = "release savepoint unit"
+"""The unit stays, if the transaction does."""
+
+TAKE_BACK = "rollback to savepoint unit"
+"""The unit is gone; the savepoint stays and must be released."""
+
+# --- reading a saga ---------------------------------------------------------------------------
+
+SAGA = "select {saga} from saga where id = $1"
+"""A committed row."""
+
+ENTRIES = "select {entry} from entry where saga_id = $1 order by seq"
+"""Committed entries; in one snapshot with the others of its operation."""
+
+REQUESTS = "select {request} from request where saga_id = $1 and not folded order by id"
+"""Requests whose raising of `control` is in the same snapshot."""
+
+CONTROL = "select control from saga where id = $1"
+"""Read in one snapshot with the requests it counts."""
+
+# --- ownership --------------------------------------------------------------------------------
+
+REGISTER = """
+insert into worker (name, host, pid, started, state, control, lease_until, created_at)
+values ($1, $2, $3, $4, 'alive', 0, {clock} + $5, {clock})
+returning id
+"""
+"""The number is new: the database never gives one twice."""
+
+RENEW = """
+update worker set lease_until = {clock} + $2 where id = $1 and state = 'alive' returning control
+"""
+"""Waits for whoever declares this worker dead, and then renews nothing."""
+
+RETIRE = "update worker set state = 'retired' where id = $1 and state = 'alive'"
+"""Waits for this worker's appends under way; later ones are fenced."""
+
+LET_GO = "update saga set owner = null where owner = $1"
+"""After the worker's row was changed: what another worker took over is not touched."""
+
+OTHERS = """
+select id, host, pid, started, lease_until < {clock}
+from worker where state = 'alive' and id <> $1 order by id
+"""
+"""A first look without locks; `BURY` looks again."""
+
+BURY = """
+update worker set state = 'dead'
+where id = $1 and state = 'alive' and ($2 or lease_until < {clock})
+"""
+"""Waits for the worker's appends under way, and fences all later ones. A renewal that came first
+saves the worker, unless its process is known to be gone ($2)."""
+
+ORPHANS = """
+select saga.id from saga join worker on worker.id = saga.owner where worker.state <> 'alive'
+limit 1
+"""
+"""Whether a dead or retired worker still holds a saga; a look without locks."""
+
+RELEASE_ORPHANS = """
+with orphan as (
+    select saga.id from saga
+    where owner is not null and owner in (select id from worker where state <> 'alive')
+    {skip_locked})
+update saga set owner = null where id in (select id from orphan)
+"""
+"""Sagas that somebody has locked are left for the next time, so that nobody is waited for."""
+
+CLAIM = """
+with due as (
+    select id from saga
+    where owner is null and id in (
+        select id from saga where owner is null and control <> folded
+            and status not in ('completed', 'compensated', 'residual')
+        union all
+        select id from saga where owner is null and status in ('running', 'unwinding')
+        union all
+        select id from saga where owner is null and wake_at <= $2
+            and status not in ('completed', 'compensated', 'residual'))
+    order by created_at, id limit $3
+    {skip_locked})
+update saga set owner = $1 where id in (select id from due) returning id
+"""
+"""Of several that claim at once each gets sagas of its own. The three ways to be due are apart
+because each has its own index."""
+
+CLAIM_AMONG = """
+with due as (
+    select id from saga
+    where id in (select value from {elements}($4) as element) and owner is null
+        and status not in ('completed', 'compensated', 'residual')
+        and (control <> folded or status in ('running', 'unwinding') or wake_at <= $2)
+    order by created_at, id limit $3
+    {skip_locked})
+update saga set owner = $1 where id in (select id from due) returning id
+"""
+"""The same among named sagas."""
+
+CLAIM_AGAIN = """
+update saga set owner = $1
+where id in (select value from {elements}($2) as element) and (owner is null or owner = $1)
+returning id
+"""
+"""After a claim whose answer was lost: waits for it, and takes what it took or would have taken."""
+
+RAISED = """
+select worker.control, saga.id
+from worker left join saga on saga.owner = worker.id and saga.control <> saga.folded
+where worker.id = $1 order by saga.id
+"""
+"""One statement, so that `control` counts exactly the requests whose sagas it lists."""
+
+# --- the desk ---------------------------------------------------------------------------------
+
+OWNER = "select owner from saga where id = $1"
+"""A first look, to lock the worker before the saga; `LOCK_SAGA` looks again."""
+
+LOCK_WORKER = "select id from worker where id = $1 {for_update}"
+"""Waits for the owner's appends under way, and holds the next ones off until the request is
+committed: a guarded unit is either before the request or sees it."""
+
+LOCK_SAGA = "select owner, status, updated_at from saga where id = $1 {for_update}"
+"""Holds the saga's owner still; nobody claims it meanwhile."""
+
+RAISE_SAGA = "update saga set control = control + 1 where id = $1"
+"""Under the lock on the saga."""
+
+RAISE_WORKER = "update worker set control = control + 1 where id = $1"
+"""Under the lock on the worker; tells all its guarded units to look at their sagas."""
+
+REQUEST = """
+insert into request (saga_id, kind, ref, actor, reason, state, payload, valid_until, made_at,
+                     folded, delivery_key)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10)
+"""
+"""Committed together with the raised `control`, or not at all."""
+
+IS_CANCELLED = "select 1 from request where saga_id = $1 and kind = 'cancel'"
+"""Under the lock on the saga, so that of two cancellations one sees the other."""
+
+DELIVERY = "select actor, made_at from request where saga_id = $1 and delivery_key = $2"
+"""Under the lock on the saga, so that of two deliveries with one key one sees the other."""
+
+SAGA_OF_GATE = "select saga_id from gate where id = $1"
+"""Never changes."""
+
+LOCK_GATE = "select {gate} from gate where id = $1 {for_update}"
+"""Under the lock on the saga: holds the gate still while a vote is counted."""
+
+VOTES = "select {vote} from vote where gate_id = $1 order by id"
+"""In the order in which they were counted, because each was inserted under the gate's lock."""
+
+COUNT_VOTE = """
+insert into vote (gate_id, principal, kind, reason, channel, cast_at, revision, member_of, evidence)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+"""Under the lock on the gate."""
+
+DECIDE_GATE = """
+update gate set state = $2, decided_at = $3, decided_by = $4, reason = $5, valid_until = $6
+where id = $1
+"""
+"""Under the lock on the gate, after its state was looked at."""
+
+SAGA_OF_QUESTION = "select saga_id from intervention where id = $1"
+"""Never changes."""
+
+LOCK_QUESTION = "select {question} from intervention where id = $1 {for_update}"
+"""Under the lock on the saga: holds the question still while it is answered."""
+
+ANSWER = """
+update intervention set state = 'answered', choice = $2, actor = $3, reason = $4, closed_at = $5
+where id = $1
+"""
+"""Under the lock on the question, after its state was looked at."""
+
+# --- the library ------------------------------------------------------------------------------
+
+SAGAS = """
+select {saga} from saga
+where (cast($1 as text) is null or status = $1) and (cast($2 as text) is null or name = $2)
+    and (cast($3 as bigint) is null or created_at >= $3)
+order by created_at desc, id desc limit $4
+"""
+"""Committed rows."""
+
+GATE = "select {gate} from gate where id = $1"
+"""A committed row; may be decided a moment later."""
+
+OPEN_GATES = "select {gate} from gate where state = 'pending' order by opened_at, id"
+"""Committed rows; each may be decided a moment later."""
+
+GATES_OF = "select {gate} from gate where saga_id = $1 order by opened_at, id"
+"""Committed rows."""
+
+QUESTION = "select {question} from intervention where id = $1"
+"""A committed row."""
+
+OPEN_QUESTIONS = "select {question} from intervention where state = 'open' order by opened_at, id"
+"""Committed rows; each may be answered a moment later."""
+
+QUESTIONS_OF = "select {question} from intervention where saga_id = $1 order by opened_at, id"
+"""Committed rows."""
+
+# --- what the database is ---------------------------------------------------------------------
+
+IDENTITY = "select (select version_num from alembic_version), (select id from journal)"
+"""The version of the schema and the journal's own id."""

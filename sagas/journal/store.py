@@ -1,0 +1,243 @@
+"""The journal's `Store`: each method hands one operation to the database.
+
+Which database it is, only `Database` knows.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from approvals import Gate, Principal, Vote
+from compensations import Choice
+from sagas.errors import Refused
+from sagas.journal import host
+from sagas.journal.operation import Making, Mode, Operation
+from sagas.journal.operations import desk, library, ownership, reading
+from sagas.journal.records import check_text
+from sagas.ports import (
+    Applied,
+    Lease,
+    Loaded,
+    QuestionRow,
+    Request,
+    SagaRow,
+    Unit,
+)
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """One database, able to run operations."""
+
+    journal_id: str
+
+    async def run(self, make: Making[T], mode: Mode) -> T:
+        """Run an operation in one transaction; again, where that is safe and needed."""
+        ...
+
+    async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
+        """Append units in one transaction."""
+        ...
+
+    async def changed(self, seconds: float) -> None:
+        """Return when something may have changed, at the latest after that many seconds."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
+
+
+class SqlStore:
+    """A journal in an SQL database; made by `sagas.journal.open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.journal_id = database.journal_id
+
+    # --- the journal --------------------------------------------------------------------------
+
+    async def commit(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
+        """Apply units in one transaction, as one of them or none each."""
+        return await self._database.append(lease, units) if units else []
+
+    async def load(self, saga_id: str) -> Loaded | None:
+        """Everything there is to know of a saga, from one snapshot."""
+        return await self._read(lambda: reading.load(saga_id))
+
+    async def requests(self, saga_id: str) -> tuple[int, list[Request]]:
+        """The value of `control`, and the requests that are not folded yet.
+
+        Raises:
+            UnknownSaga: There is no such saga.
+        """
+        return await self._read(lambda: reading.requests(saga_id))
+
+    async def gate(self, gate_id: str) -> Gate | None:
+        """A gate's row.
+
+        Raises:
+            Corrupt: It was changed after it was opened.
+        """
+        return await self._read(lambda: reading.gate(self.journal_id, gate_id))
+
+    async def votes(self, gate_id: str) -> list[Vote]:
+        """The votes on a gate, in order."""
+        return await self._read(lambda: reading.votes(gate_id))
+
+    # --- ownership ----------------------------------------------------------------------------
+
+    async def register(self, name: str, seconds: float) -> Lease:
+        """A new incarnation, with a lease of that many seconds."""
+        check_text(name, "the worker's name")
+        this = (name, host.host_id(), os.getpid(), host.own_start())
+        return await self._write(lambda _: ownership.register(*this, seconds))
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Extend the lease.
+
+        Raises:
+            LeaseLost: This worker was declared dead.
+        """
+        return await self._write(lambda _: ownership.renew(lease))
+
+    async def retire(self, lease: Lease) -> None:
+        """Give up the lease and every saga held under it."""
+        await self._write(lambda _: ownership.retire(lease))
+
+    async def claim(
+        self, lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+    ) -> list[str]:
+        """Take sagas that are due and that no living worker holds; `only` names candidates.
+
+        Raises:
+            LeaseLost: This worker was declared dead.
+        """
+        suspects, orphans = await self._read(lambda: ownership.survey(lease, host.is_gone))
+        if suspects or orphans:
+            await self._write(lambda _: ownership.bury(suspects))
+        return await self._write(ownership.claiming(lease, now=now, only=only, limit=limit))
+
+    async def raised(self, lease: Lease) -> tuple[int, list[str]]:
+        """The worker's `control`, and its sagas with requests that are not folded yet."""
+        return await self._read(lambda: ownership.raised(lease))
+
+    async def changed(self, seconds: float) -> None:
+        """Return when something may have changed, at the latest after that many seconds."""
+        await self._database.changed(seconds)
+
+    # --- the desk -----------------------------------------------------------------------------
+
+    async def cancel(self, saga_id: str, *, by: str, reason: str, at: int) -> None:
+        """Ask for a saga to be undone.
+
+        Raises:
+            UnknownSaga: There is no such saga.
+            Refused: It has ended.
+        """
+        check_text(by, "the name")
+        check_text(reason, "the reason")
+        await self._write(lambda _: desk.cancel(saga_id, by=by, reason=reason, at=at))
+
+    async def send(
+        self, saga_id: str, name: str, payload: bytes, *, key: str, by: str, at: int
+    ) -> bool:
+        """Deliver an event once per `key`; False if that key was delivered before.
+
+        Raises:
+            UnknownSaga: There is no such saga.
+            Refused: It has ended.
+        """
+        for value, what in ((name, "the event's name"), (key, "the key"), (by, "the name")):
+            check_text(value, what)
+        return await self._write(
+            lambda settling: desk.send(
+                saga_id, name, payload, key=key, by=by, at=at, settling=settling
+            )
+        )
+
+    async def vote(self, gate_id: str, vote: Vote, voter: Principal) -> Gate:
+        """Count a vote, and decide the gate if it is enough.
+
+        Raises:
+            Refused: The vote has no effect; the message is the truth to tell the voter.
+        """
+        check_text(vote.reason, "the reason")
+        counted = await self._write(lambda _: desk.vote(self.journal_id, gate_id, vote, voter))
+        if counted.refusal is not None:
+            raise Refused(counted.refusal)
+        return counted.gate
+
+    async def answer(
+        self,
+        intervention_id: str,
+        choice: Choice,
+        *,
+        by: str,
+        reason: str,
+        payload: bytes | None,
+        at: int,
+    ) -> QuestionRow:
+        """Close an intervention with an answer.
+
+        Raises:
+            Refused: It is unknown, answered already, or the answer is not on offer.
+        """
+        check_text(by, "the name")
+        check_text(reason, "the reason")
+        return await self._write(
+            lambda settling: desk.answer(
+                intervention_id,
+                choice,
+                by=by,
+                reason=reason,
+                payload=payload,
+                at=at,
+                settling=settling,
+            )
+        )
+
+    # --- the library --------------------------------------------------------------------------
+
+    async def saga(self, saga_id: str) -> SagaRow | None:
+        """One saga's row."""
+        return await self._read(lambda: library.saga(saga_id))
+
+    async def sagas(
+        self, *, status: str | None, saga: str | None, since: int | None, limit: int
+    ) -> list[SagaRow]:
+        """Saga rows, the newest first; `since` compares with when they were created."""
+        return await self._read(
+            lambda: library.sagas(status=status, saga=saga, since=since, limit=limit)
+        )
+
+    async def open_gates(self) -> list[Gate]:
+        """Every gate that can be decided."""
+        return await self._read(library.open_gates)
+
+    async def gates_of(self, saga_id: str) -> list[Gate]:
+        """Every gate of a saga, in the order in which they opened."""
+        return await self._read(lambda: library.gates_of(saga_id))
+
+    async def open_questions(self) -> list[QuestionRow]:
+        """Every intervention that waits for an answer."""
+        return await self._read(library.open_questions)
+
+    async def questions_of(self, saga_id: str) -> list[QuestionRow]:
+        """Every intervention of a saga, in the order in which they opened."""
+        return await self._read(lambda: library.questions_of(saga_id))
+
+    async def question(self, intervention_id: str) -> QuestionRow | None:
+        """One intervention."""
+        return await self._read(lambda: library.question(intervention_id))
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        await self._database.close()
+
+    async def _read(self, make: Callable[[], Operation[T]]) -> T:
+        return await self._database.run(lambda _: make(), Mode.READ)
+
+    async def _write(self, make: Making[T]) -> T:
+        return await self._database.run(make, Mode.WRITE)

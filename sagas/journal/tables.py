@@ -1,0 +1,243 @@
+"""The tables, and the life of what is in them.
+
+A **saga** is one row: what was started, who drives it, and the status that people see. Its truth is
+its **entries**: facts in the order of `seq`, each carrying its predecessor's hash, never changed
+and never removed. The row is a projection of them, written in the same transaction.
+
+A **worker** is one incarnation of a process that drives sagas. Its number is the fencing token. It
+is `alive` until it retires or somebody declares it dead, and never again after that. Every append
+locks its own worker's row, shared; so declaring a worker dead waits for what it is writing, and
+refuses what it writes afterwards. `saga.owner` names the worker that drives a saga, or nobody.
+
+People and other programs never write entries. They write a **request** and raise `control`, of the
+saga and of the worker that owns it, in one transaction. The worker folds requests into entries and
+notes in `folded` how far it has come: where `control` and `folded` differ, a request waits. An
+append that must not overlook a request compares `worker.control`, whose row it has locked anyway.
+
+A **gate** is one question to people, with a digest over everything it shows; its **votes** are
+what each person said. An **intervention** is a question that only a person can answer. Both are
+decided by compare-and-set, so that the first decision wins and everybody else is told.
+
+The **journal** has one row: the random id that keeps its keys apart from every other journal's.
+
+Instants are microseconds since 1970 in UTC: what is hashed is what is stored, and no time zone can
+come in between. Entries, arguments and payloads are the exact JSON text, never a JSON type, which
+would rewrite it. There is no foreign key on `entry`: checking it would lock the saga's row at each
+append.
+
+Least privilege (PostgreSQL): the role that migrates owns the tables and is used for nothing else. A
+worker's role needs USAGE on the schema and its sequences, SELECT on every table, INSERT on `saga`,
+`entry`, `worker`, `gate`, `vote`, `intervention` and `request`, and UPDATE on all of these but
+`entry` and `vote`. So it cannot change or remove an entry, nor switch off the triggers that refuse
+it. With SQLite, whoever may write the file may rewrite it: the chain shows it, nothing prevents it.
+
+These classes describe the schema to the migrations and to whoever wants to read the tables with
+SQLModel. The stores do not use them.
+"""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlmodel import Field, SQLModel
+
+metadata = MetaData()
+
+
+def _number() -> Any:
+    """A primary key that the database gives once and never again."""
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Field(default=None, sa_column=Column(kind, Identity(always=True), primary_key=True))
+
+
+def _where(name: str, columns: str, condition: str) -> Index:
+    """An index of those rows only for which a condition holds."""
+    where = text(condition)
+    return Index(name, *columns.split(), sqlite_where=where, postgresql_where=where)
+
+
+class _Table(SQLModel):
+    metadata = metadata
+
+
+class Journal(_Table, table=True):
+    """The journal itself: one row."""
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class Worker(_Table, table=True):
+    """One incarnation of a process that drives sagas."""
+
+    __table_args__: ClassVar[Any] = (
+        _where("worker_alive", "id", "state = 'alive'"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    name: str = Field(sa_type=Text)
+    host: str = Field(sa_type=Text)
+    pid: int = Field(sa_type=BigInteger)
+    started: int = Field(sa_type=BigInteger)
+    state: str = Field(sa_type=Text)
+    control: int = Field(sa_type=BigInteger)
+    lease_until: int = Field(sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+
+
+class Saga(_Table, table=True):
+    """One saga: what was started, who drives it, and the status that people see."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("saga_newest", "created_at", "id"),
+        _where("saga_owned", "owner id", "owner is not null"),
+        _where(
+            "saga_requested",
+            "id",
+            "owner is null and control <> folded"
+            " and status not in ('completed', 'compensated', 'residual')",
+        ),
+        _where("saga_active", "id", "owner is null and status in ('running', 'unwinding')"),
+        _where(
+            "saga_timed",
+            "wake_at id",
+            "owner is null and status not in ('completed', 'compensated', 'residual')",
+        ),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    input_digest: str = Field(sa_type=Text)
+    starter: str = Field(sa_type=Text)
+    status: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    head: int = Field(sa_type=BigInteger)
+    head_hash: str | None = Field(default=None, sa_type=Text)
+    owner: int | None = Field(default=None, sa_type=BigInteger, foreign_key="worker.id")
+    control: int = Field(sa_type=BigInteger)
+    folded: int = Field(sa_type=BigInteger)
+    wake_at: int | None = Field(default=None, sa_type=BigInteger)
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+
+
+class Entry(_Table, table=True):
+    """One fact about one saga; never changed, never removed."""
+
+    saga_id: str = Field(sa_type=Text, primary_key=True)
+    seq: int = Field(sa_type=BigInteger, primary_key=True)
+    kind: str = Field(sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    written_at: int = Field(sa_type=BigInteger)
+    body: str = Field(sa_type=Text)
+    payload: str | None = Field(default=None, sa_type=Text)
+    hash: str = Field(sa_type=Text)
+
+
+class Gate(_Table, table=True):
+    """One question to people about one step."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("gate_of_saga", "saga_id"),
+        _where("gate_open", "opened_at id", "state = 'pending'"),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    saga_id: str = Field(sa_type=Text, foreign_key="saga.id")
+    path: str = Field(sa_type=Text)
+    direction: str = Field(sa_type=Text)
+    generation: int = Field(sa_type=Integer)
+    revision: int = Field(sa_type=Integer)
+    action: str = Field(sa_type=Text)
+    action_version: int = Field(sa_type=Integer)
+    arguments: str = Field(sa_type=Text)
+    policy: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    requester: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    opened_at: int = Field(sa_type=BigInteger)
+    deadline: int = Field(sa_type=BigInteger)
+    decided_at: int | None = Field(default=None, sa_type=BigInteger)
+    decided_by: str | None = Field(default=None, sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    valid_until: int | None = Field(default=None, sa_type=BigInteger)
+    consumed_at: int | None = Field(default=None, sa_type=BigInteger)
+    eligible: str = Field(sa_type=Text)
+
+
+class Vote(_Table, table=True):
+    """What one person said at a gate, and the rights they had then."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("vote_of_gate", "gate_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    gate_id: str = Field(sa_type=Text, foreign_key="gate.id")
+    principal: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    cast_at: int = Field(sa_type=BigInteger)
+    revision: int = Field(sa_type=Integer)
+    member_of: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+
+
+class Intervention(_Table, table=True):
+    """A question that only a person can answer: `open`, `answered`, or `closed` as moot."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("intervention_of_saga", "saga_id"),
+        _where("intervention_open", "opened_at id", "state = 'open'"),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    saga_id: str = Field(sa_type=Text, foreign_key="saga.id")
+    path: str | None = Field(default=None, sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    question: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    choices: str = Field(sa_type=Text)
+    wants_result: bool
+    state: str = Field(sa_type=Text)
+    opened_at: int = Field(sa_type=BigInteger)
+    choice: str | None = Field(default=None, sa_type=Text)
+    actor: str | None = Field(default=None, sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    closed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Request(_Table, table=True):
+    """What somebody who does not hold the lease wants of a saga."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("saga_id", "delivery_key", name="request_once"),
+        Index("request_of_saga", "saga_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    saga_id: str = Field(sa_type=Text, foreign_key="saga.id")
+    kind: str = Field(sa_type=Text)
+    ref: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    payload: str | None = Field(default=None, sa_type=Text)
+    valid_until: int | None = Field(default=None, sa_type=BigInteger)
+    made_at: int = Field(sa_type=BigInteger)
+    folded: bool
+    delivery_key: str | None = Field(default=None, sa_type=Text)

@@ -1,0 +1,20 @@
+"""How an effect is undone: binding, order, retries, residue, and what a person is asked.
+
+Most users import these names from `sagas`.
+"""
+
+from compensations.errors import BindingError, ChoiceError, CompensationError
+from compensations.interventions import Choice, Intervention, InterventionKind
+from compensations.residue import Residue
+from compensations.retry import Retry
+
+__all__ = [
+    "BindingError",
+    "Choice",
+    "ChoiceError",
+    "CompensationError",
+    "Intervention",
+    "InterventionKind",
+    "Residue",
+    "Retry",
+]

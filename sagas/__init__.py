@@ -1,0 +1,78 @@
+"""Sagas for agents: every action is finished, undone, or put before a person.
+
+```python
+from sagas import Catalog, Reversibility, connect
+
+travel = Catalog("travel")
+```
+
+A newcomer needs five names: `Catalog`, `Reversibility`, `approval`, `connect`, and `parallel`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from approvals import approval, waived
+from compensations import Residue, Retry
+from reversibility import Reversibility
+from sagas.authoring.body import event, now, parallel, savepoint, sleep, uuid
+from sagas.authoring.catalog import Catalog
+from sagas.authoring.context import current_step
+from sagas.errors import (
+    ApprovalExpired,
+    ApprovalRejected,
+    DefinitionError,
+    NotExecuted,
+    SagaError,
+    StepFailed,
+    StepInterrupted,
+)
+from sagas.model import Outcome, Status
+
+if TYPE_CHECKING:
+    from sagas.connecting import connect, run_sync
+    from sagas.coordinator import Coordinator, Handle
+
+__all__ = [
+    "ApprovalExpired",
+    "ApprovalRejected",
+    "Catalog",
+    "Coordinator",
+    "DefinitionError",
+    "Handle",
+    "NotExecuted",
+    "Outcome",
+    "Residue",
+    "Retry",
+    "Reversibility",
+    "SagaError",
+    "Status",
+    "StepFailed",
+    "StepInterrupted",
+    "approval",
+    "connect",
+    "current_step",
+    "event",
+    "now",
+    "parallel",
+    "run_sync",
+    "savepoint",
+    "sleep",
+    "uuid",
+    "waived",
+]
+
+_LAZY = {
+    "connect": "sagas.connecting",
+    "run_sync": "sagas.connecting",
+    "Coordinator": "sagas.coordinator",
+    "Handle": "sagas.coordinator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What runs sagas is loaded when it is first used; defining them does not need it."""
+    module = _LAZY.get(name)
+    if module is None:
+        raise AttributeError(f"module 'sagas' has no attribute {name!r}")
+    return getattr(import_module(module), name)

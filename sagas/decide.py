@@ -1,0 +1,339 @@
+"""What happens next: moves as values, decided from folded state.
+
+Three questions are answered here, each by a function that touches nothing:
+
+- `forward`: a step that the body is waiting for;
+- `settle`: a step of unknown outcome in a saga that unwinds;
+- `undo`: a compensation.
+
+And of a saga as a whole: which `stage` it is in, whether a failure unwinds it, how it ends.
+
+The interpreter carries the answer out and asks again. Time is an argument.
+
+Pure.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from compensations import InterventionKind, Retry
+from compensations.plan import Effect, Standing, plan
+from reversibility import Observability, ObservabilityKind, Reversibility
+from sagas.fold import Phase, SagaState, Step, Timer, Track
+from sagas.model import AfterPivot, Status, instant
+
+KEY_MARGIN = timedelta(seconds=5)
+"""Clocks of two machines may differ by this much before a live key is trusted too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """What the rules need to know of an action or a compensation.
+
+    Attributes:
+        accepts_unknown: Whether the compensation is safe when the outcome is unknown.
+    """
+
+    reversibility: Reversibility
+    observability: Observability
+    retry: Retry
+    timeout: timedelta
+    lag: timedelta = timedelta(0)
+    accepts_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Make the next attempt."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask the destination whether the last attempt took effect."""
+
+    absent_counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing until an instant (microseconds)."""
+
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing is open any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAbsent:
+    """Every attempt is known not to have happened."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwind:
+    """The step cannot be settled going forward, but an unwind can deal with it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompensateUnknown:
+    """Run the compensation without knowing whether the step took effect: it says that it may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Only a person can tell."""
+
+    reason: str
+
+
+_ABSENT = KnownAbsent("the destination has no trace of it")
+
+Move = Act | Probe | Wait | Settled | KnownAbsent | Unwind | CompensateUnknown | Ask
+
+
+def forward(track: Track, policy: CallPolicy, now: int, *, past_pivot: bool) -> Move:
+    """The next move for a step that the body waits for."""
+    if track.phase is Phase.NONE:
+        return _first_or_next(track, policy, now)
+    if track.phase is not Phase.IN_DOUBT:
+        return Settled()
+    if not policy.reversibility.has_effect:
+        return _again_or(track, policy, now, KnownAbsent(track.message or "it failed"))
+    return _resolve(track, policy, now, _give_up(track, policy, past_pivot=past_pivot))
+
+
+def settle(track: Track, policy: CallPolicy, now: int) -> Move:
+    """The next move for a step of unknown outcome while the saga unwinds."""
+    if track.phase is not Phase.IN_DOUBT:
+        return Settled()
+    if not policy.reversibility.has_effect:
+        return KnownAbsent("it only reads")
+    observable = _observable(track, policy, now)
+    if observable in (ObservabilityKind.PROBE, ObservabilityKind.BOTH):
+        return _probe(track, policy, now, _ABSENT)
+    if policy.accepts_unknown:
+        return CompensateUnknown()
+    if observable is ObservabilityKind.KEY and policy.reversibility.is_undoable:
+        return _again_or(track, policy, now, Ask(_doubt(track)))
+    return Ask(_doubt(track))
+
+
+def undo(track: Track, policy: CallPolicy, now: int) -> Move:
+    """The next move for a compensation."""
+    if track.phase is Phase.NONE:
+        return _first_or_next(track, policy, now)
+    if track.phase is Phase.FAILED:
+        return Ask(f"{track.error}: {track.message}")
+    if track.phase is not Phase.IN_DOUBT:
+        return Settled()
+    return _resolve(track, policy, now, Ask(_doubt(track)))
+
+
+def _first_or_next(track: Track, policy: CallPolicy, now: int) -> Move:
+    """No attempt so far, or every one is known not to have happened."""
+    if track.failures >= policy.retry.attempts:
+        return KnownAbsent(track.message or "it failed")
+    return Act(track.attempts + 1) if now >= track.not_before else Wait(track.not_before)
+
+
+def _resolve(track: Track, policy: CallPolicy, now: int, exhausted: Move) -> Move:
+    """Settle doubt by the key, the probe, both, or nothing."""
+    observable = _observable(track, policy, now)
+    if observable is ObservabilityKind.NEITHER:
+        return Ask(_doubt(track))
+    if observable is ObservabilityKind.KEY:
+        return _again_or(track, policy, now, exhausted)
+    if observable is ObservabilityKind.BOTH and track.failures < policy.retry.attempts:
+        return _probe_first(track, _again_or(track, policy, now, exhausted))
+    return _probe(track, policy, now, _again_or(track, policy, now, _ABSENT))
+
+
+def _probe_first(track: Track, again: Move) -> Move:
+    """With a live key an "absent" need not be final: the key keeps a repetition harmless."""
+    return again if track.absent or track.probed_early else Probe(absent_counts=False)
+
+
+def _probe(track: Track, policy: CallPolicy, now: int, absent: Move) -> Move:
+    """Ask until "absent" counts: later than the last attempt can be running, plus the lag."""
+    if track.absent:
+        return absent
+    counts_from = track.last_end + policy.lag // timedelta(microseconds=1)
+    if not track.probed_early or now >= counts_from:
+        return Probe(absent_counts=now >= counts_from)
+    return Wait(counts_from)
+
+
+def _observable(track: Track, policy: CallPolicy, now: int) -> ObservabilityKind:
+    """What is left of the declared observability: keys expire, a failed probe counts as none."""
+    declared = policy.observability
+    if track.blind and declared.probe:
+        declared = Observability(key_ttl=declared.key_ttl, repeatable=declared.repeatable)
+    return declared.at(
+        now=instant(now), first_intent=instant(track.at), timeout=policy.timeout, margin=KEY_MARGIN
+    )
+
+
+def _again_or(track: Track, policy: CallPolicy, now: int, exhausted: Move) -> Move:
+    """Another attempt after its wait, or what follows when the budget is used up.
+
+    Attempts whose end nobody saw (a crash) do not count against the budget.
+    """
+    if track.failures >= policy.retry.attempts:
+        return exhausted
+    if not track.failures:
+        return Act(track.attempts + 1)
+    due = max(track.not_before, track.last_end + wait_after(track, policy))
+    return Act(track.attempts + 1) if now >= due else Wait(due)
+
+
+def wait_after(track: Track, policy: CallPolicy) -> int:
+    """The wait after the failures so far, in microseconds."""
+    return policy.retry.delay(track.failures, salt=track.key) // timedelta(microseconds=1)
+
+
+def _give_up(track: Track, policy: CallPolicy, *, past_pivot: bool) -> Move:
+    if policy.reversibility.is_undoable and not past_pivot:
+        return Unwind(_doubt(track))
+    return Ask(_doubt(track))
+
+
+def _doubt(track: Track) -> str:
+    return f"after {track.attempts} attempt{'s' if track.attempts != 1 else ''}: {track.message}"
+
+
+def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
+    """Whether a definite "nothing happened" settles the call.
+
+    It speaks for one attempt only. If an earlier one is in doubt, it settles that one too only
+    while the destination still knows our key.
+    """
+    if not track.doubt:
+        return True
+    kind = _observable(track, policy, now)
+    return kind in (ObservabilityKind.KEY, ObservabilityKind.BOTH)
+
+
+class Stage(StrEnum):
+    """What a saga needs next."""
+
+    DONE = "done"
+    ASK = "ask"
+    BODY = "body"
+    ROLLBACK = "rollback"
+    UNWIND = "unwind"
+
+
+ABOUT_THE_SAGA = frozenset(
+    {
+        InterventionKind.PAST_PIVOT,
+        InterventionKind.DEFECT,
+        InterventionKind.DIVERGED,
+        InterventionKind.UNUSABLE_RESULT,
+    }
+)
+"""Questions that hold up the whole body, not one step of it."""
+
+
+def stage(state: SagaState) -> Stage:
+    """Which of its parts a saga is in."""
+    if state.ended is not None:
+        return Stage.DONE
+    if state.unwinding:
+        return Stage.UNWIND
+    if any(question.what in ABOUT_THE_SAGA for question in state.questions.values()):
+        return Stage.ASK
+    if state.rolling_back is not None:
+        return Stage.ROLLBACK
+    return Stage.BODY
+
+
+def may_unwind(state: SagaState, after_pivot: AfterPivot) -> bool:
+    """Whether a failure or a cancel unwinds the saga without asking a person."""
+    return state.pivot is None or after_pivot is AfterPivot.UNWIND
+
+
+def effects(state: SagaState, *, within: str | None = None) -> list[Effect]:
+    """The steps as the planner sees them.
+
+    Args:
+        within: Only the steps inside this savepoint.
+    """
+    inside = f"{within}/" if within else ""
+    return [
+        Effect(
+            path=step.path,
+            seq=step.forward.seq,
+            action=step.action.rpartition(".")[2],
+            reversibility=step.reversibility,
+            standing=standing(state, step),
+            conflicts=step.conflicts,
+            after=step.after,
+        )
+        for step in state.steps.values()
+        if step.forward.attempts and step.path.startswith(inside)
+    ]
+
+
+def standing(state: SagaState, step: Step) -> Standing:
+    """Where a step stands on its way back."""
+    if not step.reversibility.has_effect or not step.may_have_happened:
+        return Standing.SETTLED
+    if step.undo.phase in (Phase.SUCCEEDED, Phase.WAIVED):
+        return Standing.SETTLED
+    if state.question_about(step.path) is not None:
+        return Standing.STUCK
+    if step.reversibility.is_pivot and step.forward.phase is Phase.SUCCEEDED:
+        return Standing.REMAINS
+    return Standing.DONE
+
+
+def what_unwinding_leaves(state: SagaState) -> str:
+    """For people: what an unwind would undo, and what it would leave."""
+    items = effects(state)
+    undone = [item.path for item in plan(items)]
+    left = [item.path for item in items if item.standing is Standing.REMAINS]
+    return (
+        f"unwinding would undo {', '.join(undone) or 'nothing'} "
+        f"and leave {', '.join(left) or 'nothing'}"
+    )
+
+
+def end_of_unwind(state: SagaState) -> Status:
+    """How an unwound saga ends: clean only if nothing is left."""
+    remains = any(item.standing is Standing.REMAINS for item in effects(state))
+    return Status.RESIDUAL if remains or state.residue() else Status.COMPENSATED
+
+
+def status(state: SagaState, *, parked: bool = False) -> Status:
+    """The status people are shown."""
+    if state.ended is not None:
+        return Status(state.ended.status)
+    if state.questions:
+        return Status.STUCK
+    if state.unwinding and not (parked and state.open_gates()):
+        return Status.UNWINDING
+    return Status.WAITING if parked else Status.RUNNING
+
+
+def timers(state: SagaState) -> list[int]:
+    """The instants at which a parked saga must be looked at again."""
+    due = [
+        timer.until
+        for timer in state.timers.values()
+        if _is_open(timer) and timer.until is not None
+    ]
+    due += [gate.deadline for gate in state.gates.values() if gate.state == "pending"]
+    return due
+
+
+def _is_open(timer: Timer) -> bool:
+    return not timer.fired and timer.event is None and not timer.interrupted

@@ -1,0 +1,428 @@
+"""What the journal remembers: one class per kind of entry, in the past tense.
+
+An entry is one fact about one saga. Its order is its `seq`; its instant is when it was written.
+Kinds carry a version, so that a later release can read what an earlier one wrote. The same
+classes serve writing and reading: standard dataclasses are cheap to make on the write path, and
+pydantic validates them when rows are read back.
+
+`payload` is kept apart from the other fields because its bytes are exact: they are what was
+hashed, approved and handed to the action.
+
+Pure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import ClassVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
+
+from sagas.errors import Corrupt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One fact in a saga's journal."""
+
+    VERSION: ClassVar[int] = 1
+
+    payload: bytes | None = None
+
+    @property
+    def kind(self) -> str:
+        """The tag it is stored under: the name of its class."""
+        return type(self).__name__
+
+
+# --- the saga ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Entry):
+    """A saga began. The payload is its input."""
+
+    saga: str
+    version: int
+    starter: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Entry):
+    """Somebody asked for the saga to be undone; `too_late` says that it is past its pivot."""
+
+    by: str
+    reason: str
+    too_late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended(Entry):
+    """The saga reached an end. The payload is its result, if it completed."""
+
+    status: str
+    reason: str | None = None
+
+
+# --- what a body reads ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded(Entry):
+    """The body read a clock or drew a random id. The payload is the value."""
+
+    path: str
+    ordinal: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerSet(Entry):
+    """The body began to sleep, or to wait for an event with a deadline."""
+
+    path: str
+    ordinal: int
+    what: str
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Entry):
+    """The sleep or the wait is over because its time came."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReceived(Entry):
+    """Somebody sent an event. The payload is what it says."""
+
+    name: str
+    key: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventTaken(Entry):
+    """A waiting body was handed the event that arrived as entry `event`."""
+
+    path: str
+    event: int
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended(Entry):
+    """An attempt at a step is about to be made. The first carries the arguments as its payload.
+
+    Durable before the action is called. `latest_end` is the instant after which this attempt
+    cannot be running any more.
+    """
+
+    path: str
+    ordinal: int
+    action: str
+    version: int
+    reversibility: str
+    attempt: int
+    key: str
+    generation: int
+    latest_end: int
+    gate: str | None = None
+    waiver: str | None = None
+    before: str | None = None
+    conflicts: list[str] | None = None
+    after: list[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded(Entry):
+    """A step took effect. The payload is its result; `via` says how we know."""
+
+    path: str
+    via: str = "call"
+    unstorable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Entry):
+    """A step is known not to have happened; `via` says how we know."""
+
+    path: str
+    error: str
+    message: str
+    data: list[object] | None = None
+    via: str = "call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInDoubt(Entry):
+    """Nobody knows whether an attempt took effect. `ended` is when it surely was over."""
+
+    path: str
+    direction: str
+    reason: str
+    ended: int
+    observed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed(Entry):
+    """An attempt is known not to have happened, and another may be made from `until` on."""
+
+    path: str
+    direction: str
+    error: str
+    message: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed(Entry):
+    """The destination was asked: found, absent, or the question failed.
+
+    `counts` says whether "absent" was asked late enough to mean anything. The payload is what
+    was found.
+    """
+
+    path: str
+    direction: str
+    answer: str
+    counts: bool
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted(Entry):
+    """The body stopped waiting for a step, or a sleep. The payload is the step's arguments."""
+
+    path: str
+    ordinal: int
+    action: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelClosed(Entry):
+    """A branch failed, so the other branches of this `parallel` begin nothing new."""
+
+    path: str
+    branch: int
+
+
+# --- gates ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOpened(Entry):
+    """A person is asked before a step. The payload is the arguments that would run."""
+
+    gate: str
+    path: str
+    direction: str
+    ordinal: int
+    action: str
+    version: int
+    generation: int
+    digest: str
+    deadline: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecided(Entry):
+    """The gate left `pending`, or an approval was lost before it was used."""
+
+    gate: str
+    path: str
+    state: str
+    by: str | None = None
+    reason: str | None = None
+    valid_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateConsumed(Entry):
+    """The approval was used up by the intent that follows it."""
+
+    gate: str
+    path: str
+
+
+# --- unwinding --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnwindBegan(Entry):
+    """From here on nothing new is done; what was done is undone."""
+
+    reason: str
+    cause: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationIntended(Entry):
+    """An attempt to undo a step is about to be made."""
+
+    path: str
+    attempt: int
+    key: str
+    generation: int
+    latest_end: int
+    unknown: bool = False
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compensated(Entry):
+    """A step was undone. The payload is the residue that remains, if any."""
+
+    path: str
+    via: str = "call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompensationFailed(Entry):
+    """The undo of a step is known not to have happened."""
+
+    path: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavepointSet(Entry):
+    """A block began that can be unwound alone."""
+
+    path: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollbackBegan(Entry):
+    """An exception left the block: its steps are undone."""
+
+    path: str
+    reason: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBackTo(Entry):
+    """The block's steps are undone; the body goes on with the exception."""
+
+    path: str
+
+
+# --- people -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionOpened(Entry):
+    """Only a person can tell how to go on."""
+
+    intervention: str
+    what: str
+    question: str
+    evidence: str
+    choices: list[str]
+    path: str | None = None
+    direction: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionClosed(Entry):
+    """A person answered, or the question became moot. The payload is a result they gave."""
+
+    intervention: str
+    choice: str
+    by: str
+    reason: str
+
+
+KINDS: dict[str, type[Entry]] = {
+    kind.__name__: kind
+    for kind in (
+        Started,
+        CancelRequested,
+        Ended,
+        Recorded,
+        TimerSet,
+        TimerFired,
+        EventReceived,
+        EventTaken,
+        Intended,
+        Succeeded,
+        Failed,
+        FoundInDoubt,
+        Postponed,
+        Probed,
+        Interrupted,
+        ParallelClosed,
+        GateOpened,
+        GateDecided,
+        GateConsumed,
+        UnwindBegan,
+        CompensationIntended,
+        Compensated,
+        CompensationFailed,
+        SavepointSet,
+        RollbackBegan,
+        RolledBackTo,
+        InterventionOpened,
+        InterventionClosed,
+    )
+}
+
+
+def body_of(entry: Entry) -> bytes:
+    """The JSON text of an entry's fields, without its payload and without what is None."""
+    names, values = _READERS[type(entry)]
+    given = values(entry)
+    return to_json(
+        {name: value for name, value in zip(names, given, strict=True) if value is not None}
+    )
+
+
+def read(kind: str, version: int, body: bytes | str, payload: bytes | None) -> Entry:
+    """An entry from its stored parts.
+
+    Raises:
+        Corrupt: This release does not know the kind or its version, or the fields do not fit.
+    """
+    known = KINDS.get(kind)
+    if known is None or version > known.VERSION:
+        raise Corrupt(
+            f"an entry of kind {kind!r}, version {version}, was written by a newer agent-sagas: upgrade to read it"
+        )
+    try:
+        given = from_json(body)
+        if payload is not None:
+            given["payload"] = payload
+        return _validator(known).validate_python(given)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise Corrupt(f"an entry of kind {kind!r} does not read: {error}") from error
+
+
+def _reader(kind: type[Entry]) -> tuple[tuple[str, ...], Callable[[Entry], tuple[object, ...]]]:
+    names = tuple(field.name for field in fields(kind) if field.name != "payload")
+    getter = attrgetter(*names)
+    if len(names) == 1:
+        return names, lambda entry: (getter(entry),)
+    return names, getter
+
+
+_READERS = {kind: _reader(kind) for kind in KINDS.values()}
+_VALIDATORS: dict[str, TypeAdapter[Entry]] = {}
+
+
+def _validator(kind: type[Entry]) -> TypeAdapter[Entry]:
+    """Built when first needed: most processes never read most kinds."""
+    found = _VALIDATORS.get(kind.__name__)
+    if found is None:
+        found = _VALIDATORS[kind.__name__] = TypeAdapter(kind)
+    return found

@@ -1,0 +1,362 @@
+"""What the coordinator needs of the outside: a journal, a clock, and a place to inject faults.
+
+The journal's adapters live in `sagas.journal`; every one of them passes the same conformance
+suite. A method either does all of what it says, durably, or raises and has done nothing, with one
+exception that the caller settles by reading back: a COMMIT whose answer was lost.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from approvals import Gate, GateState, Principal, Vote
+from compensations import Choice
+from sagas.chain import Row
+from sagas.model import Status
+
+
+class Clock(Protocol):
+    """The one source of time for decisions; leases use the database's own clock."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        ...
+
+
+class FaultPoints(Protocol):
+    """Told of every boundary that a crash could fall on; for tests."""
+
+    async def reached(self, point: str, saga_id: str, path: str) -> None:
+        """Called at `before-append`, `after-append`, `before-call` and `after-call`."""
+        ...
+
+
+# --- what an append carries besides entries ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CreateSaga:
+    """Create the saga's row; the unit is refused if the id is taken."""
+
+    saga: str
+    version: int
+    input_digest: str
+    starter: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Record the status that people and workers see, and when to look at the saga again.
+
+    With `release` the saga is no longer owned by this worker.
+    """
+
+    status: Status
+    reason: str | None
+    wake_at: int | None
+    release: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Store a new gate, pending."""
+
+    gate: Gate
+
+
+@dataclass(frozen=True, slots=True)
+class MoveGate:
+    """Compare and set a gate's state; the unit is refused if the gate is not in `old`."""
+
+    gate_id: str
+    old: GateState
+    new: GateState
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """Store a new intervention, open."""
+
+    intervention_id: str
+    path: str | None
+    kind: str
+    question: str
+    evidence: str
+    choices: tuple[Choice, ...]
+    wants_result: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseQuestion:
+    """Close an intervention that became moot."""
+
+    intervention_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRequests:
+    """Mark requests as folded into entries, up to the value of `control` at which they were read."""
+
+    request_ids: tuple[int, ...]
+    control: int
+
+
+Op = CreateSaga | Project | OpenGate | MoveGate | OpenQuestion | CloseQuestion | FoldRequests
+
+
+@dataclass(slots=True)
+class Unit:
+    """What one saga appends: applied wholly or not at all.
+
+    Attributes:
+        rows: Entries, in order, ready to be stored.
+        ops: Changes of other rows that belong to them.
+        guarded: Refuse it if somebody has made a request that is not folded yet.
+    """
+
+    saga_id: str
+    rows: list[Row]
+    ops: list[Op] = field(default_factory=list)
+    guarded: bool = False
+
+
+class Applied(Enum):
+    """What became of a unit."""
+
+    YES = "yes"
+    REQUESTED = "requested"
+    """Refused: it is guarded, and a request waits."""
+    MOVED = "moved"
+    """Refused: a gate was not in the state that the unit expects."""
+    TAKEN = "taken"
+    """Refused: the saga's id is taken."""
+    FENCED = "fenced"
+    """Refused: this worker was declared dead."""
+    CONFLICT = "conflict"
+    """Refused: the entries' numbers are taken."""
+
+
+# --- what is read -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something that somebody who does not hold the lease wants of the saga."""
+
+    id: int
+    kind: str
+    ref: str
+    by: str
+    reason: str
+    state: str
+    at: int
+    payload: bytes | None = None
+    valid_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SagaRow:
+    """The saga's own row."""
+
+    id: str
+    saga: str
+    version: int
+    input_digest: str
+    starter: str
+    status: Status
+    reason: str | None
+    head: int
+    head_hash: str | None
+    owner: int | None
+    control: int
+    folded: int
+    wake_at: int | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRow:
+    """An intervention as it is stored."""
+
+    id: str
+    saga_id: str
+    path: str | None
+    kind: str
+    question: str
+    evidence: str
+    choices: tuple[Choice, ...]
+    wants_result: bool
+    state: str
+    opened_at: int
+    choice: str | None = None
+    by: str | None = None
+    reason: str | None = None
+    closed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A saga with its entries and the requests that wait."""
+
+    row: SagaRow
+    rows: list[Row]
+    requests: list[Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One worker incarnation: its number is the fencing token."""
+
+    worker: int
+    control: int
+    seconds: float
+
+
+class Journal(Protocol):
+    """The durable record: what the interpreter needs."""
+
+    journal_id: str
+
+    async def commit(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
+        """Apply units in one transaction, as one of them or none each."""
+        ...
+
+    async def load(self, saga_id: str) -> Loaded | None:
+        """Everything there is to know of a saga, from one snapshot."""
+        ...
+
+    async def requests(self, saga_id: str) -> tuple[int, list[Request]]:
+        """The value of `control`, and the requests that are not folded yet."""
+        ...
+
+    async def gate(self, gate_id: str) -> Gate | None:
+        """A gate's row."""
+        ...
+
+    async def votes(self, gate_id: str) -> list[Vote]:
+        """The votes on a gate, in order."""
+        ...
+
+
+class Ownership(Protocol):
+    """Who drives what."""
+
+    async def register(self, name: str, seconds: float) -> Lease:
+        """A new incarnation, with a lease of that many seconds."""
+        ...
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Extend the lease.
+
+        Raises:
+            LeaseLost: This worker was declared dead.
+        """
+        ...
+
+    async def retire(self, lease: Lease) -> None:
+        """Give up the lease and every saga held under it."""
+        ...
+
+    async def claim(
+        self, lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+    ) -> list[str]:
+        """Take sagas that are due and that no living worker holds; `only` names candidates."""
+        ...
+
+    async def raised(self, lease: Lease) -> tuple[int, list[str]]:
+        """The worker's `control`, and its sagas with requests that are not folded yet."""
+        ...
+
+    async def changed(self, seconds: float) -> None:
+        """Return when something may have changed, at the latest after that many seconds."""
+        ...
+
+
+class Desk(Protocol):
+    """What people and other programs do: each is one transaction, and raises `control`."""
+
+    async def cancel(self, saga_id: str, *, by: str, reason: str, at: int) -> None:
+        """Ask for a saga to be undone."""
+        ...
+
+    async def send(
+        self, saga_id: str, name: str, payload: bytes, *, key: str, by: str, at: int
+    ) -> bool:
+        """Deliver an event once per `key`; False if that key was delivered before."""
+        ...
+
+    async def vote(self, gate_id: str, vote: Vote, voter: Principal) -> Gate:
+        """Count a vote, and decide the gate if it is enough.
+
+        Raises:
+            Refused: The vote has no effect; the message is the truth to tell the voter.
+        """
+        ...
+
+    async def answer(
+        self,
+        intervention_id: str,
+        choice: Choice,
+        *,
+        by: str,
+        reason: str,
+        payload: bytes | None,
+        at: int,
+    ) -> QuestionRow:
+        """Close an intervention with an answer.
+
+        Raises:
+            Refused: It is unknown, answered already, or the answer is not on offer.
+        """
+        ...
+
+
+class Library(Protocol):
+    """What is read for people."""
+
+    async def saga(self, saga_id: str) -> SagaRow | None:
+        """One saga's row."""
+        ...
+
+    async def sagas(
+        self, *, status: str | None, saga: str | None, since: int | None, limit: int
+    ) -> list[SagaRow]:
+        """Saga rows, the newest first."""
+        ...
+
+    async def open_gates(self) -> list[Gate]:
+        """Every gate that can be decided."""
+        ...
+
+    async def gates_of(self, saga_id: str) -> list[Gate]:
+        """Every gate of a saga, in the order in which they opened."""
+        ...
+
+    async def open_questions(self) -> list[QuestionRow]:
+        """Every intervention that waits for an answer."""
+        ...
+
+    async def questions_of(self, saga_id: str) -> list[QuestionRow]:
+        """Every intervention of a saga, in the order in which they opened."""
+        ...
+
+    async def question(self, intervention_id: str) -> QuestionRow | None:
+        """One intervention."""
+        ...
+
+
+class Store(Journal, Ownership, Desk, Library, Protocol):
+    """All of it: one database."""
+
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        ...

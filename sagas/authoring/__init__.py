@@ -1,0 +1,1 @@
+"""What users write: catalogs, actions, compensations, probes, sagas, bodies."""

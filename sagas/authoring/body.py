@@ -1,0 +1,116 @@
+"""What a saga's body calls besides its steps.
+
+Pure.
+"""
+
+from collections.abc import Awaitable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, overload
+from uuid import UUID
+
+from sagas.authoring.catalog import check_name
+from sagas.authoring.context import current_scope
+from sagas.errors import SagaError
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+
+
+@overload
+def parallel(a: Awaitable[A], /) -> Coroutine[Any, Any, tuple[A]]: ...
+@overload
+def parallel(a: Awaitable[A], b: Awaitable[B], /) -> Coroutine[Any, Any, tuple[A, B]]: ...
+@overload
+def parallel(
+    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], /
+) -> Coroutine[Any, Any, tuple[A, B, C]]: ...
+@overload
+def parallel(
+    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /
+) -> Coroutine[Any, Any, tuple[A, B, C, D]]: ...
+@overload
+def parallel(
+    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], e: Awaitable[E], /
+) -> Coroutine[Any, Any, tuple[A, B, C, D, E]]: ...
+@overload
+def parallel(*branches: Awaitable[A]) -> Coroutine[Any, Any, tuple[A, ...]]: ...
+def parallel(*branches: Awaitable[Any]) -> Coroutine[Any, Any, tuple[Any, ...]]:
+    """Run branches at the same time; each is a step, or a coroutine that calls steps.
+
+    When a branch fails, the others begin nothing new, what is running is waited for, and the
+    failure of the lowest branch is raised with the others as notes. In an unwind the branches are
+    independent of each other.
+
+    Returns:
+        The branches' results, in order, once awaited.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+    """
+    return current_scope("parallel(...) belongs into a saga's body").parallel(branches)
+
+
+def savepoint(name: str) -> AbstractAsyncContextManager[None]:
+    """A block whose steps are undone, alone, when an exception leaves it.
+
+    The exception goes on after they are undone; a body that catches it can go another way.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+    """
+    check_name("savepoint", name)
+    return current_scope("savepoint(...) belongs into a saga's body").savepoint(name)
+
+
+def now() -> datetime:
+    """The present instant, recorded: a body that runs again gets the same one.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+    """
+    return current_scope("sagas.now() belongs into a saga's body; elsewhere use a clock").now()
+
+
+def uuid() -> UUID:
+    """A random id, recorded: a body that runs again gets the same one.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+    """
+    return current_scope("sagas.uuid() belongs into a saga's body; elsewhere use uuid4()").uuid()
+
+
+def sleep(duration: timedelta) -> Coroutine[Any, Any, None]:
+    """Sleep durably: it outlives the process, and costs nothing while it lasts.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+    """
+    return current_scope("sagas.sleep() belongs into a saga's body").sleep(duration)
+
+
+def event(name: str, *, until: datetime | None = None) -> Coroutine[Any, Any, Any]:
+    """Wait durably for an event that `coordinator.send` delivers.
+
+    Events are taken in the order of their arrival, each once; one that came before the wait counts.
+
+    Args:
+        until: Give up at this instant (aware).
+
+    Returns:
+        The event's payload as plain JSON values; None if the time came first.
+
+    Raises:
+        NotInSaga: Called outside a saga's body.
+        SagaError: `until` has no time zone.
+    """
+    check_name("event", name)
+    if until is not None and until.tzinfo is None:
+        raise SagaError(
+            "event(until=...) needs an aware datetime, for example sagas.now() + timedelta(...)"
+        )
+    return current_scope("sagas.event() belongs into a saga's body").event(name, until)

@@ -1,0 +1,282 @@
+"""A catalog: the explicit list of actions and sagas that a process knows by name.
+
+There is no global registry. Names and versions are what the journal stores, so any process that
+has the catalog finds a compensation long after the code that ran the step is gone.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from datetime import timedelta
+from typing import Any, TypeVar, overload
+
+from approvals import Approval, Waiver
+from compensations import Retry
+from reversibility import Reversibility
+from sagas.authoring.action import (
+    DEFAULT_TIMEOUT,
+    Action,
+    Decorator,
+    Definite,
+    Options,
+    check_options,
+)
+from sagas.authoring.saga import Saga
+from sagas.errors import DefinitionError
+from sagas.model import AfterPivot
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class Catalog:
+    """Actions and sagas under one name.
+
+    Args:
+        name: The first part of every name in it, such as `travel`.
+    """
+
+    def __init__(self, name: str) -> None:
+        check_name("catalog", name)
+        self.name = name
+        self._actions: dict[tuple[str, int], Action[..., Any]] = {}
+        self._sagas: dict[tuple[str, int], Saga[Any, Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<catalog {self.name}: {len(self._actions)} actions, {len(self._sagas)} sagas>"
+
+    # --- registering --------------------------------------------------------------------------
+
+    def action(
+        self,
+        *,
+        reversibility: Reversibility,
+        key_ttl: timedelta | None = None,
+        repeatable: bool = False,
+        retry: Retry | None = None,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        definite: Definite = (),
+        raises: tuple[type[Exception], ...] = (),
+        approval: Approval | Waiver | None = None,
+        classify: Callable[..., Reversibility] | None = None,
+        conflicts: Callable[..., Iterable[str]] | None = None,
+        after: Iterable[str] = (),
+        name: str | None = None,
+        version: int = 1,
+    ) -> Decorator:
+        """Register a function, async or not, as an action.
+
+        Args:
+            reversibility: What can be done about its effect.
+            key_ttl: How long the destination honours our idempotency key.
+            repeatable: Whether calling it again with the same input does no harm.
+            retry: How often and how soon it is repeated.
+            timeout: The longest a single attempt may take.
+            definite: Errors that state that nothing happened: classes or a predicate. Any other
+                error leaves the attempt in doubt.
+            raises: Error classes that a body sees as themselves, besides those in `definite`.
+            approval: Who must approve it: `approval(...)`, or `waived(...)`.
+            classify: Computes the class from the arguments; it may only be worse than declared.
+            conflicts: Computes keys of the resources that a call touches.
+            after: Names of actions whose effect this one builds on.
+            name: Its name, if not the function's.
+            version: Raise it when its inputs or its meaning change.
+
+        Raises:
+            DefinitionError: It cannot be right; the message says why.
+        """
+        options = Options(
+            reversibility=reversibility,
+            key_ttl=key_ttl,
+            repeatable=repeatable,
+            retry=retry or Retry(),
+            timeout=timeout,
+            definite=definite,
+            raises=raises,
+            approval=approval,
+        )
+        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001  types local to a function
+
+        def make(fn: Callable[..., Any]) -> Action[..., Any]:
+            full = self._full_name(name or fn.__name__)
+            check_options(full, options)
+            if classify is not None and approval is None:
+                raise DefinitionError(
+                    f"{full}: its class may turn out irreversible, so it needs approval= for that case"
+                )
+            return self._add(
+                Action(
+                    fn,
+                    name=full,
+                    version=version,
+                    options=options,
+                    namespace=namespace,
+                    classifier=classify,
+                    conflicts=conflicts,
+                    after=tuple(after),
+                )
+            )
+
+        return Decorator(make)
+
+    def retired(
+        self,
+        name: str,
+        *,
+        version: int,
+        reversibility: Reversibility = Reversibility.COMPENSATABLE,
+        key_ttl: timedelta | None = None,
+        repeatable: bool = False,
+        retry: Retry | None = None,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        definite: Definite = (),
+    ) -> Decorator:
+        """Keep an old version of an action, with its compensation and probe, for unwinding.
+
+        A body cannot call it. Decorate the old function and its handlers as for `action`.
+
+        Raises:
+            DefinitionError: The name and version are in use.
+        """
+        options = Options(
+            reversibility=reversibility,
+            key_ttl=key_ttl,
+            repeatable=repeatable,
+            retry=retry or Retry(),
+            timeout=timeout,
+            definite=definite,
+        )
+        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001
+
+        def make(fn: Callable[..., Any]) -> Action[..., Any]:
+            full = self._full_name(name)
+            return self._add(
+                Action(
+                    fn,
+                    name=full,
+                    version=version,
+                    options=options,
+                    namespace=namespace,
+                    retired=True,
+                )
+            )
+
+        return Decorator(make)
+
+    @overload
+    def saga(self, fn: Callable[[I], Coroutine[Any, Any, O]], /) -> Saga[I, O]: ...
+
+    @overload
+    def saga(
+        self,
+        fn: None = None,
+        /,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        after_pivot: AfterPivot | str = AfterPivot.ASK,
+    ) -> Callable[[Callable[[I], Coroutine[Any, Any, O]]], Saga[I, O]]: ...
+
+    def saga(
+        self,
+        fn: Callable[[I], Coroutine[Any, Any, O]] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        version: int = 1,
+        after_pivot: AfterPivot | str = AfterPivot.ASK,
+    ) -> Saga[I, O] | Callable[[Callable[[I], Coroutine[Any, Any, O]]], Saga[I, O]]:
+        """Register a body of steps. Actions come first, with what belongs to them.
+
+        Args:
+            name: Its name, if not the function's.
+            version: Raise it when the body changes while sagas are open.
+            after_pivot: What a failure past an irreversible step leads to: "ask" a person, or
+                "unwind" what can be undone all the same.
+
+        Raises:
+            DefinitionError: It cannot be right, or an action above it is incomplete.
+        """
+        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001
+
+        def register(body: Callable[[I], Coroutine[Any, Any, O]]) -> Saga[I, O]:
+            self.check()
+            saga = Saga(
+                body,
+                name=self._full_name(name or body.__name__),
+                version=version,
+                after_pivot=_after_pivot(after_pivot),
+                namespace=namespace,
+            )
+            if (saga.name, version) in self._sagas:
+                raise DefinitionError(f"{saga.name} version {version} is registered twice")
+            self._sagas[saga.name, version] = saga
+            return saga
+
+        return register if fn is None else register(fn)
+
+    def check(self) -> None:
+        """Refuse actions that are incomplete. Called by `saga` and by `connect`.
+
+        Raises:
+            DefinitionError: A compensatable or reversible action has no compensation.
+        """
+        for action in self._actions.values():
+            if action.options.reversibility.is_undoable and action.undo is None:
+                raise DefinitionError(
+                    f"{action.name} is {action.options.reversibility} but has no compensation: "
+                    f"define one right below it with `@{action.__name__}.compensation()`, "
+                    "or declare it irreversible"
+                )
+
+    # --- finding ------------------------------------------------------------------------------
+
+    @property
+    def sagas(self) -> Iterator[Saga[Any, Any]]:
+        """Every saga in it."""
+        return iter(self._sagas.values())
+
+    @property
+    def actions(self) -> Iterator[Action[..., Any]]:
+        """Every action in it, retired ones included."""
+        return iter(self._actions.values())
+
+    def find_action(self, name: str, version: int) -> Action[..., Any] | None:
+        """The action of that full name and version."""
+        return self._actions.get((name, version))
+
+    def find_saga(self, name: str, version: int) -> Saga[Any, Any] | None:
+        """The saga of that full name and version."""
+        return self._sagas.get((name, version))
+
+    def _add(self, action: Action[..., Any]) -> Action[..., Any]:
+        if (action.name, action.version) in self._actions:
+            raise DefinitionError(
+                f"{action.name} version {action.version} is registered twice: "
+                "give one of them another name or version"
+            )
+        self._actions[action.name, action.version] = action
+        return action
+
+    def _full_name(self, name: str) -> str:
+        check_name("action or saga", name)
+        return f"{self.name}.{name}"
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse names that could not be part of a path.
+
+    Raises:
+        DefinitionError: The name holds anything but letters, digits, `_` and `-`.
+    """
+    if not _NAME.fullmatch(name):
+        raise DefinitionError(f"{name!r} is no name for a {what}: use letters, digits, _ and -")
+
+
+def _after_pivot(value: AfterPivot | str) -> AfterPivot:
+    try:
+        return AfterPivot(value)
+    except ValueError:
+        raise DefinitionError(f'after_pivot is "ask" or "unwind", not {value!r}') from None

@@ -1,0 +1,232 @@
+"""The composition root: a database URL and catalogs in, a coordinator out.
+
+The only place that picks adapters. They are imported here, when they are asked for.
+"""
+
+import asyncio
+import getpass
+import os
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from approvals import Directory, OperatingSystemDirectory, TomlDirectory
+from sagas.authoring.catalog import Catalog
+from sagas.authoring.saga import Saga
+from sagas.coordinator import Coordinator
+from sagas.driving.environment import Handlers
+from sagas.errors import DefinitionError, SagaError
+from sagas.journal import open_store
+from sagas.model import Outcome
+from sagas.ports import Clock, FaultPoints
+from sagas.worker import Worker
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+LEASE_SECONDS = 10.0
+CONCURRENCY = 1000
+
+
+class SystemClock:
+    """The host's clock."""
+
+    _datetime = datetime  # kept aside, so that a frozen clock gives real `datetime` objects
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        return self._datetime.fromtimestamp(time.time(), UTC)
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *catalogs: Catalog,
+    directory: str | Path | Directory | None = None,
+    lease: float | None = None,
+    concurrency: int = CONCURRENCY,
+    clock: Clock | None = None,
+    user: str | None = None,
+    fault_points: FaultPoints | None = None,
+) -> AsyncIterator[Coordinator]:
+    """Open a journal and coordinate the sagas of some catalogs over it.
+
+    An SQLite file is created if it does not exist; a PostgreSQL database is set up by
+    `sagas migrate`. Nothing is driven but what this process starts or resumes, unless
+    `coordinator.work()` runs.
+
+    Args:
+        url: `sqlite:///file.db` or `postgresql://user@host/database`.
+        directory: Who may approve: a TOML file, or a `Directory`. Without one (and without
+            SAGAS_DIRECTORY in the environment) every operating-system user is a person and there
+            are no groups.
+        lease: Seconds for which a silent process keeps its sagas; SAGAS_LEASE, or 10.
+        concurrency: How many sagas are driven at the same time.
+        user: Who this process acts for; the operating-system user.
+        fault_points: Told of every boundary that a crash could fall on; for tests.
+
+    Raises:
+        DefinitionError: A catalog is incomplete, or two have one name.
+        JournalUnavailable: The database cannot be used; the message says why and what to do.
+        SchemaMismatch: It was made by another version.
+        UnsafeDatabase: It would lose what it acknowledged.
+    """
+    coordinator = await open_coordinator(
+        url,
+        catalogs,
+        directory=directory,
+        lease=lease,
+        concurrency=concurrency,
+        clock=clock,
+        user=user,
+        fault_points=fault_points,
+    )
+    try:
+        yield coordinator
+    finally:
+        await coordinator.close()
+
+
+async def open_coordinator(
+    url: str,
+    catalogs: Iterable[Catalog],
+    *,
+    directory: str | Path | Directory | None = None,
+    lease: float | None = None,
+    concurrency: int = CONCURRENCY,
+    clock: Clock | None = None,
+    user: str | None = None,
+    fault_points: FaultPoints | None = None,
+) -> Coordinator:
+    """As `connect`, without a context: the caller closes it."""
+    known = list(catalogs)
+    check_catalogs(known)
+    store = await open_store(url)
+    time_source = clock or SystemClock()
+    people = directory_source(directory)
+    handlers = Handlers(known)
+
+    def worker(coordinator: Coordinator) -> Worker:
+        return Worker(
+            store,
+            handlers,
+            clock=time_source,
+            directory=people,
+            lease_seconds=lease_seconds(lease),
+            concurrency=concurrency,
+            finished=coordinator.finished,
+            faults=fault_points,
+        )
+
+    return Coordinator(
+        store,
+        handlers,
+        clock=time_source,
+        directory=people,
+        user=user or getpass.getuser(),
+        worker=worker,
+    )
+
+
+def run_sync(
+    saga: Saga[I, O],
+    input: I,  # noqa: A002
+    /,
+    *,
+    id: str,  # noqa: A002
+    url: str = "sqlite:///sagas.db",
+    catalog: Catalog,
+    directory: str | Path | Directory | None = None,
+    timeout: float | None = None,
+) -> Outcome[O]:
+    """Start a saga and wait for its outcome, from code that is not async.
+
+    For scripts and notebooks; it works inside a running event loop too, in a thread of its own.
+
+    Raises:
+        TimeoutError: It has not ended within `timeout` seconds; starting the same id goes on.
+        SagaError: As `connect` and `coordinator.start`.
+    """
+
+    async def main() -> Outcome[O]:
+        async with connect(url, catalog, directory=directory) as coordinator:
+            return await coordinator.run(saga, input, id=id, timeout=timeout)
+
+    return _blocking(main)
+
+
+def check_catalogs(catalogs: list[Catalog]) -> None:
+    """Refuse catalogs that cannot be served together.
+
+    Raises:
+        DefinitionError: One is incomplete, or two have one name.
+    """
+    names = [catalog.name for catalog in catalogs]
+    for name in names:
+        if names.count(name) > 1:
+            raise DefinitionError(
+                f"two catalogs are named {name!r}: names in the journal must be unique"
+            )
+    for catalog in catalogs:
+        catalog.check()
+
+
+def lease_seconds(given: float | None) -> float:
+    """The lease, from the argument, the environment, or the default.
+
+    Raises:
+        SagaError: It is not a positive number.
+    """
+    text = os.environ.get("SAGAS_LEASE") if given is None else str(given)
+    if text is None:
+        return LEASE_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 86_400:
+        raise SagaError(f"the lease is a number of seconds from 0.1 to 86400, not {text!r}")
+    return seconds
+
+
+def directory_source(given: str | Path | Directory | None) -> Callable[[], Directory]:
+    """Who is who, asked anew for each decision.
+
+    Raises:
+        DirectoryError: The file cannot be read.
+    """
+    chosen = given if given is not None else os.environ.get("SAGAS_DIRECTORY") or None
+    if chosen is None:
+        return OperatingSystemDirectory
+    if not isinstance(chosen, (str, Path)):
+        people = chosen
+        return lambda: people
+    path = Path(chosen)
+    TomlDirectory.load(path)  # a mistake in it shows now, not at the first gate
+    return lambda: TomlDirectory.load(path)
+
+
+def _blocking(main: Callable[[], Any]) -> Any:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main())
+    box: list[Any] = []
+
+    def run() -> None:
+        try:
+            box.append((asyncio.run(main()), None))
+        except BaseException as error:  # noqa: BLE001  handed to the caller
+            box.append((None, error))
+
+    thread = threading.Thread(target=run, name="sagas-run-sync")
+    thread.start()
+    thread.join()
+    result, error = box[0]
+    if error is not None:
+        raise error
+    return result

@@ -1,0 +1,451 @@
+"""What users hold: start sagas, wait for them, decide, answer, and read what happened."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+
+from approvals import Directory, Gate, Principal, Vote, VoteKind
+from compensations import Choice, ChoiceError
+from compensations.interventions import check_choice
+from sagas.authoring.saga import Saga
+from sagas.driving.environment import Handlers
+from sagas.driving.run import Done, Result
+from sagas.entries import Started
+from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
+from sagas.fold import SagaState, fold
+from sagas.model import Outcome, Status, micros
+from sagas.payloads import parse_untrusted
+from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
+from sagas.worker import Worker, entries_of
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+MAX_ID = 200
+
+
+@dataclass(slots=True)
+class Following:
+    """What this process knows of a saga that somebody here waits for."""
+
+    changed: asyncio.Event
+    result: Result | None = None
+    state: SagaState | None = None
+
+
+class Handle(Generic[O]):
+    """A saga that was started or resumed here."""
+
+    def __init__(self, coordinator: "Coordinator", saga: Saga[Any, O], saga_id: str) -> None:
+        self._coordinator = coordinator
+        self._saga = saga
+        self.id = saga_id
+
+    async def outcome(self, *, timeout: float | None = None) -> Outcome[O]:
+        """Wait until the saga has ended, or is stuck and a person must act.
+
+        Args:
+            timeout: Give up after this many seconds; the saga goes on.
+
+        Raises:
+            TimeoutError: It has not ended in time.
+        """
+        async with asyncio.timeout(timeout):
+            return await self._coordinator.wait_for(self._saga, self.id, parked=False)
+
+    async def settled(self) -> Outcome[O]:
+        """Wait until the saga has ended or has to wait for something."""
+        return await self._coordinator.wait_for(self._saga, self.id, parked=True)
+
+    async def status(self) -> Status:
+        """Where the saga is now."""
+        return (await self._coordinator.get(self.id)).status
+
+    def __repr__(self) -> str:
+        return f"<handle of {self._saga.name} {self.id}>"
+
+
+class Coordinator:
+    """Runs sagas durably; from `sagas.connect`.
+
+    Args:
+        user: Who this process acts for, where a call does not say.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Handlers,
+        *,
+        clock: Clock,
+        directory: Callable[[], Directory],
+        user: str,
+        worker: Callable[["Coordinator"], Worker],
+    ) -> None:
+        self.store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._directory = directory
+        self._user = user
+        self._worker = worker(self)
+        self._following: dict[str, Following] = {}
+
+    # --- running ------------------------------------------------------------------------------
+
+    async def start(self, saga: Saga[I, O], input: I, /, *, id: str) -> Handle[O]:  # noqa: A002
+        """Start a saga, durably, and drive it in this process.
+
+        Starting the same id again with the same input gives the same saga, which goes on from
+        where it is.
+
+        Args:
+            id: Yours, and unique in this journal for ever.
+
+        Raises:
+            PayloadError: The input cannot be stored.
+            DifferentInput: The id was started with another input or saga.
+        """
+        check_id(id)
+        payload = saga.input.encode(input)
+        digest = sha256(payload).hexdigest()
+        self._follow(id)
+        started = Started(saga=saga.name, version=saga.version, starter=self._user, payload=payload)
+        create = CreateSaga(saga.name, saga.version, digest, self._user, micros(self._clock.now()))
+        if not await self._worker.start(saga, started, create, id):
+            row = await self.get(id)
+            if (row.saga, row.input_digest) != (saga.name, digest):
+                self._unfollow(id)
+                raise DifferentInput(
+                    f"the id {id!r} belongs to {row.saga}, started by {row.starter} with "
+                    f"{'another input' if row.saga == saga.name else 'its own input'}: choose another id"
+                )
+            await self._worker.look()
+        return Handle(self, saga, id)
+
+    async def run(
+        self, saga: Saga[I, O], input: I, /, *, id: str, timeout: float | None = None
+    ) -> Outcome[O]:
+        """Start a saga and wait for its outcome.
+
+        Raises:
+            TimeoutError: It has not ended within `timeout` seconds; it goes on.
+        """
+        handle = await self.start(saga, input, id=id)
+        return await handle.outcome(timeout=timeout)
+
+    async def resume(self, id: str, /) -> Handle[Any]:  # noqa: A002
+        """Drive a saga that exists, in this process.
+
+        Raises:
+            UnknownSaga: There is none of that id, or this process does not know its code.
+        """
+        row = await self.get(id)
+        saga = self._handlers.saga(row.saga, row.version)
+        if saga is None:
+            raise UnknownSaga(
+                f"{id} is a {row.saga} version {row.version}, which none of the catalogs here has"
+            )
+        self._follow(id)
+        if not row.status.is_end:
+            await self._worker.look()
+        return Handle(self, saga, id)
+
+    async def work(self) -> None:
+        """Drive everything that is due, until cancelled."""
+        self._worker.follow_all()
+        await self._worker.begin()
+        await self._worker.look()
+        await asyncio.Event().wait()
+
+    async def wait_for(self, saga: Saga[Any, O], saga_id: str, *, parked: bool) -> Outcome[O]:
+        """Wait for a saga that is followed here; with `parked` a wait ends it too."""
+        following = self._follow(saga_id)
+        while True:
+            following.changed.clear()
+            if following.result is not None and following.state is not None:
+                status = following.result.status
+                if isinstance(following.result, Done):
+                    self._unfollow(saga_id)
+                    return outcome_of(saga, following.state, status)
+                if parked or status is Status.STUCK:
+                    return outcome_of(saga, following.state, status)
+            elif (outcome := await self._elsewhere(saga, saga_id)) is not None:
+                return outcome
+            await self._soon(following)
+
+    async def _elsewhere(self, saga: Saga[Any, O], saga_id: str) -> Outcome[O] | None:
+        """The outcome of a saga that another worker drives or drove, if it has one."""
+        row = await self.get(saga_id)
+        if saga_id in self._worker.driving or not (row.status.is_end or row.status is Status.STUCK):
+            return None
+        state = await self.state(saga_id)
+        return outcome_of(saga, state, row.status)
+
+    async def _soon(self, following: Following) -> None:
+        try:
+            async with asyncio.timeout(0.5):
+                await following.changed.wait()
+        except TimeoutError:
+            return
+
+    def finished(self, saga_id: str, result: Result, state: SagaState) -> None:
+        """Told by the worker how a drive ended."""
+        following = self._following.get(saga_id)
+        if following is not None:
+            following.result, following.state = result, state
+            following.changed.set()
+
+    def _follow(self, saga_id: str) -> Following:
+        self._worker.follow(saga_id)
+        found = self._following.get(saga_id)
+        if found is None:
+            found = self._following[saga_id] = Following(asyncio.Event())
+        return found
+
+    def _unfollow(self, saga_id: str) -> None:
+        self._worker.unfollow(saga_id)
+        self._following.pop(saga_id, None)
+
+    # --- deciding -----------------------------------------------------------------------------
+
+    async def cancel(self, id: str, /, *, reason: str, by: str | None = None) -> None:  # noqa: A002
+        """Ask for a saga to be undone. It is durable when this returns; a second one changes nothing.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+            Refused: It has ended.
+        """
+        now = micros(self._clock.now())
+        await self.store.cancel(id, by=by or self._user, reason=reason, at=now)
+        await self._worker.look_if_begun()
+
+    async def send(
+        self, id: str, name: str, payload: object = None, /, *, key: str, by: str | None = None
+    ) -> bool:
+        """Deliver an event to a saga, once per key; False if that key was delivered before.
+
+        Raises:
+            PayloadError: The payload is not plain JSON.
+            UnknownSaga: There is none of that id.
+            Refused: It has ended.
+        """
+        encoded = _plain(payload)
+        now = micros(self._clock.now())
+        sent = await self.store.send(id, name, encoded, key=key, by=by or self._user, at=now)
+        await self._worker.look_if_begun()
+        return sent
+
+    async def approve(
+        self, gate: str, /, *, by: str | Principal | None = None, reason: str | None = None
+    ) -> Gate:
+        """Vote for what a gate holds back.
+
+        Raises:
+            Refused: The vote has no effect; the message says why.
+        """
+        return await self._vote(gate, VoteKind.APPROVE, by, reason)
+
+    async def reject(self, gate: str, /, *, reason: str, by: str | Principal | None = None) -> Gate:
+        """Vote against what a gate holds back; one rejection rejects it.
+
+        Raises:
+            Refused: The vote has no effect; the message says why.
+        """
+        return await self._vote(gate, VoteKind.REJECT, by, reason)
+
+    async def _vote(
+        self, gate: str, kind: VoteKind, by: str | Principal | None, reason: str | None
+    ) -> Gate:
+        voter = by if isinstance(by, Principal) else self.principal(by)
+        stored = await self.store.gate(gate)
+        if stored is None:
+            raise Refused(f"there is no gate {gate}; `sagas inbox` lists those that wait")
+        vote = Vote.of(
+            voter,
+            kind,
+            reason=reason,
+            channel="program" if not isinstance(by, Principal) else "cli",
+            at=self._clock.now(),
+            revision=stored.revision,
+        )
+        decided = await self.store.vote(gate, vote, voter)
+        await self._worker.look_if_begun()
+        return decided
+
+    def principal(self, name: str | None = None) -> Principal:
+        """A person of the directory, on this program's word.
+
+        Raises:
+            Refused: The directory does not know them.
+        """
+        directory = self._directory()
+        wanted = name or self._user
+        groups = directory.groups_of(wanted)
+        if groups is None:
+            raise Refused(f"{wanted} is not known in {directory.source}")
+        return Principal(name=wanted, display=wanted, groups=groups, evidence="the program's word")
+
+    async def resolve(
+        self,
+        intervention: str,
+        choice: str | Choice,
+        /,
+        *,
+        reason: str,
+        result: object = None,
+        result_json: str | None = None,
+        by: str | None = None,
+    ) -> QuestionRow:
+        """Answer an intervention.
+
+        Args:
+            choice: One of those on offer.
+            result: For `happened`: what the call returned, as the action's own type.
+            result_json: The same as JSON text, instead.
+
+        Raises:
+            Refused: It is unknown or answered, or the choice is not on offer or lacks a result.
+            PayloadError: The result does not fit the action's type.
+        """
+        question = await self.store.question(intervention)
+        if question is None:
+            raise Refused(
+                f"there is no intervention {intervention}; `sagas inbox` lists those that wait"
+            )
+        payload = await self._result(question, result, result_json)
+        try:
+            picked = check_choice(
+                str(choice),
+                question.choices,
+                has_result=payload is not None,
+                wants_result=question.wants_result,
+            )
+        except ChoiceError as error:
+            raise Refused(str(error)) from error
+        now = micros(self._clock.now())
+        answered = await self.store.answer(
+            intervention, picked, by=by or self._user, reason=reason, payload=payload, at=now
+        )
+        await self._worker.look_if_begun()
+        return answered
+
+    async def _result(
+        self, question: QuestionRow, result: object, text: str | None
+    ) -> bytes | None:
+        """A result given by a person, validated by the action's own type."""
+        if result is None and text is None:
+            return None
+        state = await self.state(question.saga_id)
+        step = state.steps.get(question.path or "")
+        action = self._handlers.action(step.action, step.version) if step else None
+        if action is None:
+            raise Refused(
+                "the result cannot be checked: name the target whose catalog has the action (--target)"
+            )
+        if text is not None:
+            return action.result.encode(action.result.decode(parse_untrusted(text, "the result")))
+        return action.result.encode(result)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    async def get(self, id: str, /) -> SagaRow:  # noqa: A002
+        """A saga's row: what it is and where it stands.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        row = await self.store.saga(id)
+        if row is None:
+            raise UnknownSaga(
+                f"there is no saga {id!r} in this journal; `sagas list` shows those there are"
+            )
+        return row
+
+    async def list(
+        self,
+        *,
+        status: Status | str | None = None,
+        saga: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[SagaRow]:
+        """Sagas, the newest first."""
+        wanted = None if status is None else str(status)
+        after = None if since is None else micros(since)
+        return await self.store.sagas(status=wanted, saga=saga, since=after, limit=limit)
+
+    async def load(self, id: str, /) -> Loaded:  # noqa: A002
+        """A saga's row, entries and open requests.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        loaded = await self.store.load(id)
+        if loaded is None:
+            raise UnknownSaga(
+                f"there is no saga {id!r} in this journal; `sagas list` shows those there are"
+            )
+        return loaded
+
+    async def state(self, id: str, /) -> SagaState:  # noqa: A002
+        """What is true of a saga, folded from its entries.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        return fold(id, entries_of((await self.load(id)).rows))
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Stop driving, write what is known, release the lease, close the database."""
+        await self._worker.close()
+        await self.store.close()
+
+    async def __aenter__(self) -> "Coordinator":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def outcome_of(saga: Saga[Any, O], state: SagaState, status: Status) -> Outcome[O]:
+    """A saga's outcome from its folded state."""
+    ended = state.ended
+    result = None
+    if ended is not None and status is Status.COMPLETED and ended.payload is not None:
+        result = saga.output.decode(ended.payload)
+    reason = ended.reason if ended is not None else None
+    if ended is None:
+        reason = next(
+            (f"{item.question}: {item.evidence}" for item in state.questions.values()),
+            state.unwind.reason if state.unwind else None,
+        )
+    residue = tuple(item for _, item in state.residue())
+    return Outcome(state.saga_id, status, result, reason, residue)
+
+
+def check_id(saga_id: str) -> None:
+    """Refuse ids that people or databases could not handle.
+
+    Raises:
+        SagaError: It is empty, too long, or holds control characters.
+    """
+    if (
+        not saga_id
+        or len(saga_id) > MAX_ID
+        or not saga_id.isprintable()
+        or saga_id != saga_id.strip()
+    ):
+        raise SagaError(f"a saga's id is 1 to {MAX_ID} printable characters, not {saga_id[:40]!r}")
+
+
+def _plain(payload: object) -> bytes:
+    try:
+        return parse_untrusted(json.dumps(payload, ensure_ascii=False), "the event's payload")
+    except (TypeError, ValueError) as error:
+        raise PayloadError(f"an event's payload is plain JSON values: {error}") from error

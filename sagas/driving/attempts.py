@@ -1,0 +1,263 @@
+"""One attempt at a call, from the call to the entry that says what became of it.
+
+The entry is written by the attempt itself, not by whoever waits for it: a body may be gone by the
+time its partner answers.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from compensations import Residue
+from compensations.residue import settle as settle_residue
+from sagas import decide
+from sagas.authoring.action import Action, Compensation, Options, Probe
+from sagas.authoring.context import StepInfo
+from sagas.authoring.signatures import is_async
+from sagas.decide import CallPolicy
+from sagas.driving.calling import (
+    Answer,
+    Attempt,
+    Raised,
+    Returned,
+    TimedOut,
+    call,
+    describe,
+    plain_arguments,
+)
+from sagas.driving.drive import Drive, first_line
+from sagas.driving.log import LogClosed, Submission
+from sagas.entries import (
+    Compensated,
+    CompensationFailed,
+    Entry,
+    Failed,
+    FoundInDoubt,
+    Postponed,
+    Probed,
+    Succeeded,
+)
+from sagas.errors import NotExecuted, PayloadError
+from sagas.fold import Phase, Step, Track
+from sagas.model import Direction, span
+
+
+@dataclass(slots=True)
+class Concluded:
+    """What became of an attempt: the entry that says so, on its way to the journal."""
+
+    entry: Entry
+    submission: Submission
+
+
+class Flight:
+    """An attempt under way.
+
+    Args:
+        encode: Makes the entry of a successful return.
+    """
+
+    def __init__(
+        self,
+        drive: Drive,
+        step: Step,
+        direction: Direction,
+        options: Options,
+        policy: CallPolicy,
+        encode: Callable[[Any], Entry],
+    ) -> None:
+        self._drive = drive
+        self._step = step
+        self._direction = direction
+        self._options = options
+        self._policy = policy
+        self._encode = encode
+        self._done: asyncio.Future[None] | None = None
+        self._attempt: Attempt | None = None
+        self._concluded: Concluded | None = None
+
+    @property
+    def track(self) -> Track:
+        """The call's life so far."""
+        return self._step.forward if self._direction is Direction.DO else self._step.undo
+
+    def launch(self, fn: Callable[..., Any], arguments: Mapping[str, Any], info: StepInfo) -> None:
+        """Call the function; `wait` tells what became of it."""
+        self._drive.begin()
+        self._attempt = Attempt(
+            self._watched(fn, info),
+            arguments,
+            info,
+            is_async=is_async(fn) or self._drive.environment.faults is not None,
+            timeout=self._options.timeout,
+            finished=self._finished,
+            late=self._late,
+        )
+
+    async def wait(self) -> Concluded:
+        """Wait for the end; a cancellation of the waiter leaves the attempt alone."""
+        while self._concluded is None:
+            self._done = asyncio.get_running_loop().create_future()
+            await self._done
+        return self._concluded
+
+    def _watched(self, fn: Callable[..., Any], info: StepInfo) -> Callable[..., Any]:
+        """The function between its two fault points, if there are any."""
+        environment = self._drive.environment
+        if environment.faults is None:
+            return fn
+        asynchronous = is_async(fn)
+
+        async def watched(**arguments: Any) -> Any:
+            await environment.reached("before-call", info.saga_id, info.path)
+            given = fn(**arguments) if asynchronous else asyncio.to_thread(fn, **arguments)
+            value = await given
+            await environment.reached("after-call", info.saga_id, info.path)
+            return value
+
+        return watched
+
+    def _finished(self, answer: Answer) -> None:
+        if isinstance(answer, TimedOut) and answer.abandoned:
+            self._drive.environment.abandoned += 1
+        try:
+            entry = self._entry(answer)
+            self._concluded = Concluded(entry, self._drive.log.emit(entry))
+        except LogClosed:
+            self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
+        self._drive.news += 1
+        self._drive.finish()
+        if self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    def _late(self, answer: Answer) -> None:
+        """An abandoned call answered after all: heard, if nobody has settled it by other means."""
+        self._drive.environment.abandoned -= 1
+        if not isinstance(answer, Returned) or self.track.phase is not Phase.IN_DOUBT:
+            return
+        try:
+            self._drive.log.emit(self._encode(answer.value))
+        except LogClosed:
+            return  # it stays in doubt, and whoever drives the saga now resolves it
+        self._drive.news += 1
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"path": self._step.path, "direction": self._direction.value}
+
+    def _entry(self, answer: Answer) -> Entry:
+        match answer:
+            case Returned(value):
+                return self._encode(value)
+            case TimedOut():
+                limit = self._options.timeout.total_seconds()
+                return self._in_doubt(f"no answer within {limit:g} s")
+            case Raised(error):
+                return self._raised(error)
+
+    def _raised(self, error: BaseException) -> Entry:
+        text = describe(error)
+        definite = isinstance(error, NotExecuted) or self._is_definite(error)
+        if not definite or not decide.answer_settles(self.track, self._policy, self._drive.now()):
+            return self._in_doubt(
+                f"{type(error).__name__}: {text}" if text else type(error).__name__
+            )
+        until = self._again_at(error)
+        if until is not None:
+            return Postponed(**self._where, error=type(error).__name__, message=text, until=until)
+        if self._direction is Direction.UNDO:
+            return CompensationFailed(
+                path=self._step.path, error=type(error).__name__, message=text
+            )
+        return Failed(
+            path=self._step.path,
+            error=type(error).__name__,
+            message=text,
+            data=plain_arguments(error),
+        )
+
+    def _is_definite(self, error: BaseException) -> bool:
+        try:
+            return self._options.is_definite(error)
+        except Exception:  # noqa: BLE001  a predicate is user code: if it fails, nothing is definite
+            return False
+
+    def _again_at(self, error: BaseException) -> int | None:
+        """From when on a refused call may be repeated: if it says so, or to undo."""
+        if self.track.failures + 1 >= self._policy.retry.attempts:
+            return None
+        if isinstance(error, NotExecuted) and error.retry_after is not None:
+            return self._drive.now() + span(error.retry_after)
+        if self._direction is Direction.UNDO:
+            wait = self._policy.retry.delay(self.track.failures + 1, salt=self.track.key)
+            return self._drive.now() + span(wait)
+        return None
+
+    def _in_doubt(self, reason: str) -> FoundInDoubt:
+        return FoundInDoubt(**self._where, reason=reason, ended=self._drive.now(), observed=True)
+
+
+def _unwritten() -> Submission:
+    submission = Submission((), (), guarded=False)
+    submission.resolve(LogClosed())
+    return submission
+
+
+def result_entry(action: Action[..., Any], path: str, value: Any, via: str = "call") -> Succeeded:
+    """The entry for a result: its bytes, or that it cannot be stored. The effect is never forgotten."""
+    try:
+        return Succeeded(path=path, via=via, payload=action.result.encode(value))
+    except PayloadError as error:
+        return Succeeded(path=path, via=via, unstorable=first_line(str(error)))
+
+
+def residue_entry(undo: Compensation, path: str, value: Any, via: str = "call") -> Compensated:
+    """The entry for an undo that took effect, with what remains."""
+    returned = value if isinstance(value, Residue) else None
+    residue = settle_residue(returned, undo.residue)
+    payload = None if residue is None else residue.model_dump_json(exclude_none=True).encode()
+    return Compensated(path=path, via=via, payload=payload)
+
+
+async def ask_destination(
+    drive: Drive,
+    probe: Probe,
+    arguments: Mapping[str, object],
+    info: StepInfo,
+    *,
+    direction: Direction,
+    counts: bool,
+    found: Callable[[Any], Entry],
+) -> None:
+    """Run a probe and journal its answer as evidence; what it found settles the call."""
+    answer = await _probe_until_answered(probe, probe.binding.arguments(arguments), info)
+
+    def probed(said: str, *, counts: bool, message: str | None = None) -> Probed:
+        return Probed(
+            path=info.path, direction=direction, answer=said, counts=counts, message=message
+        )
+
+    if not isinstance(answer, Returned):
+        reason = describe(answer.error) if isinstance(answer, Raised) else "no answer in time"
+        await drive.log.commit(probed("failed", counts=False, message=reason))
+    elif answer.value is None or answer.value is False:
+        await drive.log.commit(probed("absent", counts=counts))
+    else:
+        await drive.log.commit(probed("found", counts=True), found(answer.value))
+    drive.news += 1
+
+
+async def _probe_until_answered(
+    probe: Probe, arguments: Mapping[str, Any], info: StepInfo
+) -> Answer:
+    for failures in range(1, probe.retry.attempts + 1):
+        answer = await call(
+            probe.fn, arguments, info, is_async=is_async(probe.fn), timeout=probe.timeout
+        )
+        if isinstance(answer, Returned) or failures == probe.retry.attempts:
+            return answer
+        wait: timedelta = probe.retry.delay(failures, salt=info.idempotency_key)
+        await asyncio.sleep(wait.total_seconds())
+    raise AssertionError("Retry makes at least one attempt")

@@ -1,0 +1,201 @@
+"""What one drive of one saga holds: its log, its surroundings, and how far this pass has come.
+
+The parts of the interpreter (`steps`, `gates`, `undoing`, `scopes`, `requests`) work on it; it
+decides nothing itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn
+
+from compensations import InterventionKind
+from compensations.interventions import offered
+from sagas.authoring.context import StepInfo, Undone
+from sagas.authoring.saga import Saga
+from sagas.driving.environment import Environment
+from sagas.driving.log import SagaLog
+from sagas.entries import InterventionOpened, UnwindBegan
+from sagas.errors import Parked
+from sagas.fold import SagaState, Step
+from sagas.model import Direction, Status, idempotency_key, short_id
+from sagas.ports import OpenQuestion, Project
+
+SHORT_WAIT = 1_000_000
+"""Waits below this (microseconds) keep the coroutine; longer ones park."""
+
+
+class Drive:
+    """One pass over one saga.
+
+    Attributes:
+        fenced: The saga unwinds: nothing new is done.
+        stopping: This process lets go of the saga.
+        waits: Instants at which a parked part wants to be looked at again.
+        busy: Calls under way, and steps that have not settled or parked.
+        fold: Folds what people and other programs have asked for.
+        news: Counts outcomes, so that a pass that parked knows whether something came after.
+    """
+
+    def __init__(self, environment: Environment, log: SagaLog, saga: Saga[Any, Any]) -> None:
+        self.environment = environment
+        self.log = log
+        self.saga = saga
+        self.stopping = False
+        self.fenced = False
+        self.diverged: str | None = None
+        self.escaped: Exception | None = None
+        self.waits: list[int] = []
+        self.news = 0
+        self.fold: Callable[[], Awaitable[bool]] = _nothing
+        self._busy = 0
+        self._idle: asyncio.Future[None] | None = None
+
+    @property
+    def state(self) -> SagaState:
+        """What is durable."""
+        return self.log.state
+
+    @property
+    def saga_id(self) -> str:
+        """The saga's id."""
+        return self.log.saga_id
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing new is begun."""
+        return self.fenced or self.stopping
+
+    def now(self) -> int:
+        """The present, in microseconds."""
+        return self.environment.now()
+
+    # --- quiescing ----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Something is under way."""
+        self._busy += 1
+
+    def finish(self) -> None:
+        """It is over."""
+        self._busy -= 1
+        if not self._busy and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way."""
+        while self._busy:
+            self._idle = asyncio.get_running_loop().create_future()
+            await self._idle
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    async def pause(self, until: int) -> None:
+        """Wait, in place if it is short.
+
+        Raises:
+            Parked: It is long; the pass will be made again at that instant.
+        """
+        remaining = until - self.now()
+        if remaining > SHORT_WAIT:
+            self.waits.append(until)
+            raise Parked
+        await asyncio.sleep(max(remaining, 0) / 1_000_000)
+
+    async def folded(self) -> None:
+        """Wait until the requests of people and other programs are folded.
+
+        Raises:
+            Parked: One of them closes the saga.
+        """
+        await self.fold()
+        if self.closing:
+            raise Parked
+
+    # --- keys and ids -------------------------------------------------------------------------
+
+    def key(self, path: str, direction: Direction) -> str:
+        """The key for a call that begins now."""
+        journal_id = self.environment.journal.journal_id
+        return idempotency_key(journal_id, self.saga_id, path, direction, self.state.generation)
+
+    def info(self, step: Step, direction: Direction, key: str, attempt: int) -> StepInfo:
+        """What the called function may know."""
+        undoes = Undone(step.forward.key) if direction is Direction.UNDO else None
+        return StepInfo(self.saga_id, step.path, attempt, direction, key, undoes)
+
+    def id(self, prefix: str, *parts: str) -> str:
+        """A short id for people, unique in this journal."""
+        return short_id(prefix, self.environment.journal.journal_id, self.saga_id, *parts)
+
+    # --- people and ends ----------------------------------------------------------------------
+
+    async def ask(
+        self,
+        kind: InterventionKind,
+        question: str,
+        evidence: str,
+        *,
+        path: str | None = None,
+        direction: Direction | None = None,
+        wants_result: bool = False,
+    ) -> None:
+        """Open an intervention, unless the same is open already."""
+        if any((open_.path, open_.what) == (path, kind) for open_ in self.state.questions.values()):
+            return
+        choices = offered(kind, unwinding=self.state.unwinding)
+        identity = self.id("i", path or "", kind, str(self.state.head))
+        await self.log.commit(
+            InterventionOpened(
+                intervention=identity,
+                what=kind,
+                question=question,
+                evidence=evidence,
+                choices=[choice.value for choice in choices],
+                path=path,
+                direction=direction,
+            ),
+            ops=[
+                OpenQuestion(
+                    identity, path, kind, question, evidence, choices, wants_result, self.now()
+                )
+            ],
+        )
+
+    async def ask_and_park(
+        self,
+        kind: InterventionKind,
+        question: str,
+        evidence: str,
+        *,
+        path: str | None = None,
+        direction: Direction | None = None,
+        wants_result: bool = False,
+    ) -> NoReturn:
+        """Open an intervention, and leave the body.
+
+        Raises:
+            Parked: Always.
+        """
+        await self.ask(
+            kind, question, evidence, path=path, direction=direction, wants_result=wants_result
+        )
+        raise Parked
+
+    async def begin_unwind(self, reason: str, cause: str) -> None:
+        """Fence: from here on nothing new is done."""
+        self.fenced = True
+        if self.state.unwinding:
+            return
+        await self.log.commit(
+            UnwindBegan(reason=reason, cause=cause, generation=self.state.generation + 1),
+            ops=[Project(Status.UNWINDING, reason, None, release=False)],
+        )
+
+
+async def _nothing() -> bool:
+    return False
+
+
+def first_line(text: str | None) -> str:
+    """The first line of a text, for one-line reasons."""
+    return (text or "").strip().split("\n", 1)[0]

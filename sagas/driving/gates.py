@@ -1,0 +1,208 @@
+"""Gates in front of calls: opening, waiting, letting through, and closing them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate
+from approvals.directory import check_reachable, electorate
+from approvals.quorum import quorum_holds
+from compensations import InterventionKind
+from sagas.driving.drive import Drive
+from sagas.entries import GateDecided, GateOpened
+from sagas.errors import Parked
+from sagas.fold import Gate, Phase
+from sagas.model import Direction, instant, micros
+from sagas.ports import MoveGate, OpenGate
+
+OVER = frozenset({GateState.LAPSED, GateState.INVALIDATED, GateState.SUPERSEDED, GateState.REVOKED})
+"""States after which another gate asks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call in front of which a gate stands."""
+
+    path: str
+    ordinal: int
+    direction: Direction
+    action: str
+    version: int
+    arguments: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The approval that lets a call through; it is used up by the unit of the intent."""
+
+    gate: str
+    use: MoveGate
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A person said no, or nobody said yes in time."""
+
+    error: str
+    reason: str
+
+
+class Gates:
+    """The gates of one saga."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
+
+    async def admit(self, site: Site, approval: Approval) -> Admitted | Denied:
+        """Let a call through, or not.
+
+        Raises:
+            Parked: A person has to decide first.
+            GateMoved: Somebody decided at this instant; look again.
+        """
+        while True:
+            gate = self._current(site)
+            if gate is None:
+                await self._open(site, approval)
+                raise Parked
+            match GateState(gate.state):
+                case GateState.PENDING if self._drive.now() < gate.deadline:
+                    raise Parked
+                case GateState.PENDING:
+                    await self.move(gate, GateState.EXPIRED, "nobody decided in time")
+                case GateState.APPROVED:
+                    flaw = await self._flaw(gate, site, approval)
+                    if flaw is None:
+                        return self._admitted(gate)
+                    await self.move(gate, *flaw)
+                case GateState.REJECTED:
+                    return Denied(
+                        "ApprovalRejected",
+                        f"{gate.reason or 'no reason given'} ({gate.decided_by})",
+                    )
+                case _:
+                    return Denied("ApprovalExpired", gate.reason or f"the gate was {gate.state}")
+
+    async def move(self, gate: Gate, new: GateState, reason: str) -> None:
+        """Move a gate, in the database and in the journal at once.
+
+        Raises:
+            GateMoved: Somebody else moved it first.
+        """
+        old = GateState(gate.state)
+        await self._drive.log.commit(
+            GateDecided(gate=gate.id, path=gate.path, state=new, by=None, reason=reason),
+            ops=[MoveGate(gate.id, old, new, self._drive.now())],
+        )
+
+    async def cancel(self, within: str, reason: str, *, but: str | None = None) -> None:
+        """Close the open gates of forward calls under a path.
+
+        Raises:
+            GateMoved: Somebody decided one of them at this instant; fold, and call again.
+        """
+        for gate in self._drive.state.open_gates():
+            outside = not gate.path.startswith(within) or (but and gate.path.startswith(but))
+            if outside or gate.direction is Direction.UNDO:
+                continue
+            new = GateState.CANCELLED if gate.state == "pending" else GateState.INVALIDATED
+            await self.move(gate, new, reason)
+
+    def _current(self, site: Site) -> Gate | None:
+        gate = self._drive.state.gate(site.path, site.direction)
+        if gate is None or GateState(gate.state) in OVER:
+            return None
+        if gate.state == "consumed" and not self._attempted(site):
+            return None
+        return gate
+
+    def _attempted(self, site: Site) -> bool:
+        step = self._drive.state.steps.get(site.path)
+        track = (
+            None
+            if step is None
+            else (step.forward if site.direction is Direction.DO else step.undo)
+        )
+        return track is not None and track.phase is not Phase.NONE
+
+    def _subject(self, site: Site, approval: Approval) -> GateSubject:
+        return GateSubject(
+            journal_id=self._drive.environment.journal.journal_id,
+            saga_id=self._drive.saga_id,
+            path=site.path,
+            direction=site.direction,
+            generation=self._drive.state.generation,
+            revision=1,
+            action=site.action,
+            action_version=site.version,
+            arguments=site.arguments,
+            policy_version=approval.version,
+        )
+
+    async def _open(self, site: Site, approval: Approval) -> None:
+        drive = self._drive
+        requester = drive.state.starter
+        try:
+            directory = drive.environment.directory()
+            check_reachable(approval, directory, requester)
+            eligible = electorate(approval, directory, requester=requester)
+        except ApprovalError as error:
+            await drive.ask_and_park(
+                InterventionKind.DEFECT,
+                f"the gate in front of {site.action} cannot be opened: nobody could decide it",
+                str(error),
+            )
+        count = sum(gate.path == site.path for gate in drive.state.gates.values())
+        gate = open_gate(
+            self._subject(site, approval),
+            approval,
+            gate_id=drive.id(
+                "g", site.path, site.direction, str(drive.state.generation), str(count)
+            ),
+            requester=requester,
+            eligible=eligible,
+            now=instant(drive.now()),
+        )
+        await drive.log.commit(
+            GateOpened(
+                gate=gate.id,
+                path=site.path,
+                direction=site.direction,
+                ordinal=site.ordinal,
+                action=site.action,
+                version=site.version,
+                generation=gate.generation,
+                digest=gate.digest,
+                deadline=micros(gate.deadline),
+                by=approval.describe(),
+                payload=site.arguments,
+            ),
+            ops=[OpenGate(gate)],
+            guarded=site.direction is Direction.DO,
+        )
+
+    async def _flaw(
+        self, gate: Gate, site: Site, approval: Approval
+    ) -> tuple[GateState, str] | None:
+        """Why an approval may not be used: everything is checked again at the last moment."""
+        drive = self._drive
+        if gate.valid_until is not None and drive.now() >= gate.valid_until:
+            return GateState.LAPSED, "it was not used in time"
+        if gate.digest != self._subject(site, approval).digest():
+            return GateState.INVALIDATED, "what would run is not what was approved"
+        stored = await drive.environment.journal.gate(gate.id)
+        votes = await drive.environment.journal.votes(gate.id)
+        if stored is None or not quorum_holds(
+            stored, votes, self._rights([v.principal for v in votes])
+        ):
+            return GateState.INVALIDATED, "those who approved may no longer do so"
+        return None
+
+    def _rights(self, names: list[str]) -> Mapping[str, frozenset[str]]:
+        directory = self._drive.environment.directory()
+        known = {name: directory.groups_of(name) for name in names}
+        return {name: groups for name, groups in known.items() if groups is not None}
+
+    def _admitted(self, gate: Gate) -> Admitted:
+        return Admitted(
+            gate.id, MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
+        )

@@ -1,0 +1,212 @@
+"""One saga's journal while it is being driven: entries on their way, and the state they add up to.
+
+Entries are emitted without waiting, and become durable strictly in the order in which they were
+emitted. The state is the fold of what is durable, never of what is hoped for. An entry that is
+*guarded* (a forward intent, an end) is withdrawn if somebody has made a request in the meantime;
+whoever waits for it then looks again.
+
+Touches: nothing but the event loop's futures.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from sagas.chain import Row, genesis, link
+from sagas.entries import Entry, body_of
+from sagas.errors import JournalError, LeaseLost, Parked
+from sagas.fold import SagaState, apply
+from sagas.ports import Applied, CreateSaga, MoveGate, Op, Unit
+
+
+class Withdrawn(Exception):
+    """A guarded entry was not written, because a request waits to be folded."""
+
+
+class GateMoved(Exception):
+    """A gate was not in the state that the entry relied on."""
+
+
+class Taken(Exception):
+    """The saga's id is in use."""
+
+
+class LogClosed(Parked):
+    """Nothing more can be written here.
+
+    A body leaves as it does when it has to wait: a lost database is no failure of a step.
+    """
+
+
+class Submission:
+    """Entries and changes that travel together."""
+
+    __slots__ = ("entries", "error", "future", "guarded", "ops", "settled")
+
+    def __init__(self, entries: tuple[Entry, ...], ops: tuple[Op, ...], guarded: bool) -> None:
+        self.entries = entries
+        self.ops = ops
+        self.guarded = guarded
+        self.future: asyncio.Future[None] | None = None
+        self.settled = False
+        self.error: BaseException | None = None
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the database may refuse it by itself."""
+        return any(isinstance(op, (MoveGate, CreateSaga)) for op in self.ops)
+
+    def resolve(self, error: BaseException | None = None) -> None:
+        """Settle it, and tell whoever waits."""
+        self.settled, self.error = True, error
+        if self.future is not None and not self.future.done():
+            self.future.set_result(None)
+
+
+class SagaLog:
+    """The journal of one saga in this process.
+
+    Args:
+        head_hash: The hash of its last entry; None for a saga that begins.
+        wake: Called when there is something to write.
+    """
+
+    def __init__(
+        self,
+        state: SagaState,
+        journal_id: str,
+        head_hash: str | None,
+        wake: Callable[["SagaLog"], None],
+    ) -> None:
+        self.state = state
+        self.saga_id = state.saga_id
+        self.error: JournalError | Taken | None = None
+        self._hash = head_hash or genesis(journal_id, state.saga_id)
+        self._wake = wake
+        self._queue: deque[Submission] = deque()
+        self._sealed: list[Submission] = []
+        self._sealed_hash = self._hash
+        self._sealed_at = 0
+
+    # --- for the interpreter ------------------------------------------------------------------
+
+    def emit(self, *entries: Entry, ops: Iterable[Op] = (), guarded: bool = False) -> Submission:
+        """Queue entries; they will be durable after everything emitted before.
+
+        Raises:
+            LogClosed: Nothing more can be written; `error` says why.
+        """
+        if self.error is not None:
+            raise LogClosed
+        submission = Submission(entries, tuple(ops), guarded)
+        self._queue.append(submission)
+        self._wake(self)
+        return submission
+
+    async def durable(self, submission: Submission) -> None:
+        """Wait until a submission is durable and folded into the state.
+
+        A cancellation is delivered after the fate of the submission is known: what was asked of
+        the database may have happened.
+
+        Raises:
+            Withdrawn: It was guarded, and a request waits.
+            GateMoved: A gate moved first.
+            LogClosed: It was not written, and nothing more will be.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        while not submission.settled:
+            submission.future = asyncio.get_running_loop().create_future()
+            try:
+                await submission.future
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if submission.error is not None:
+            raise submission.error
+        if cancelled is not None:
+            raise cancelled
+
+    async def commit(self, *entries: Entry, ops: Iterable[Op] = (), guarded: bool = False) -> None:
+        """Emit and wait."""
+        await self.durable(self.emit(*entries, ops=ops, guarded=guarded))
+
+    async def drained(self) -> None:
+        """Wait until everything emitted so far is durable."""
+        if self._queue or self._sealed:
+            last = self._queue[-1] if self._queue else self._sealed[-1]
+            await self.durable(last)
+
+    # --- for the writer -----------------------------------------------------------------------
+
+    def seal(self, now: int) -> Unit | None:
+        """Number and chain what is queued: the unit to write, or None if there is nothing."""
+        rows: list[Row] = []
+        ops: list[Op] = []
+        guarded = False
+        seq, previous = self.state.head, self._hash
+        while self._queue and not (self._sealed and self._queue[0].conditional):
+            submission = self._queue.popleft()
+            self._sealed.append(submission)
+            ops.extend(submission.ops)
+            guarded = guarded or submission.guarded
+            for entry in submission.entries:
+                seq += 1
+                row = _row(self.saga_id, previous, seq, now, entry)
+                previous = row.hash
+                rows.append(row)
+        if not self._sealed:
+            return None
+        self._sealed_hash, self._sealed_at = previous, now
+        return Unit(self.saga_id, rows, ops, guarded)
+
+    def settle(self, applied: Applied) -> bool:
+        """Take the database's answer; True if there is more to write."""
+        sealed, self._sealed = self._sealed, []
+        match applied:
+            case Applied.YES:
+                self._fold(sealed)
+            case Applied.REQUESTED:
+                self._take_back(sealed, lambda item: item.guarded, Withdrawn())
+            case Applied.MOVED:
+                self._take_back(sealed, lambda item: item.conditional, GateMoved())
+            case Applied.TAKEN:
+                self._sealed = sealed
+                self.close(Taken(self.saga_id))
+            case Applied.FENCED | Applied.CONFLICT:
+                self._sealed = sealed
+                self.close(LeaseLost(f"{self.saga_id} was taken over by another worker"))
+        return bool(self._queue)
+
+    def close(self, error: JournalError | Taken) -> None:
+        """Write nothing more; whoever waits is told."""
+        self.error = self.error or error
+        waiting = [*self._sealed, *self._queue]
+        self._sealed, self._queue = [], deque()
+        for submission in waiting:
+            submission.resolve(LogClosed())
+
+    def _fold(self, sealed: list[Submission]) -> None:
+        self._hash = self._sealed_hash
+        seq = self.state.head
+        for submission in sealed:
+            for entry in submission.entries:
+                seq += 1
+                apply(self.state, seq, self._sealed_at, entry)
+            submission.resolve()
+
+    def _take_back(
+        self, sealed: list[Submission], refused: Callable[[Submission], bool], error: Exception
+    ) -> None:
+        """Fail what was refused; what had travelled with it goes again."""
+        for submission in reversed([item for item in sealed if not refused(item)]):
+            self._queue.appendleft(submission)
+        for submission in sealed:
+            if refused(submission):
+                submission.resolve(error)
+
+
+def _row(saga_id: str, previous: str, seq: int, at: int, entry: Entry) -> Row:
+    body, payload = body_of(entry), entry.payload
+    digest = link(previous, seq, entry.kind, entry.VERSION, at, body, payload)
+    text = None if payload is None else payload.decode()
+    return Row(saga_id, seq, entry.kind, entry.VERSION, at, body.decode(), text, digest)

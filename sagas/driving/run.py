@@ -1,0 +1,325 @@
+"""Driving one saga as far as it can go now: `drive` is the seam between the rules and the world.
+
+Whatever turns the crank (a script, a worker, an engine) calls it; whatever interrupts it, it can
+be called again in another process, and goes on from the journal.
+"""
+
+import asyncio
+import contextvars
+from dataclasses import dataclass
+from typing import Any
+
+from compensations import InterventionKind
+from sagas import decide
+from sagas.authoring import context
+from sagas.decide import Stage
+from sagas.driving.calling import describe
+from sagas.driving.drive import Drive, first_line
+from sagas.driving.gates import Gates
+from sagas.driving.log import GateMoved, LogClosed, Withdrawn
+from sagas.driving.requests import Requests
+from sagas.driving.scopes import Body
+from sagas.driving.steps import Call, Steps
+from sagas.driving.undoing import Undoing
+from sagas.entries import Ended, FoundInDoubt, RolledBackTo
+from sagas.errors import Parked, PayloadError, StepFailed
+from sagas.fold import Phase
+from sagas.model import Direction, Status
+from sagas.ports import Project
+
+DEFECTS = (
+    NameError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    SyntaxError,
+    AssertionError,
+    NotImplementedError,
+    RecursionError,
+)
+"""Errors that mean that the code is wrong: they undo nothing until a person has looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The saga reached an end."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedUntil:
+    """The saga waits: for a person, an event, or an instant (microseconds)."""
+
+    status: Status
+    wake_at: int | None
+
+
+Result = Done | ParkedUntil
+
+
+class Run:
+    """Drives one saga."""
+
+    def __init__(self, drive: Drive) -> None:
+        self.drive = drive
+        self._requests = Requests(drive)
+        self._gates = Gates(drive)
+        self._steps = Steps(drive, self._gates)
+        self._undoing = Undoing(drive, self._gates)
+        drive.fold = self._requests.fold
+
+    async def go(self, *, fresh: bool = False) -> Result:
+        """Advance as far as possible.
+
+        Args:
+            fresh: The saga begins now: there is nothing to look up.
+
+        Raises:
+            JournalError: The journal cannot be written; somebody else may go on from it.
+            Taken: A fresh saga's id is in use.
+        """
+        drive = self.drive
+        try:
+            if not fresh:
+                await self._requests.fold()
+                await self._admit_doubt()
+            while not drive.stopping:
+                result = await self._pass()
+                if result is not None:
+                    return result
+        except LogClosed:
+            pass
+        if drive.log.error is not None:
+            raise drive.log.error
+        await drive.log.drained()
+        return ParkedUntil(decide.status(drive.state), None)
+
+    async def _pass(self) -> Result | None:
+        """Do what the saga's stage asks for; the result once nothing can be done now."""
+        drive = self.drive
+        drive.waits.clear()
+        stage = decide.stage(drive.state)
+        drive.fenced = stage not in (Stage.BODY, Stage.ASK)
+        again = await self._stage(stage)
+        if drive.log.error is not None:
+            raise LogClosed
+        if decide.stage(drive.state) is Stage.DONE:
+            return self._done()
+        await drive.log.drained()
+        again = await self._requests.fold() or again or drive.stopping
+        if again or decide.stage(drive.state) is not stage:
+            return None
+        return await self._park()
+
+    async def _stage(self, stage: Stage) -> bool:
+        """Work on a stage; whether to look again at once."""
+        match stage:
+            case Stage.UNWIND:
+                await self._unwind()
+            case Stage.ROLLBACK:
+                await self._roll_back()
+            case Stage.BODY:
+                return await self._body()
+            case Stage.ASK | Stage.DONE:
+                pass
+        return False
+
+    def _done(self) -> Done:
+        ended = self.drive.state.ended
+        return Done(Status(ended.status) if ended else Status.STUCK)
+
+    async def _park(self) -> Result | None:
+        """Let go of the saga until something happens; None if something has."""
+        drive = self.drive
+        due = [*decide.timers(drive.state), *drive.waits]
+        wake_at = min(due) if due else None
+        if wake_at is not None and wake_at <= drive.now():
+            return None
+        status = decide.status(drive.state, parked=True)
+        try:
+            await drive.log.commit(
+                ops=[Project(status, self._reason(), wake_at, release=True)], guarded=True
+            )
+        except Withdrawn:
+            await self._requests.fold()
+            return None
+        return ParkedUntil(status, wake_at)
+
+    def _reason(self) -> str | None:
+        state = self.drive.state
+        for question in state.questions.values():
+            return first_line(f"{question.question}: {question.evidence}")
+        for gate in state.open_gates():
+            return f"{gate.path} waits for approval by {gate.by}"
+        return state.unwind.reason if state.unwind else None
+
+    async def _admit_doubt(self) -> None:
+        """An intent without an outcome, from before: nobody knows whether it took effect."""
+        found: list[FoundInDoubt] = []
+        for step in self.drive.state.steps.values():
+            for direction, track in ((Direction.DO, step.forward), (Direction.UNDO, step.undo)):
+                if track.phase is Phase.INTENDED:
+                    found.append(
+                        FoundInDoubt(
+                            path=step.path,
+                            direction=direction,
+                            reason="the worker stopped before it knew the outcome",
+                            ended=track.last_end,
+                            observed=False,
+                        )
+                    )
+        if found:
+            await self.drive.log.commit(*found)
+
+    # --- stages -------------------------------------------------------------------------------
+
+    async def _unwind(self) -> None:
+        drive = self.drive
+        if not await self._undoing.unwind():
+            return
+        status = decide.end_of_unwind(drive.state)
+        reason = drive.state.unwind.reason if drive.state.unwind else None
+        await self._end(Ended(status=status, reason=reason), status)
+
+    async def _roll_back(self) -> None:
+        savepoint = self.drive.state.rolling_back
+        if savepoint is not None and await self._undoing.unwind(savepoint.path):
+            await self.drive.log.commit(RolledBackTo(path=savepoint.path))
+
+    async def _end(self, entry: Ended, status: Status, *, guarded: bool = False) -> None:
+        await self.drive.log.commit(
+            entry, ops=[Project(status, entry.reason, None, release=True)], guarded=guarded
+        )
+
+    async def _body(self) -> bool:
+        drive = self.drive
+        drive.diverged = drive.escaped = None
+        body = Body(drive, self._steps, self._gates)
+        task = self._start(body)
+        await asyncio.wait({task})
+        await drive.quiet()
+        if drive.log.error is not None:
+            return False
+        return await self._after_body(body, task)
+
+    def _start(self, body: Body) -> "asyncio.Task[Any]":
+        saga = self.drive.saga
+        root = body.root(saga.short_name)
+        ambient = contextvars.copy_context()
+        ambient.run(context.scope.set, root)
+        ambient.run(context.step.set, None)
+        coroutine = saga.fn(saga.input.decode(self.drive.state.input))
+        root.task = asyncio.get_running_loop().create_task(coroutine, context=ambient)
+        return root.task
+
+    async def _after_body(self, body: Body, task: "asyncio.Task[Any]") -> bool:
+        drive = self.drive
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        missing = body.left_unvisited()
+        if drive.diverged is not None:
+            await self._diverged(drive.diverged)
+        elif drive.closing:
+            return False
+        elif drive.escaped is not None:
+            await self._failed(drive.escaped)
+        elif body.parked:
+            return body.has_news
+        elif missing is not None:
+            await self._diverged(f"it ended without calling the recorded {missing}")
+        elif error is not None:
+            await self._left(error)
+        else:
+            return await self._returned(body, task.result())
+        return False
+
+    async def _diverged(self, detail: str) -> None:
+        await self._ask(InterventionKind.DIVERGED, "the body no longer does what it did", detail)
+
+    async def _left(self, error: BaseException) -> None:
+        """An exception left the body."""
+        if isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed):
+            where = f"{type(error).__name__}: {describe(error)}{_line(error)}"
+            await self._ask(InterventionKind.DEFECT, "the body has a defect", where)
+            return
+        await self._failed(error)
+
+    async def _failed(self, error: BaseException) -> None:
+        drive = self.drive
+        reason = first_line(f"{type(error).__name__}: {describe(error)}")
+        if isinstance(error, StepFailed):
+            reason = first_line(str(error))
+        if decide.may_unwind(drive.state, drive.saga.after_pivot):
+            await drive.begin_unwind(reason, "failure")
+            return
+        path = _failed_path(error)
+        pivot = drive.state.pivot
+        await drive.ask(
+            InterventionKind.PAST_PIVOT,
+            f"it failed after {pivot.path if pivot else 'the pivot'}, which cannot be undone: {reason}",
+            decide.what_unwinding_leaves(drive.state),
+            path=path,
+            direction=Direction.DO if path else None,
+        )
+
+    async def _returned(self, body: Body, value: Any) -> bool:
+        drive = self.drive
+        if body.uncalled:
+            forgotten = ", ".join(sorted(item.call.path for item in body.uncalled))
+            await self._ask(
+                InterventionKind.DEFECT, "the body forgot an `await`", f"never awaited: {forgotten}"
+            )
+            return False
+        if not await self._settle_rest():
+            return False
+        try:
+            payload = drive.saga.output.encode(value)
+        except PayloadError as error:
+            await self._ask(
+                InterventionKind.UNUSABLE_RESULT, "the saga's result cannot be stored", str(error)
+            )
+            return False
+        try:
+            await self._end(
+                Ended(status=Status.COMPLETED, payload=payload), Status.COMPLETED, guarded=True
+            )
+        except Withdrawn:
+            return True
+        return False
+
+    async def _settle_rest(self) -> bool:
+        """Settle steps that the body stopped waiting for; False if one has to wait."""
+        drive = self.drive
+        for step in list(drive.state.steps.values()):
+            if step.forward.phase is not Phase.IN_DOUBT:
+                continue
+            action = drive.environment.handlers.action(step.action, step.version)
+            if action is None:
+                return False
+            try:
+                await self._steps.advance(Call(action, step.path, step.ordinal, step.arguments))
+            except (Parked, GateMoved):
+                return False
+        return True
+
+    async def _ask(self, kind: InterventionKind, question: str, evidence: str) -> None:
+        await self.drive.ask(kind, question, evidence)
+
+
+def _failed_path(error: BaseException) -> str | None:
+    """The step whose failure this is, if it is one."""
+    if isinstance(error, StepFailed):
+        return error.path
+    cause = error.__cause__
+    return cause.path if isinstance(cause, StepFailed) else None
+
+
+def _line(error: BaseException) -> str:
+    """Where in the body an error was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    code = trace.tb_frame.f_code
+    return f" ({code.co_filename.rpartition('/')[2]}, line {trace.tb_lineno}, in {code.co_name})"

@@ -1,0 +1,388 @@
+"""Moving one step forward, until it is settled or has to wait."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from approvals import Approval
+from compensations import InterventionKind
+from reversibility import ClassUpgrade, Reversibility
+from sagas import decide
+from sagas.authoring.action import Action
+from sagas.authoring.signatures import is_async
+from sagas.driving.attempts import Flight, ask_destination, result_entry
+from sagas.driving.calling import Raised, Returned, call, describe
+from sagas.driving.drive import Drive
+from sagas.driving.gates import Admitted, Denied, Gates, Site
+from sagas.driving.log import GateMoved, Withdrawn
+from sagas.entries import Entry, Failed, GateConsumed, Intended, Interrupted, Succeeded
+from sagas.errors import (
+    ApprovalExpired,
+    ApprovalRejected,
+    Parked,
+    StepFailed,
+    StepInterrupted,
+)
+from sagas.fold import Phase, Step
+from sagas.model import Direction, span
+from sagas.ports import Op
+
+
+@dataclass(slots=True)
+class Call:
+    """A step as a body called it."""
+
+    action: Action[..., Any]
+    path: str
+    ordinal: int
+    arguments: bytes
+
+
+class Steps:
+    """Moves the steps of one saga forward."""
+
+    def __init__(self, drive: Drive, gates: Gates) -> None:
+        self._drive = drive
+        self._gates = gates
+
+    async def perform(self, call: Call) -> Any:
+        """Do a step and return its result, decoded from the bytes that are stored.
+
+        Raises:
+            StepFailed: It is known not to have happened; or one of the action's declared errors.
+            StepInterrupted: The body stopped waiting for it.
+            Parked: It has to wait for longer than a moment.
+        """
+        self._drive.begin()
+        try:
+            return await self._until_settled(call)
+        except asyncio.CancelledError:
+            await self._interrupted(call)
+            raise StepInterrupted(
+                f"{call.path}: the body stopped waiting for it; it goes on and is accounted for"
+            ) from None
+        finally:
+            self._drive.finish()
+
+    async def advance(self, call: Call) -> Step:
+        """Move a step until nothing is open about it.
+
+        Raises:
+            Parked: It has to wait for longer than a moment.
+        """
+        while True:
+            step = self._drive.state.steps.get(call.path)
+            if step is not None and step.forward.phase not in (Phase.NONE, Phase.IN_DOUBT):
+                return step
+            try:
+                await self._move(call, step)
+            except (Withdrawn, GateMoved):
+                await self._drive.folded()
+
+    async def _until_settled(self, call: Call) -> Any:
+        while True:
+            step = self._drive.state.steps.get(call.path)
+            if step is None or step.forward.phase in (Phase.NONE, Phase.IN_DOUBT):
+                if step is not None and step.interrupted:
+                    raise StepInterrupted(f"{call.path}: the body had stopped waiting for it")
+                try:
+                    payload = await self._move(call, step)
+                except (Withdrawn, GateMoved):
+                    await self._drive.folded()
+                    continue
+                if payload is not None:
+                    return call.action.result.decode(payload)
+                continue
+            return await self._settled(call, step)
+
+    async def _settled(self, call: Call, step: Step) -> Any:
+        if step.interrupted:
+            raise StepInterrupted(f"{call.path}: the body had stopped waiting for it")
+        if step.forward.phase is Phase.FAILED:
+            raise failure(call.action, step)
+        if step.forward.phase is not Phase.SUCCEEDED:
+            raise Parked
+        if step.result is None:
+            await self._unstorable(step)
+        return call.action.result.decode(step.result or b"null")
+
+    async def _move(self, call: Call, step: Step | None) -> bytes | None:
+        """Make the next move; the result's bytes if the step just succeeded."""
+        drive = self._drive
+        if step is None:
+            if drive.closing:
+                raise Parked
+            return await self._act(call, step, 1)
+        policy = call.action.policy(
+            step.reversibility if step.forward.attempts else self._class(call)
+        )
+        past = drive.state.pivot is not None and not decide.may_unwind(
+            drive.state, drive.saga.after_pivot
+        )
+        match decide.forward(step.forward, policy, drive.now(), past_pivot=past):
+            case decide.Act(attempt):
+                if drive.closing or drive.state.question_about(call.path) is not None:
+                    raise Parked
+                return await self._act(call, step, attempt)
+            case decide.Probe(counts):
+                await self._probe(call, step, counts=counts)
+            case decide.Wait(until):
+                if drive.closing:
+                    raise Parked
+                await drive.pause(until)
+            case decide.KnownAbsent(reason):
+                await drive.log.commit(_known_absent(step, reason))
+            case decide.Unwind(reason):
+                await drive.begin_unwind(f"{call.path} is in doubt {reason}", "in-doubt")
+                raise Parked
+            case decide.Ask(reason):
+                await self._ask(call, reason)
+            case decide.Settled() | decide.CompensateUnknown():
+                pass
+        return None
+
+    # --- acting -------------------------------------------------------------------------------
+
+    async def _act(self, call: Call, step: Step | None, attempt: int) -> bytes | None:
+        drive, action = self._drive, call.action
+        arguments = action.inputs.decode(call.arguments)
+        reversibility = step.reversibility if attempt > 1 and step else self._class(call, arguments)
+        entries, ops = await self._admission(call, action.gate(reversibility), attempt)
+        if entries is None:
+            return None
+        before = await self._before(call, arguments) if attempt == 1 else None
+        if isinstance(before, Failed):
+            return None
+        key = (
+            drive.key(call.path, Direction.DO)
+            if step is None or not step.forward.key
+            else step.forward.key
+        )
+        intent = self._intent(call, reversibility, arguments, attempt, key, before, entries)
+        try:
+            await drive.log.commit(*entries, intent, ops=ops, guarded=True)
+        except asyncio.CancelledError:
+            self._never_called(call.path)
+            raise
+        return await self._fly(call, arguments, attempt, key)
+
+    async def _admission(
+        self, call: Call, approval: Approval | None, attempt: int
+    ) -> tuple[list[Entry] | None, list[Op]]:
+        """What the unit of the intent must also say about a gate; None if the step was denied."""
+        if approval is None or (attempt > 1 and self._approved_before(call)):
+            return [], []
+        site = Site(
+            call.path,
+            call.ordinal,
+            Direction.DO,
+            call.action.name,
+            call.action.version,
+            call.arguments,
+        )
+        match await self._gates.admit(site, approval):
+            case Admitted(gate, use):
+                return [GateConsumed(gate=gate, path=call.path)], [use]
+            case Denied(error, reason):
+                await self._drive.log.commit(
+                    Failed(path=call.path, error=error, message=reason, via="gate")
+                )
+                return None, []
+
+    def _approved_before(self, call: Call) -> bool:
+        """A retry under the same key needs no second approval."""
+        step = self._drive.state.steps.get(call.path)
+        return step is not None and step.forward.gate is not None
+
+    def _intent(
+        self,
+        call: Call,
+        reversibility: Reversibility,
+        arguments: Mapping[str, object],
+        attempt: int,
+        key: str,
+        before: bytes | None,
+        admission: list[Entry],
+    ) -> Intended:
+        drive, action = self._drive, call.action
+        step = drive.state.steps.get(call.path)
+        gate = next((entry.gate for entry in admission if isinstance(entry, GateConsumed)), None)
+        return Intended(
+            path=call.path,
+            ordinal=call.ordinal,
+            action=action.name,
+            version=action.version,
+            reversibility=reversibility.value,
+            attempt=attempt,
+            key=key,
+            generation=drive.state.generation,
+            latest_end=drive.now() + span(action.options.timeout),
+            gate=gate or (step.forward.gate if step else None),
+            waiver=action.waiver,
+            before=None if before is None else before.decode(),
+            conflicts=action.conflict_keys(arguments) or None,
+            after=list(action.after) or None,
+            payload=call.arguments if step is None else None,
+        )
+
+    async def _fly(
+        self, call: Call, arguments: Mapping[str, Any], attempt: int, key: str
+    ) -> bytes | None:
+        drive, action = self._drive, call.action
+        step = drive.state.steps[call.path]
+        if step.reversibility.is_pivot:
+            drive.environment.holder.check()
+        flight = Flight(
+            drive,
+            step,
+            Direction.DO,
+            action.options,
+            action.policy(step.reversibility),
+            lambda value: result_entry(action, call.path, value),
+        )
+        flight.launch(action.fn, arguments, drive.info(step, Direction.DO, key, attempt))
+        concluded = await flight.wait()
+        if isinstance(concluded.entry, Succeeded) and concluded.entry.payload is not None:
+            return concluded.entry.payload  # it becomes durable with whatever comes next
+        await drive.log.durable(concluded.submission)
+        return None
+
+    def _class(self, call: Call, arguments: Mapping[str, object] | None = None) -> Reversibility:
+        """The class of a call, computed from its arguments where the action says so."""
+        decoded = arguments if arguments is not None else call.action.inputs.decode(call.arguments)
+        try:
+            return call.action.classified(decoded)
+        except ClassUpgrade:
+            return call.action.options.reversibility
+
+    async def _before(self, call: Call, arguments: Mapping[str, object]) -> bytes | Failed | None:
+        """The before-image; a `Failed` that was journaled, if it could not be read."""
+        image = call.action.image
+        if image is None:
+            return None
+        drive = self._drive
+        info = drive.info(
+            Step(call.path, call.ordinal, call.action.name, call.action.version, call.arguments),
+            Direction.DO,
+            drive.key(call.path, Direction.DO),
+            1,
+        )
+        answer = await call_reader(image.fn, image.binding.arguments(arguments), info, call.action)
+        if isinstance(answer, Returned):
+            return image.codec.encode(answer.value)
+        reason = describe(answer.error) if isinstance(answer, Raised) else "no answer in time"
+        failed = Failed(path=call.path, error="BeforeImageUnread", message=reason, via="before")
+        entries: list[Entry] = [failed]
+        if call.path not in drive.state.steps:
+            raise StepFailed(call.path, "BeforeImageUnread", reason)
+        await drive.log.commit(*entries)
+        return failed
+
+    # --- doubt --------------------------------------------------------------------------------
+
+    async def _probe(self, call: Call, step: Step, *, counts: bool) -> None:
+        probe = call.action.asks
+        if probe is None:
+            raise Parked
+        info = self._drive.info(step, Direction.DO, step.forward.key, step.forward.attempts)
+        await ask_destination(
+            self._drive,
+            probe,
+            call.action.inputs.decode(step.arguments),
+            info,
+            direction=Direction.DO,
+            counts=counts,
+            found=lambda value: found_entry(call.action, call.path, value),
+        )
+
+    async def _ask(self, call: Call, reason: str) -> None:
+        await self._drive.ask_and_park(
+            InterventionKind.IN_DOUBT,
+            f"did {call.action.name} take effect?",
+            reason,
+            path=call.path,
+            direction=Direction.DO,
+            wants_result=call.action.shape.result is not type(None),
+        )
+
+    async def _unstorable(self, step: Step) -> None:
+        """The effect happened, its result is lost: the body cannot go on without it."""
+        drive = self._drive
+        reason = f"{step.path} took effect, but its result cannot be stored: {step.unstorable}"
+        if decide.may_unwind(drive.state, drive.saga.after_pivot):
+            await drive.begin_unwind(reason, "unstorable-result")
+            raise Parked
+        await drive.ask_and_park(InterventionKind.UNUSABLE_RESULT, reason, step.unstorable or "")
+
+    # --- interruptions and requests -----------------------------------------------------------
+
+    async def _interrupted(self, call: Call) -> None:
+        """Record that the body stopped waiting, so that it sees the same when it runs again."""
+        if self._drive.closing:
+            raise Parked
+        await self._drive.log.commit(
+            Interrupted(
+                path=call.path,
+                ordinal=call.ordinal,
+                action=call.action.name,
+                version=call.action.version,
+                payload=call.arguments,
+            )
+        )
+
+    def _never_called(self, path: str) -> None:
+        """The intent became durable, but its call was cancelled before it was made."""
+        step = self._drive.state.steps.get(path)
+        if step is not None and step.forward.phase is Phase.INTENDED:
+            self._drive.log.emit(
+                Failed(
+                    path=path, error="Cancelled", message="cancelled before the call", via="cancel"
+                )
+            )
+
+
+async def call_reader(
+    fn: Any, arguments: Mapping[str, Any], info: Any, action: Action[..., Any]
+) -> Any:
+    """Call a function that only reads."""
+    return await call(fn, arguments, info, is_async=is_async(fn), timeout=action.options.timeout)
+
+
+def found_entry(action: Action[..., Any], path: str, value: Any) -> Succeeded:
+    """The entry for what a probe found."""
+    result = None if action.shape.result is type(None) else value
+    return result_entry(action, path, result, via="probe")
+
+
+def failure(action: Action[..., Any], step: Step) -> Exception:
+    """A recorded failure as the exception that the body sees, the same live and replayed.
+
+    Only classes that the action itself declares are rebuilt; nothing is imported by name.
+    """
+    kind, message = step.forward.error or "Failed", step.forward.message or ""
+    if step.forward.via == "gate":
+        gate_error = ApprovalExpired if kind == "ApprovalExpired" else ApprovalRejected
+        return gate_error(step.path, kind, message)
+    plain = StepFailed(step.path, kind, message, step.data)
+    for known in action.options.known_errors:
+        if known.__name__ == kind and issubclass(known, Exception):
+            return _rebuilt(known, step.data, message, plain)
+    return plain
+
+
+def _rebuilt(
+    known: type[Exception], data: list[object] | None, message: str, plain: StepFailed
+) -> Exception:
+    try:
+        error = known(*data) if data is not None else known(message)
+    except Exception:  # noqa: BLE001  a constructor of the user's own
+        return plain
+    error.__cause__ = plain
+    return error
+
+
+def _known_absent(step: Step, reason: str) -> Failed:
+    error = step.forward.error or "NotExecuted"
+    via = "call" if step.forward.error or not step.forward.absent else "probe"
+    return Failed(path=step.path, error=error, message=step.forward.message or reason, via=via)

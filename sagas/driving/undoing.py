@@ -1,0 +1,343 @@
+"""Undoing steps, in the order that the planner gives."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from approvals import Approval
+from compensations import InterventionKind
+from compensations.plan import Standing, ready
+from sagas import decide
+from sagas.authoring.action import Action, Compensation
+from sagas.driving.attempts import Flight, ask_destination, residue_entry, result_entry
+from sagas.driving.drive import Drive
+from sagas.driving.gates import Admitted, Denied, Gates, Site
+from sagas.driving.log import GateMoved
+from sagas.driving.steps import found_entry
+from sagas.entries import (
+    CompensationFailed,
+    CompensationIntended,
+    Entry,
+    Failed,
+    GateConsumed,
+    Intended,
+)
+from sagas.errors import Parked
+from sagas.fold import Phase, Step, Track
+from sagas.model import Direction, span
+from sagas.ports import Op
+
+
+class Undoing:
+    """Unwinds one saga, or one savepoint of it."""
+
+    def __init__(self, drive: Drive, gates: Gates) -> None:
+        self._drive = drive
+        self._gates = gates
+
+    async def unwind(self, within: str | None = None) -> bool:
+        """Undo what can be undone now.
+
+        Returns:
+            Whether everything is settled. If not, a person, a gate or an instant is waited for.
+        """
+        await self._close_gates(within)
+        running: dict[str, asyncio.Task[None]] = {}
+        halted: set[str] = set()
+        try:
+            while True:
+                for effect in ready(decide.effects(self._drive.state, within=within)):
+                    if effect.path not in {*running, *halted} and not self._drive.stopping:
+                        running[effect.path] = asyncio.create_task(self._undo(effect.path))
+                if not running:
+                    break
+                await asyncio.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
+                for path in [path for path, task in running.items() if task.done()]:
+                    if not _finished(running.pop(path)):
+                        halted.add(path)
+        finally:
+            for task in running.values():
+                task.cancel()
+        return not any(
+            effect.standing in (Standing.DONE, Standing.STUCK)
+            for effect in decide.effects(self._drive.state, within=within)
+        )
+
+    async def _close_gates(self, within: str | None) -> None:
+        prefix = f"{within}/" if within else ""
+        while True:
+            try:
+                await self._gates.cancel(prefix, "the saga is being unwound")
+            except GateMoved:
+                await self._drive.fold()
+            else:
+                return
+
+    async def _undo(self, path: str) -> None:
+        """Move one undo until it is settled or a person is asked.
+
+        Raises:
+            Parked: A gate or an instant is waited for.
+        """
+        while True:
+            if self._drive.stopping:
+                raise Parked
+            step = self._drive.state.steps[path]
+            if self._drive.state.question_about(path) is not None or self._is_settled(step):
+                return
+            try:
+                await self._move(step)
+            except GateMoved:
+                await self._drive.fold()
+
+    def _is_settled(self, step: Step) -> bool:
+        return decide.standing(self._drive.state, step) in (Standing.SETTLED, Standing.REMAINS)
+
+    async def _move(self, step: Step) -> None:
+        action = self._drive.environment.handlers.action(step.action, step.version)
+        if action is None or (step.reversibility.is_undoable and action.undo is None):
+            await self._missing(step)
+            return
+        if step.forward.phase is Phase.IN_DOUBT:
+            settled = await self._settle(action, step)
+            if not settled:
+                return
+        if action.undo is not None:
+            await self._compensate(action, action.undo, step)
+
+    # --- what was done: is it known? ----------------------------------------------------------
+
+    async def _settle(self, action: Action[..., Any], step: Step) -> bool:
+        """Find out whether the step took effect; True if the compensation may run without."""
+        drive, track = self._drive, step.forward
+        match decide.settle(track, action.policy(step.reversibility), drive.now()):
+            case decide.CompensateUnknown():
+                return True
+            case decide.Act(attempt):
+                await self._call_again(action, step, attempt)
+            case decide.Probe(counts) if action.asks is not None:
+                await ask_destination(
+                    drive,
+                    action.asks,
+                    action.inputs.decode(step.arguments),
+                    drive.info(step, Direction.DO, track.key, track.attempts),
+                    direction=Direction.DO,
+                    counts=counts,
+                    found=lambda value: found_entry(action, step.path, value),
+                )
+            case decide.Wait(until):
+                await drive.pause(until)
+            case decide.KnownAbsent(reason):
+                await drive.log.commit(
+                    Failed(path=step.path, error="NotExecuted", message=reason, via="probe")
+                )
+            case decide.Ask(reason):
+                await self._ask_whether(action, step, reason)
+            case _:
+                return True
+        return False
+
+    async def _call_again(self, action: Action[..., Any], step: Step, attempt: int) -> None:
+        """Call once more under the live key, to learn the result that the undo needs."""
+        drive, track = self._drive, step.forward
+        await drive.log.commit(
+            Intended(
+                path=step.path,
+                ordinal=step.ordinal,
+                action=step.action,
+                version=step.version,
+                reversibility=step.reversibility.value,
+                attempt=attempt,
+                key=track.key,
+                generation=track.generation,
+                latest_end=drive.now() + span(action.options.timeout),
+                gate=track.gate,
+                waiver=step.waiver,
+            )
+        )
+        flight = Flight(
+            drive,
+            step,
+            Direction.DO,
+            action.options,
+            action.policy(step.reversibility),
+            lambda value: result_entry(action, step.path, value),
+        )
+        flight.launch(
+            action.fn,
+            action.inputs.decode(step.arguments),
+            drive.info(step, Direction.DO, track.key, attempt),
+        )
+        await drive.log.durable((await flight.wait()).submission)
+
+    async def _ask_whether(self, action: Action[..., Any], step: Step, reason: str) -> None:
+        await self._drive.ask(
+            InterventionKind.IN_DOUBT,
+            f"did {action.name} take effect?",
+            reason,
+            path=step.path,
+            direction=Direction.DO,
+            wants_result=action.shape.result is not type(None),
+        )
+
+    # --- undoing it ---------------------------------------------------------------------------
+
+    async def _compensate(self, action: Action[..., Any], undo: Compensation, step: Step) -> None:
+        drive = self._drive
+        if (
+            step.result is None
+            and step.forward.phase is Phase.SUCCEEDED
+            and undo.binding.needs_result
+        ):
+            await self._lost_result(undo, step)
+            return
+        match decide.undo(step.undo, undo.policy(), drive.now()):
+            case decide.Act(attempt):
+                await self._act(action, undo, step, attempt)
+            case decide.Probe(counts) if undo.asks is not None:
+                await self._probe(action, undo, step, counts=counts)
+            case decide.Wait(until):
+                await drive.pause(until)
+            case decide.KnownAbsent(reason):
+                await drive.log.commit(
+                    CompensationFailed(
+                        path=step.path, error=step.undo.error or "NotExecuted", message=reason
+                    )
+                )
+            case decide.Ask(reason):
+                await self._ask_about_undo(undo, step, reason)
+            case _:
+                return
+
+    async def _act(
+        self, action: Action[..., Any], undo: Compensation, step: Step, attempt: int
+    ) -> None:
+        drive = self._drive
+        approval = undo.options.approval
+        entries: list[Entry] = []
+        ops: list[Op] = []
+        if isinstance(approval, Approval) and step.undo.gate is None:
+            admitted = await self._admission(undo, step, approval)
+            if admitted is None:
+                return
+            entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
+        key = step.undo.key or drive.key(step.path, Direction.UNDO)
+        unknown = step.forward.phase is not Phase.SUCCEEDED
+        await drive.log.commit(
+            *entries,
+            CompensationIntended(
+                path=step.path,
+                attempt=attempt,
+                key=key,
+                generation=drive.state.generation,
+                latest_end=drive.now() + span(undo.options.timeout),
+                unknown=unknown,
+                gate=ops[0].gate_id if ops else step.undo.gate,  # type: ignore[union-attr]
+            ),
+            ops=ops,
+        )
+        if undo.options.reversibility.is_pivot:
+            drive.environment.holder.check()
+        flight = Flight(
+            drive,
+            step,
+            Direction.UNDO,
+            undo.options,
+            undo.policy(),
+            lambda value: residue_entry(undo, step.path, value),
+        )
+        flight.launch(
+            undo.fn,
+            self._arguments(action, undo, step),
+            drive.info(step, Direction.UNDO, key, attempt),
+        )
+        await drive.log.durable((await flight.wait()).submission)
+
+    async def _admission(
+        self, undo: Compensation, step: Step, approval: Approval
+    ) -> Admitted | None:
+        """Ask before an undo that cannot itself be undone; a "no" is put before a person."""
+        site = Site(
+            step.path, step.ordinal, Direction.UNDO, undo.name, step.version, step.arguments
+        )
+        match await self._gates.admit(site, approval):
+            case Admitted() as admitted:
+                return admitted
+            case Denied(error, reason):
+                await self._drive.ask(
+                    InterventionKind.COMPENSATION_REFUSED,
+                    f"{undo.name} was not approved, and {step.path} is not undone",
+                    f"{error}: {reason}",
+                    path=step.path,
+                    direction=Direction.UNDO,
+                )
+                return None
+
+    def _arguments(
+        self, action: Action[..., Any], undo: Compensation, step: Step
+    ) -> Mapping[str, Any]:
+        result = None if step.result is None else action.result.decode(step.result)
+        before = None
+        if action.image is not None and step.before is not None:
+            before = action.image.codec.decode(step.before)
+        return undo.binding.arguments(
+            action.inputs.decode(step.arguments), result=result, before=before
+        )
+
+    async def _probe(
+        self, action: Action[..., Any], undo: Compensation, step: Step, *, counts: bool
+    ) -> None:
+        if undo.asks is None:
+            return
+        await ask_destination(
+            self._drive,
+            undo.asks,
+            self._arguments(action, undo, step),
+            self._drive.info(step, Direction.UNDO, step.undo.key, step.undo.attempts),
+            direction=Direction.UNDO,
+            counts=counts,
+            found=lambda _: residue_entry(undo, step.path, None, via="probe"),
+        )
+
+    # --- people -------------------------------------------------------------------------------
+
+    async def _missing(self, step: Step) -> None:
+        await self._drive.ask(
+            InterventionKind.MISSING_HANDLER,
+            f"{step.action} version {step.version} has no compensation in this process",
+            "deploy the code that has it, or keep it with catalog.retired(...)",
+            path=step.path,
+            direction=Direction.UNDO,
+        )
+
+    async def _lost_result(self, undo: Compensation, step: Step) -> None:
+        await self._drive.ask(
+            InterventionKind.COMPENSATION_FAILED,
+            f"{undo.name} needs the result of {step.path}, which could not be stored",
+            step.unstorable or "",
+            path=step.path,
+            direction=Direction.UNDO,
+        )
+
+    async def _ask_about_undo(self, undo: Compensation, step: Step, reason: str) -> None:
+        track: Track = step.undo
+        failed = track.phase is Phase.FAILED
+        kind = (
+            InterventionKind.COMPENSATION_FAILED
+            if failed
+            else InterventionKind.COMPENSATION_IN_DOUBT
+        )
+        question = (
+            f"{undo.name} could not undo {step.path}" if failed else f"did {undo.name} take effect?"
+        )
+        await self._drive.ask(kind, question, reason, path=step.path, direction=Direction.UNDO)
+
+
+def _finished(task: "asyncio.Task[None]") -> bool:
+    """Whether an undo came to its end; False if it waits for something."""
+    error = task.exception()
+    if isinstance(error, Parked):
+        return False
+    if error is not None:
+        raise error
+    return True

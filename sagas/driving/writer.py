@@ -1,0 +1,135 @@
+"""Group commit: one batch in flight, and what waits when it returns goes into the next.
+
+There is no timed wait. A saga alone pays for its own commits; a hundred sagas share them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from sagas.driving.log import SagaLog
+from sagas.errors import JournalError, LeaseLost
+from sagas.model import micros
+from sagas.ports import Applied, Clock, FaultPoints, Journal, Lease, Ownership, Unit
+
+
+class LeaseHolder:
+    """The lease of this process, and until when it may be trusted.
+
+    The deadline is by the loop's monotonic clock, and a margin before the database's own.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.lost: LeaseLost | None = None
+        self._trusted_until = 0.0
+        self.extended(lease)
+
+    def extended(self, lease: Lease, *, asked_at: float | None = None) -> None:
+        """The database granted or extended the lease.
+
+        Args:
+            asked_at: The loop's time before it was asked: the lease runs from there at the latest.
+        """
+        self.lease = lease
+        began = asyncio.get_running_loop().time() if asked_at is None else asked_at
+        self._trusted_until = began + lease.seconds * 0.8
+
+    def check(self) -> None:
+        """Refuse to go on with a lease that may be over.
+
+        Raises:
+            LeaseLost: It was lost, or could not be renewed in time.
+        """
+        if self.lost is not None:
+            raise LeaseLost(*self.lost.args)
+        if asyncio.get_running_loop().time() > self._trusted_until:
+            raise LeaseLost("the lease could not be renewed in time")
+
+
+class Writer:
+    """Writes the entries of every saga that this process drives.
+
+    Args:
+        requested: Called with the ids of sagas for which a request waits.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        ownership: Ownership,
+        holder: LeaseHolder,
+        clock: Clock,
+        requested: Callable[[list[str]], None],
+        faults: FaultPoints | None = None,
+    ) -> None:
+        self._faults = faults
+        self._journal = journal
+        self._ownership = ownership
+        self._holder = holder
+        self._clock = clock
+        self._requested = requested
+        self._dirty: dict[str, SagaLog] = {}
+        self._awake: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._task = asyncio.get_running_loop().create_task(self._write(), name="sagas-writer")
+
+    def wake(self, log: SagaLog) -> None:
+        """There is something to write for a saga."""
+        self._dirty[log.saga_id] = log
+        if self._awake is not None and not self._awake.done():
+            self._awake.set_result(None)
+
+    async def close(self) -> None:
+        """Write what is queued, then stop."""
+        self._stopping = True
+        if self._awake is not None and not self._awake.done():
+            self._awake.set_result(None)
+        await self._task
+
+    async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._dirty:
+                if self._stopping:
+                    return
+                self._awake = loop.create_future()
+                await self._awake
+                await asyncio.sleep(0)  # what this turn of the loop still emits comes along
+            await self._flush()
+
+    async def _flush(self) -> None:
+        logs, self._dirty = self._dirty, {}
+        now = micros(self._clock.now())
+        units = [(log, unit) for log in logs.values() if (unit := log.seal(now)) is not None]
+        if not units:
+            return
+        try:
+            answers = await self._commit([unit for _, unit in units])
+        except JournalError as error:
+            for log, _ in units:
+                log.close(error)
+            return
+        for (log, _), answer in zip(units, answers, strict=True):
+            if log.settle(answer):
+                self._dirty[log.saga_id] = log
+        if Applied.REQUESTED in answers:
+            await self._announce()
+
+    async def _commit(self, units: list[Unit]) -> list[Applied]:
+        if self._faults is None:
+            return await self._journal.commit(self._holder.lease, units)
+        kinds = ",".join(row.kind for unit in units for row in unit.rows)
+        await self._faults.reached("before-append", units[0].saga_id, kinds)
+        answers = await self._journal.commit(self._holder.lease, units)
+        await self._faults.reached("after-append", units[0].saga_id, kinds)
+        return answers
+
+    async def _announce(self) -> None:
+        """Find out for which sagas a request waits."""
+        try:
+            control, sagas = await self._ownership.raised(self._holder.lease)
+        except JournalError:
+            return  # the next refused commit asks again
+        self._holder.lease = replace(self._holder.lease, control=control)
+        self._requested(sagas)

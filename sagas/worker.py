@@ -1,0 +1,306 @@
+"""Driving many sagas in one process: the lease, the writer, and who is woken when.
+
+Wake-ups are hints and rows are the truth: whatever this process misses, the next look at the
+database finds. A saga is owned only while it is being driven; a parked one belongs to nobody.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from approvals import Directory
+from sagas.authoring.saga import Saga
+from sagas.chain import Row
+from sagas.driving.drive import Drive
+from sagas.driving.environment import Environment, Handlers
+from sagas.driving.log import SagaLog, Taken
+from sagas.driving.run import Done, Result, Run
+from sagas.driving.writer import LeaseHolder, Writer
+from sagas.entries import Entry, Started, read
+from sagas.errors import JournalError, LeaseLost
+from sagas.fold import SagaState, fold
+from sagas.model import Status
+from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
+
+log = logging.getLogger("sagas")
+
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+UNKNOWN_SAGA_MICROS = 60_000_000
+GRACE_SECONDS = 10.0
+
+Finished = Callable[[str, Result, SagaState], None]
+
+
+class Worker:
+    """Drives sagas under one lease.
+
+    Args:
+        finished: Told how each drive ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        handlers: Handlers,
+        *,
+        clock: Clock,
+        directory: Callable[[], Directory],
+        lease_seconds: float,
+        concurrency: int,
+        finished: Finished,
+        faults: FaultPoints | None,
+    ) -> None:
+        self._store = store
+        self._handlers = handlers
+        self._clock = clock
+        self._directory = directory
+        self._lease_seconds = lease_seconds
+        self._concurrency = concurrency
+        self._finished = finished
+        self._faults = faults
+        self._environment: Environment | None = None
+        self._drives: dict[str, Drive] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._followed: set[str] = set()
+        self._all = False
+        self._upkeep: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._starting = asyncio.Lock()
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def begin(self) -> Environment:
+        """Take a lease and start the upkeep, once."""
+        async with self._starting:
+            if self._environment is None:
+                self._environment = await self._enlist()
+                loop = asyncio.get_running_loop()
+                self._upkeep = [
+                    loop.create_task(self._renew(), name="sagas-lease"),
+                    loop.create_task(self._watch(), name="sagas-watch"),
+                ]
+            return self._environment
+
+    async def close(self) -> None:
+        """Begin nothing new, wait for what runs, write what is known, release the lease."""
+        self._stopping = True
+        for task in self._upkeep:
+            task.cancel()
+        await asyncio.gather(*self._upkeep, return_exceptions=True)
+        for drive in self._drives.values():
+            drive.stopping = True
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._environment is not None:
+            await self._environment.writer.close()
+            await self._store.retire(self._environment.holder.lease)
+
+    async def _enlist(self) -> Environment:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        asked_at = asyncio.get_running_loop().time()
+        holder = LeaseHolder(await self._store.register(name, self._lease_seconds))
+        holder.extended(holder.lease, asked_at=asked_at)
+        writer = Writer(
+            self._store, self._store, holder, self._clock, self._requested, self._faults
+        )
+        return Environment(
+            journal=self._store,
+            handlers=self._handlers,
+            clock=self._clock,
+            directory=self._directory,
+            holder=holder,
+            writer=writer,
+            faults=self._faults,
+        )
+
+    # --- driving ------------------------------------------------------------------------------
+
+    async def start(
+        self, saga: Saga[Any, Any], started: Started, create: CreateSaga, saga_id: str
+    ) -> bool:
+        """Begin a new saga; False if its id is taken. Returns when its start is durable."""
+        environment = await self.begin()
+        state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
+        state.input = started.payload or b"null"
+        saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)
+        drive = Drive(environment, saga_log, saga)
+        submission = saga_log.emit(started, ops=[create])
+        self._launch(drive, fresh=True)
+        try:
+            await saga_log.durable(submission)
+        except BaseException:
+            if isinstance(saga_log.error, Taken):
+                return False
+            if saga_log.error is not None:
+                raise saga_log.error from None
+            raise
+        return True
+
+    def follow(self, saga_id: str) -> None:
+        """Drive this saga whenever it is due and nobody else does."""
+        self._followed.add(saga_id)
+
+    def unfollow(self, saga_id: str) -> None:
+        """Leave this saga to others."""
+        self._followed.discard(saga_id)
+
+    def follow_all(self) -> None:
+        """Drive every saga that is due."""
+        self._all = True
+
+    async def look(self) -> None:
+        """Take what is due now."""
+        environment = await self.begin()
+        only = None if self._all else sorted(self._followed - self._drives.keys())
+        room = self._concurrency - len(self._drives)
+        if room <= 0 or only == [] or self._stopping:
+            return
+        now = environment.now()
+        claimed = await self._store.claim(environment.holder.lease, now=now, only=only, limit=room)
+        for saga_id in claimed:
+            await self._take_up(environment, saga_id)
+
+    async def look_if_begun(self) -> None:
+        """Take what is due now, if this process drives anything."""
+        if self._environment is not None:
+            await self.look()
+
+    @property
+    def driving(self) -> Sequence[str]:
+        """The ids of the sagas that are being driven now."""
+        return list(self._drives)
+
+    async def _take_up(self, environment: Environment, saga_id: str) -> None:
+        loaded = await self._store.load(saga_id)
+        if loaded is None or saga_id in self._drives:
+            return
+        saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
+        if saga is None:
+            await self._leave(environment, loaded)
+            return
+        state = fold(saga_id, entries_of(loaded.rows))
+        saga_log = SagaLog(
+            state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
+        )
+        self._launch(Drive(environment, saga_log, saga))
+
+    async def _leave(self, environment: Environment, loaded: Loaded) -> None:
+        """A saga that this process does not know waits for one that does."""
+        row = loaded.row
+        reason = f"no worker here knows {row.saga} version {row.version}"
+        log.warning("%s: %s", row.id, reason)
+        wake_at = environment.now() + UNKNOWN_SAGA_MICROS
+        waiting = Project(Status.WAITING, reason, wake_at, release=True)
+        await self._store.commit(environment.holder.lease, [Unit(row.id, [], [waiting])])
+
+    def _launch(self, drive: Drive, *, fresh: bool = False) -> None:
+        self._drives[drive.saga_id] = drive
+        task = asyncio.get_running_loop().create_task(self._drive(drive, fresh=fresh))
+        self._tasks[drive.saga_id] = task
+
+    async def _drive(self, drive: Drive, *, fresh: bool) -> None:
+        saga_id = drive.saga_id
+        try:
+            result = await Run(drive).go(fresh=fresh)
+            if not drive.stopping or isinstance(result, Done):
+                self._finished(saga_id, result, drive.state)
+        except Taken:
+            pass
+        except JournalError as error:
+            if not self._stopping:
+                log.warning(
+                    "%s: the journal failed, and the saga will be taken up again: %s",
+                    saga_id,
+                    error,
+                )
+        except Exception:
+            log.exception("%s: driving it failed; it stays as the journal has it", saga_id)
+        finally:
+            drive.log.close(LeaseLost(f"{saga_id} is not driven here any more"))
+            self._drives.pop(saga_id, None)
+            self._tasks.pop(saga_id, None)
+
+    # --- upkeep -------------------------------------------------------------------------------
+
+    def _requested(self, sagas: list[str]) -> None:
+        for saga_id in sagas:
+            drive = self._drives.get(saga_id)
+            if drive is not None:
+                asyncio.get_running_loop().create_task(_fold_soon(drive))
+
+    async def _renew(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._lease_seconds / 4)
+            environment = self._environment
+            if environment is None:
+                continue
+            asked_at = loop.time()
+            try:
+                lease = await self._store.renew(environment.holder.lease)
+                environment.holder.extended(lease, asked_at=asked_at)
+            except LeaseLost as error:
+                await self._lost(environment, error)
+            except JournalError as error:
+                log.warning("the lease could not be renewed: %s", error)
+
+    async def _lost(self, environment: Environment, error: LeaseLost) -> None:
+        """Declared dead: stop everything, then go on as a new incarnation."""
+        log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
+        environment.holder.lost = error
+        for drive in list(self._drives.values()):
+            drive.stopping = True
+            drive.log.close(error)
+        self._environment = await self._enlist()
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self._store.changed(POLL_SECONDS)
+                await self._hear()
+                await self.look()
+            except JournalError as error:
+                log.warning("the database cannot be asked now: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hear(self) -> None:
+        """Fold requests for sagas that are being driven and may not append for a while."""
+        if self._drives and self._environment is not None:
+            _, sagas = await self._store.raised(self._environment.holder.lease)
+            self._requested(sagas)
+
+
+async def _fold_soon(drive: Drive) -> None:
+    try:
+        await drive.fold()
+    except BaseException as error:
+        if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
+            raise
+
+
+def entries_of(rows: Sequence[Row]) -> list[tuple[int, int, Entry]]:
+    """Stored rows as entries.
+
+    Raises:
+        Corrupt: One cannot be read.
+    """
+    return [
+        (
+            row.seq,
+            row.at,
+            read(
+                row.kind,
+                row.version,
+                row.body,
+                None if row.payload is None else row.payload.encode(),
+            ),
+        )
+        for row in rows
+    ]

@@ -26,6 +26,7 @@ I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 MAX_ID = 200
+LOOK_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -166,28 +167,19 @@ class Coordinator:
         following = self._follow(saga_id)
         while True:
             following.changed.clear()
-            if following.result is not None and following.state is not None:
-                status = following.result.status
-                if isinstance(following.result, Done):
-                    self._unfollow(saga_id)
-                    return outcome_of(saga, following.state, status)
-                if parked or status is Status.STUCK:
-                    return outcome_of(saga, following.state, status)
-            elif (outcome := await self._elsewhere(saga, saga_id)) is not None:
-                return outcome
+            if isinstance(following.result, Done) and following.state is not None:
+                self._unfollow(saga_id)
+                return outcome_of(saga, following.state, following.result.status)
+            if not self._worker.drives(saga_id):
+                status = (await self.get(saga_id)).status
+                if status.is_end or status is Status.STUCK or (parked and status is Status.WAITING):
+                    return outcome_of(saga, await self.state(saga_id), status)
             await self._soon(following)
 
-    async def _elsewhere(self, saga: Saga[Any, O], saga_id: str) -> Outcome[O] | None:
-        """The outcome of a saga that another worker drives or drove, if it has one."""
-        row = await self.get(saga_id)
-        if saga_id in self._worker.driving or not (row.status.is_end or row.status is Status.STUCK):
-            return None
-        state = await self.state(saga_id)
-        return outcome_of(saga, state, row.status)
-
     async def _soon(self, following: Following) -> None:
+        """Until something changed here, or it is time to look whether something did elsewhere."""
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(LOOK_SECONDS):
                 await following.changed.wait()
         except TimeoutError:
             return

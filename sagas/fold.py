@@ -482,6 +482,7 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
     track = step.undo if question.direction is Direction.UNDO else step.forward
     if entry.choice == "retry":
         track.retry()
+        state.gate_of.pop((step.path, str(question.direction)), None)  # another gate asks anew
     elif entry.choice == "waive":
         track.phase = Phase.WAIVED
         step.residue = Residue(f"left as it is: {entry.reason}")

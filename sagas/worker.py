@@ -66,6 +66,7 @@ class Worker:
         self._drives: dict[str, Drive] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._followed: set[str] = set()
+        self._again: set[str] = set()
         self._all = False
         self._upkeep: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -158,6 +159,9 @@ class Worker:
     async def look(self) -> None:
         """Take what is due now."""
         environment = await self.begin()
+        again, self._again = self._again, set()
+        for saga_id in again:
+            await self._take_up(environment, saga_id)
         only = None if self._all else sorted(self._followed - self._drives.keys())
         room = self._concurrency - len(self._drives)
         if room <= 0 or only == [] or self._stopping:
@@ -172,14 +176,16 @@ class Worker:
         if self._environment is not None:
             await self.look()
 
-    @property
-    def driving(self) -> Sequence[str]:
-        """The ids of the sagas that are being driven now."""
-        return list(self._drives)
+    def drives(self, saga_id: str) -> bool:
+        """Whether the saga is being driven here now."""
+        return saga_id in self._drives
 
     async def _take_up(self, environment: Environment, saga_id: str) -> None:
+        task = self._tasks.get(saga_id)
+        if task is not None:
+            await asyncio.wait({task})  # it has let go of the saga and is about to end
         loaded = await self._store.load(saga_id)
-        if loaded is None or saga_id in self._drives:
+        if loaded is None or loaded.row.owner != environment.holder.lease.worker:
             return
         saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
         if saga is None:
@@ -214,18 +220,19 @@ class Worker:
         except Taken:
             pass
         except JournalError as error:
-            if not self._stopping:
-                log.warning(
-                    "%s: the journal failed, and the saga will be taken up again: %s",
-                    saga_id,
-                    error,
-                )
+            self._try_again(saga_id, str(error))
         except Exception:
             log.exception("%s: driving it failed; it stays as the journal has it", saga_id)
         finally:
             drive.log.close(LeaseLost(f"{saga_id} is not driven here any more"))
             self._drives.pop(saga_id, None)
             self._tasks.pop(saga_id, None)
+
+    def _try_again(self, saga_id: str, reason: str) -> None:
+        """The journal failed under a saga that this worker still owns."""
+        if not self._stopping:
+            log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
+            self._again.add(saga_id)
 
     # --- upkeep -------------------------------------------------------------------------------
 
@@ -255,6 +262,7 @@ class Worker:
         """Declared dead: stop everything, then go on as a new incarnation."""
         log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
         environment.holder.lost = error
+        self._again.clear()
         for drive in list(self._drives.values()):
             drive.stopping = True
             drive.log.close(error)

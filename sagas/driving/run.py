@@ -84,6 +84,7 @@ class Run:
             if not fresh:
                 await self._requests.fold()
                 await self._admit_doubt()
+                self._show()
             while not drive.stopping:
                 result = await self._pass()
                 if result is not None:
@@ -94,6 +95,13 @@ class Run:
             raise drive.log.error
         await drive.log.drained()
         return ParkedUntil(decide.status(drive.state), None)
+
+    def _show(self) -> None:
+        """Let people see that the saga is on its way again; it travels with the next entries."""
+        state = self.drive.state
+        if state.ended is None:
+            reason = state.unwind.reason if state.unwind else None
+            self.drive.log.emit(ops=[Project(decide.status(state), reason, None, release=False)])
 
     async def _pass(self) -> Result | None:
         """Do what the saga's stage asks for; the result once nothing can be done now."""

@@ -242,13 +242,17 @@ class BodyScope(Scope):
             scope = scope.parent
         return self.body.drive.closing
 
-    def _refuse_if_parked(self) -> None:
+    @property
+    def _is_parked(self) -> bool:
         scope: BodyScope | None = self
         while scope is not None:
             if scope.parked:
-                raise Parked
+                return True
             scope = scope.parent
-        if self.body.drive.diverged is not None:
+        return self.body.drive.diverged is not None
+
+    def _refuse_if_parked(self) -> None:
+        if self._is_parked:
             raise Parked
 
     def _mark_parked(self) -> None:
@@ -361,7 +365,9 @@ class BodyScope(Scope):
     def parallel(self, branches: Sequence[Awaitable[Any]]) -> Coroutine[Any, Any, tuple[Any, ...]]:
         """Branches at the same time, each in a scope of its own."""
         self._own("parallel(...)")
-        self._refuse_if_parked()
+        if self._is_parked:
+            _drop(branches)
+            raise Parked
         self._groups += 1
         scopes = [
             BodyScope(self.body, self._child(f"{self._groups}.{index}:"), self)
@@ -493,6 +499,12 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
             for step in self._outer.body.drive.state.steps.values()
             if step.path.startswith(f"{self._path}/")
         )
+
+
+def _drop(branches: Sequence[Awaitable[Any]]) -> None:
+    for branch in branches:
+        if isinstance(branch, Coroutine):
+            branch.close()
 
 
 def _branch(branch: Awaitable[Any], scope: BodyScope) -> "asyncio.Task[Any]":

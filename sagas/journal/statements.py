@@ -20,8 +20,8 @@ IS_REQUESTED = "select 1 from saga where id = $1 and control <> folded"
 
 CREATE_SAGA = """
 insert into saga (id, name, version, input_digest, starter, status, head, head_hash, owner,
-                  control, folded, created_at, updated_at)
-values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, 0, 0, $9, $9)
+                  control, folded, wake_at, created_at, updated_at)
+values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, 0, 0, $9, $9, $9)
 on conflict (id) do nothing
 returning id
 """
@@ -29,13 +29,17 @@ returning id
 
 PROJECT = """
 update saga
-set status = $3, reason = $4, wake_at = $5, head = coalesce($6, head),
+set status = $3, reason = $4, wake_at = case when $8 then $5 else wake_at end,
+    head = coalesce($6, head),
     head_hash = coalesce($7, head_hash), owner = case when $8 then null else owner end,
     updated_at = coalesce($9, updated_at)
 where id = $1 and owner = $2
 returning id
 """
-"""Touches the saga only while this worker owns it; a request that was made meanwhile stays."""
+"""Touches the saga only while this worker owns it; a request that was made meanwhile stays.
+
+`wake_at` changes only when the saga is let go: while it is driven it stays in the past, so that a
+saga whose worker dies is due at once."""
 
 OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
@@ -162,26 +166,25 @@ with due as (
         select id from saga where owner is null and control <> folded
             and status not in ('completed', 'compensated', 'residual')
         union all
-        select id from saga where owner is null and status in ('running', 'unwinding')
-        union all
         select id from saga where owner is null and wake_at <= $2
             and status not in ('completed', 'compensated', 'residual'))
     order by created_at, id limit $3
     {skip_locked})
-update saga set owner = $1 where id in (select id from due) returning id
+update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
 """
-"""Of several that claim at once each gets sagas of its own. The three ways to be due are apart
-because each has its own index."""
+"""Of several that claim at once each gets sagas of its own. The two ways to be due are apart because
+each has its own index. `wake_at` becomes the present: whoever takes the saga from a dead worker need
+not know what it was doing."""
 
 CLAIM_AMONG = """
 with due as (
     select id from saga
     where id in (select value from {elements}($4) as element) and owner is null
         and status not in ('completed', 'compensated', 'residual')
-        and (control <> folded or status in ('running', 'unwinding') or wake_at <= $2)
+        and (control <> folded or wake_at <= $2)
     order by created_at, id limit $3
     {skip_locked})
-update saga set owner = $1 where id in (select id from due) returning id
+update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
 """
 """The same among named sagas."""
 

@@ -107,7 +107,6 @@ class Saga(_Table, table=True):
             "owner is null and control <> folded"
             " and status not in ('completed', 'compensated', 'residual')",
         ),
-        _where("saga_active", "id", "owner is null and status in ('running', 'unwinding')"),
         _where(
             "saga_timed",
             "wake_at id",

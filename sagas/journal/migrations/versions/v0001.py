@@ -141,8 +141,6 @@ def _saga() -> None:
     _index("saga_owned", "saga", ["owner", "id"], "owner is not null")
     requested = f"owner is null and control <> folded and {_NOT_ENDED}"
     _index("saga_requested", "saga", ["id"], requested)
-    active = "owner is null and status in ('running', 'unwinding')"
-    _index("saga_active", "saga", ["id"], active)
     _index("saga_timed", "saga", ["wake_at", "id"], f"owner is null and {_NOT_ENDED}")
 
 

@@ -46,8 +46,10 @@ Operation = Generator[Step, list[Record], T]
 class Mode(Enum):
     """What an operation needs around it."""
 
+    LOOK = auto()
+    """It is one statement, which only reads: that is a snapshot by itself."""
     READ = auto()
-    """One snapshot; nothing is changed."""
+    """One snapshot for several statements; nothing is changed."""
     WRITE = auto()
     """One transaction, all or nothing."""
 

@@ -113,7 +113,7 @@ class _Engine:
             raise PayloadError("half a surrogate pair is no text: it cannot be stored") from error
 
     def _run(self, make: Making[T], mode: Mode) -> T:
-        if mode is Mode.READ:
+        if mode is not Mode.WRITE:
             return self._transact("begin", make)
         with self._lock.shared():
             result = self._transact("begin immediate", make)

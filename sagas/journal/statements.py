@@ -189,8 +189,8 @@ update saga set owner = $1, wake_at = $2 where id in (select id from due) return
 """The same among named sagas."""
 
 CLAIM_AGAIN = """
-update saga set owner = $1
-where id in (select value from {elements}($2) as element) and (owner is null or owner = $1)
+update saga set owner = $1, wake_at = $2
+where id in (select value from {elements}($3) as element) and (owner is null or owner = $1)
 returning id
 """
 """After a claim whose answer was lost: waits for it, and takes what it took or would have taken."""

@@ -80,11 +80,11 @@ class SqlStore:
         Raises:
             Corrupt: It was changed after it was opened.
         """
-        return await self._read(lambda: reading.gate(self.journal_id, gate_id))
+        return await self._look(lambda: reading.gate(self.journal_id, gate_id))
 
     async def votes(self, gate_id: str) -> list[Vote]:
         """The votes on a gate, in order."""
-        return await self._read(lambda: reading.votes(gate_id))
+        return await self._look(lambda: reading.votes(gate_id))
 
     # --- ownership ----------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class SqlStore:
 
     async def raised(self, lease: Lease) -> tuple[int, list[str]]:
         """The worker's `control`, and its sagas with requests that are not folded yet."""
-        return await self._read(lambda: ownership.raised(lease))
+        return await self._look(lambda: ownership.raised(lease))
 
     async def changed(self, seconds: float) -> None:
         """Return when something may have changed, at the latest after that many seconds."""
@@ -202,39 +202,42 @@ class SqlStore:
 
     async def saga(self, saga_id: str) -> SagaRow | None:
         """One saga's row."""
-        return await self._read(lambda: library.saga(saga_id))
+        return await self._look(lambda: library.saga(saga_id))
 
     async def sagas(
         self, *, status: str | None, saga: str | None, since: int | None, limit: int
     ) -> list[SagaRow]:
         """Saga rows, the newest first; `since` compares with when they were created."""
-        return await self._read(
+        return await self._look(
             lambda: library.sagas(status=status, saga=saga, since=since, limit=limit)
         )
 
     async def open_gates(self) -> list[Gate]:
         """Every gate that can be decided."""
-        return await self._read(library.open_gates)
+        return await self._look(library.open_gates)
 
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
-        return await self._read(lambda: library.gates_of(saga_id))
+        return await self._look(lambda: library.gates_of(saga_id))
 
     async def open_questions(self) -> list[QuestionRow]:
         """Every intervention that waits for an answer."""
-        return await self._read(library.open_questions)
+        return await self._look(library.open_questions)
 
     async def questions_of(self, saga_id: str) -> list[QuestionRow]:
         """Every intervention of a saga, in the order in which they opened."""
-        return await self._read(lambda: library.questions_of(saga_id))
+        return await self._look(lambda: library.questions_of(saga_id))
 
     async def question(self, intervention_id: str) -> QuestionRow | None:
         """One intervention."""
-        return await self._read(lambda: library.question(intervention_id))
+        return await self._look(lambda: library.question(intervention_id))
 
     async def close(self) -> None:
         """Let go of connections and threads."""
         await self._database.close()
+
+    async def _look(self, make: Callable[[], Operation[T]]) -> T:
+        return await self._database.run(lambda _: make(), Mode.LOOK)
 
     async def _read(self, make: Callable[[], Operation[T]]) -> T:
         return await self._database.run(lambda _: make(), Mode.READ)

@@ -76,7 +76,7 @@ def claiming(
                 return _take(lease, Query(statements.CLAIM, values), taken)
             among = (*values, records.listed(only))
             return _take(lease, Query(statements.CLAIM_AMONG, among), taken)
-        again = Query(statements.CLAIM_AGAIN, (lease.worker, records.listed(taken)))
+        again = Query(statements.CLAIM_AGAIN, (lease.worker, now, records.listed(taken)))
         return _take(lease, again, taken)
 
     return make

@@ -1,0 +1,166 @@
+"""The append on PostgreSQL in one statement, where it is nothing but entries and saga rows.
+
+A transaction of several statements is several journeys to the server. Nearly every append creates
+or projects sagas at most, and all of that fits into one statement, which is its own transaction.
+The fence is in it: the worker's row is locked before anything is inserted, and read as it is once
+the lock is held.
+
+Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sagas.chain import Row
+from sagas.journal.operation import Record
+from sagas.journal.operations.appending import creation, projection
+from sagas.journal.records import storable
+from sagas.model import Status
+from sagas.ports import Applied, CreateSaga, Lease, Op, Project, Unit
+
+STATEMENT = """
+with fence as (
+    select control from worker where id = $1 and state = 'alive' for share
+), clear as (
+    select from fence where control = $2 or not $3
+), created as (
+    insert into saga (id, name, version, input_digest, starter, head, head_hash, owner, created_at,
+                      status, reason, wake_at, updated_at, control, folded)
+    select *, 0, 0 from unnest(
+        $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bigint[], $10::text[],
+        $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::bigint[])
+    where exists (select from clear)
+    on conflict (id) do nothing
+    returning id
+), projected as (
+    update saga
+    set status = new.status, reason = new.reason,
+        wake_at = case when new.release then new.wake_at else saga.wake_at end,
+        head = coalesce(new.head, saga.head), head_hash = coalesce(new.head_hash, saga.head_hash),
+        owner = case when new.release then null else owner end,
+        updated_at = coalesce(new.updated_at, saga.updated_at)
+    from unnest(
+        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::text[],
+        $23::bool[], $24::bigint[])
+        as new (id, status, reason, wake_at, head, head_hash, release, updated_at)
+    where saga.id = new.id and saga.owner = $1 and exists (select from clear)
+    returning saga.id
+), written as (
+    insert into entry (saga_id, seq, kind, version, written_at, body, payload, hash)
+    select * from unnest(
+        $25::text[], $26::bigint[], $27::text[], $28::int[], $29::bigint[], $30::text[],
+        $31::text[], $32::text[])
+        as new (saga_id, seq, kind, version, written_at, body, payload, hash)
+    where exists (select from clear)
+        and (new.saga_id <> all ($4) or new.saga_id in (select id from created))
+        and (new.saga_id <> all ($17) or new.saga_id in (select id from projected))
+)
+select (select control from fence), array(select id from created), array(select id from projected),
+       case when $33 then pg_notify('sagas', '')::text end
+"""
+"""Entries are inserted only where the saga was created or projected as their unit asks; a number
+that is taken fails the statement as a whole, and nothing of it stays."""
+
+_CREATED = 13
+_PROJECTED = 8
+_WRITTEN = 8
+_RELEASE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Units that one statement can append."""
+
+    lease: Lease
+    units: Sequence[Unit]
+    creations: dict[str, tuple[object, ...]]
+    projections: dict[str, tuple[object, ...]]
+
+    def values(self) -> tuple[object, ...]:
+        """The values of `STATEMENT`."""
+        rows = [row for unit in self.units for row in unit.rows]
+        return (
+            self.lease.worker,
+            self.lease.control,
+            self._is_guarded(),
+            *_columns(self.creations, _CREATED),
+            *_columns(self.projections, _PROJECTED),
+            *(list(zip(*rows, strict=True)) if rows else [()] * _WRITTEN),
+            self._is_news(),
+        )
+
+    def verdicts(self, answer: Record) -> list[Applied] | None:
+        """What became of each unit; None where nothing was done and the reasons are not known."""
+        control, created, projected, _ = answer
+        if control is None:
+            return [Applied.FENCED] * len(self.units)
+        if self._is_guarded() and control != self.lease.control:
+            return None
+        taken = self.creations.keys() - set(created)
+        foreign = self.projections.keys() - set(projected)
+        return [_verdict(unit.saga_id, taken, foreign) for unit in self.units]
+
+    def _is_guarded(self) -> bool:
+        return any(unit.guarded for unit in self.units)
+
+    def _is_news(self) -> bool:
+        """Whether idle workers wait for it: something new, or something let go."""
+        released = (values[_RELEASE - 1] for values in self.projections.values())
+        return bool(self.creations) or any(released)
+
+
+def batch(lease: Lease, units: Sequence[Unit]) -> Batch | None:
+    """The units as one batch; None if they need more than one statement."""
+    made = Batch(lease, units, {}, {})
+    # Everybody takes locks on sagas in the order of their ids.
+    for unit in sorted(units, key=lambda unit: unit.saga_id):
+        last = unit.rows[-1] if unit.rows else None
+        for op in unit.ops:
+            if not _add(made, unit.saga_id, last, op):
+                return None
+    return made
+
+
+def _add(made: Batch, saga_id: str, last: Row | None, op: Op) -> bool:
+    """Add an op to the batch; False if there is no place for it."""
+    match op:
+        case CreateSaga() if saga_id not in made.creations:
+            first = creation(made.lease, saga_id, last, op)
+            made.creations[saga_id] = (*first, Status.RUNNING.value, None, op.at, op.at)
+        case Project() if saga_id in made.creations:
+            made.creations[saga_id] = _created_as(made.creations[saga_id], last, op)
+        case Project() if saga_id not in made.projections:
+            values = projection(made.lease, saga_id, last, op)
+            made.projections[saga_id] = (values[0], *values[2:])  # the owner is the same for all
+        case _:
+            return False
+    return True
+
+
+def _created_as(values: tuple[object, ...], last: Row | None, op: Project) -> tuple[object, ...]:
+    """A saga's creation that is projected at once: one row cannot be touched twice."""
+    *identity, head, head_hash, owner, created_at = values[:9]
+    if last:
+        head, head_hash = last.seq, last.hash
+    reason = None if op.reason is None else storable(op.reason)
+    return (
+        *identity,
+        head,
+        head_hash,
+        None if op.release else owner,
+        created_at,
+        op.status.value,
+        reason,
+        op.wake_at if op.release else created_at,
+        last.at if last else created_at,
+    )
+
+
+def _columns(rows: dict[str, tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows.values(), strict=True)) if rows else [()] * width
+
+
+def _verdict(saga_id: str, taken: set[str], foreign: set[str]) -> Applied:
+    if saga_id in taken:
+        return Applied.TAKEN
+    return Applied.CONFLICT if saga_id in foreign else Applied.YES

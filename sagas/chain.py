@@ -33,10 +33,20 @@ def genesis(journal_id: str, saga_id: str) -> str:
     return sha256(_DOMAIN + f"{journal_id}\x00{saga_id}".encode()).hexdigest()
 
 
-def link(
-    previous: str, seq: int, kind: str, version: int, at: int, body: bytes, payload: bytes | None
-) -> str:
+class Fields(NamedTuple):
+    """What an entry's hash covers besides its predecessor's."""
+
+    seq: int
+    kind: str
+    version: int
+    at: int
+    body: bytes
+    payload: bytes | None
+
+
+def link(previous: str, entry: Fields) -> str:
     """The hash of an entry after its predecessor's."""
+    seq, kind, version, at, body, payload = entry
     head = f"{previous}\x00{seq}\x00{kind}\x00{version}\x00{at}\x00{len(body)}\x00".encode()
     tail = b"-" if payload is None else b"+" + payload
     return sha256(_DOMAIN + head + body + tail).hexdigest()
@@ -65,9 +75,8 @@ def verify(
         if row.seq != expected:
             return Break(saga_id, expected, f"entry {expected} is missing (found {row.seq})")
         payload = None if row.payload is None else row.payload.encode()
-        computed = link(
-            previous, row.seq, row.kind, row.version, row.at, row.body.encode(), payload
-        )
+        fields = Fields(row.seq, row.kind, row.version, row.at, row.body.encode(), payload)
+        computed = link(previous, fields)
         if computed != row.hash:
             return Break(
                 saga_id, row.seq, f"entry {row.seq} ({row.kind}) was changed after it was written"

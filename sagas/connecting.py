@@ -6,9 +6,9 @@ The only place that picks adapters. They are imported here, when they are asked 
 import asyncio
 import getpass
 import os
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from sagas.worker import Worker
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
+T = TypeVar("T")
 
 LEASE_SECONDS = 10.0
 CONCURRENCY = 1000
@@ -52,7 +53,7 @@ async def connect(
     clock: Clock | None = None,
     user: str | None = None,
     fault_points: FaultPoints | None = None,
-) -> AsyncIterator[Coordinator]:
+) -> AsyncGenerator[Coordinator]:
     """Open a journal and coordinate the sagas of some catalogs over it.
 
     An SQLite file is created if it does not exist; a PostgreSQL database is set up by
@@ -134,10 +135,10 @@ async def open_coordinator(
 
 def run_sync(
     saga: Saga[I, O],
-    input: I,  # noqa: A002
+    input: I,
     /,
     *,
-    id: str,  # noqa: A002
+    id: str,
     url: str = "sqlite:///sagas.db",
     catalog: Catalog,
     directory: str | Path | Directory | None = None,
@@ -210,23 +211,11 @@ def directory_source(given: str | Path | Directory | None) -> Callable[[], Direc
     return lambda: TomlDirectory.load(path)
 
 
-def _blocking(main: Callable[[], Any]) -> Any:
+def _blocking(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run to the end: in this thread, or in one of its own where a loop is running here."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(main())
-    box: list[Any] = []
-
-    def run() -> None:
-        try:
-            box.append((asyncio.run(main()), None))
-        except BaseException as error:  # noqa: BLE001  handed to the caller
-            box.append((None, error))
-
-    thread = threading.Thread(target=run, name="sagas-run-sync")
-    thread.start()
-    thread.join()
-    result, error = box[0]
-    if error is not None:
-        raise error
-    return result
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sagas-run-sync") as pool:
+        return pool.submit(lambda: asyncio.run(main())).result()

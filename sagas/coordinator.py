@@ -97,7 +97,7 @@ class Coordinator:
 
     # --- running ------------------------------------------------------------------------------
 
-    async def start(self, saga: Saga[I, O], input: I, /, *, id: str) -> Handle[O]:  # noqa: A002
+    async def start(self, saga: Saga[I, O], input: I, /, *, id: str) -> Handle[O]:
         """Start a saga, durably, and drive it in this process.
 
         Starting the same id again with the same input gives the same saga, which goes on from
@@ -138,7 +138,7 @@ class Coordinator:
         handle = await self.start(saga, input, id=id)
         return await handle.outcome(timeout=timeout)
 
-    async def resume(self, id: str, /) -> Handle[Any]:  # noqa: A002
+    async def resume(self, id: str, /) -> Handle[Any]:
         """Drive a saga that exists, in this process.
 
         Raises:
@@ -204,7 +204,7 @@ class Coordinator:
 
     # --- deciding -----------------------------------------------------------------------------
 
-    async def cancel(self, id: str, /, *, reason: str, by: str | None = None) -> None:  # noqa: A002
+    async def cancel(self, id: str, /, *, reason: str, by: str | None = None) -> None:
         """Ask for a saga to be undone. It is durable when this returns; a second one changes nothing.
 
         Raises:
@@ -344,7 +344,7 @@ class Coordinator:
 
     # --- reading ------------------------------------------------------------------------------
 
-    async def get(self, id: str, /) -> SagaRow:  # noqa: A002
+    async def get(self, id: str, /) -> SagaRow:
         """A saga's row: what it is and where it stands.
 
         Raises:
@@ -370,7 +370,7 @@ class Coordinator:
         after = None if since is None else micros(since)
         return await self.store.sagas(status=wanted, saga=saga, since=after, limit=limit)
 
-    async def load(self, id: str, /) -> Loaded:  # noqa: A002
+    async def load(self, id: str, /) -> Loaded:
         """A saga's row, entries and open requests.
 
         Raises:
@@ -383,7 +383,7 @@ class Coordinator:
             )
         return loaded
 
-    async def state(self, id: str, /) -> SagaState:  # noqa: A002
+    async def state(self, id: str, /) -> SagaState:
         """What is true of a saga, folded from its entries.
 
         Raises:

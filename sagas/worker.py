@@ -108,9 +108,7 @@ class Worker:
         asked_at = asyncio.get_running_loop().time()
         holder = LeaseHolder(await self._store.register(name, self._lease_seconds))
         holder.extended(holder.lease, asked_at=asked_at)
-        writer = Writer(
-            self._store, self._store, holder, self._clock, self._requested, self._faults
-        )
+        writer = Writer(self._store, holder, self._clock, self._requested, faults=self._faults)
         return Environment(
             journal=self._store,
             handlers=self._handlers,

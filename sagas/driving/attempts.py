@@ -52,28 +52,27 @@ class Concluded:
     submission: Submission
 
 
-class Flight:
-    """An attempt under way.
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """What is called, and how its answers are understood.
 
-    Args:
+    Attributes:
         encode: Makes the entry of a successful return.
     """
 
-    def __init__(
-        self,
-        drive: Drive,
-        step: Step,
-        direction: Direction,
-        options: Options,
-        policy: CallPolicy,
-        encode: Callable[[Any], Entry],
-    ) -> None:
+    direction: Direction
+    options: Options
+    policy: CallPolicy
+    encode: Callable[[Any], Entry]
+
+
+class Flight:
+    """An attempt under way."""
+
+    def __init__(self, drive: Drive, step: Step, callee: Callee) -> None:
         self._drive = drive
         self._step = step
-        self._direction = direction
-        self._options = options
-        self._policy = policy
-        self._encode = encode
+        self._callee = callee
         self._done: asyncio.Future[None] | None = None
         self._attempt: Attempt | None = None
         self._concluded: Concluded | None = None
@@ -81,7 +80,7 @@ class Flight:
     @property
     def track(self) -> Track:
         """The call's life so far."""
-        return self._step.forward if self._direction is Direction.DO else self._step.undo
+        return self._step.forward if self._callee.direction is Direction.DO else self._step.undo
 
     def launch(self, fn: Callable[..., Any], arguments: Mapping[str, Any], info: StepInfo) -> None:
         """Call the function; `wait` tells what became of it."""
@@ -91,10 +90,12 @@ class Flight:
             arguments,
             info,
             is_async=is_async(fn) or self._drive.environment.faults is not None,
-            timeout=self._options.timeout,
+            timeout=self._callee.options.timeout,
             finished=self._finished,
             late=self._late,
         )
+        if not self._callee.policy.reversibility.has_effect:
+            self._drive.readers.add(self._attempt.cancel)
 
     async def wait(self) -> Concluded:
         """Wait for the end; a cancellation of the waiter leaves the attempt alone."""
@@ -120,6 +121,8 @@ class Flight:
         return watched
 
     def _finished(self, answer: Answer) -> None:
+        if self._attempt is not None:
+            self._drive.readers.discard(self._attempt.cancel)
         if isinstance(answer, TimedOut) and answer.abandoned:
             self._drive.environment.abandoned += 1
         try:
@@ -138,21 +141,21 @@ class Flight:
         if not isinstance(answer, Returned) or self.track.phase is not Phase.IN_DOUBT:
             return
         try:
-            self._drive.log.emit(self._encode(answer.value))
+            self._drive.log.emit(self._callee.encode(answer.value))
         except LogClosed:
             return  # it stays in doubt, and whoever drives the saga now resolves it
         self._drive.news += 1
 
     @property
     def _where(self) -> dict[str, Any]:
-        return {"path": self._step.path, "direction": self._direction.value}
+        return {"path": self._step.path, "direction": self._callee.direction.value}
 
     def _entry(self, answer: Answer) -> Entry:
         match answer:
             case Returned(value):
-                return self._encode(value)
+                return self._callee.encode(value)
             case TimedOut():
-                limit = self._options.timeout.total_seconds()
+                limit = self._callee.options.timeout.total_seconds()
                 return self._in_doubt(f"no answer within {limit:g} s")
             case Raised(error):
                 return self._raised(error)
@@ -160,14 +163,16 @@ class Flight:
     def _raised(self, error: BaseException) -> Entry:
         text = describe(error)
         definite = isinstance(error, NotExecuted) or self._is_definite(error)
-        if not definite or not decide.answer_settles(self.track, self._policy, self._drive.now()):
+        if not definite or not decide.answer_settles(
+            self.track, self._callee.policy, self._drive.now()
+        ):
             return self._in_doubt(
                 f"{type(error).__name__}: {text}" if text else type(error).__name__
             )
         until = self._again_at(error)
         if until is not None:
             return Postponed(**self._where, error=type(error).__name__, message=text, until=until)
-        if self._direction is Direction.UNDO:
+        if self._callee.direction is Direction.UNDO:
             return CompensationFailed(
                 path=self._step.path, error=type(error).__name__, message=text
             )
@@ -180,18 +185,18 @@ class Flight:
 
     def _is_definite(self, error: BaseException) -> bool:
         try:
-            return self._options.is_definite(error)
+            return self._callee.options.is_definite(error)
         except Exception:  # noqa: BLE001  a predicate is user code: if it fails, nothing is definite
             return False
 
     def _again_at(self, error: BaseException) -> int | None:
         """From when on a refused call may be repeated: if it says so, or to undo."""
-        if self.track.failures + 1 >= self._policy.retry.attempts:
+        if self.track.failures + 1 >= self._callee.policy.retry.attempts:
             return None
         if isinstance(error, NotExecuted) and error.retry_after is not None:
             return self._drive.now() + span(error.retry_after)
-        if self._direction is Direction.UNDO:
-            wait = self._policy.retry.delay(self.track.failures + 1, salt=self.track.key)
+        if self._callee.direction is Direction.UNDO:
+            wait = self._callee.policy.retry.delay(self.track.failures + 1, salt=self.track.key)
             return self._drive.now() + span(wait)
         return None
 

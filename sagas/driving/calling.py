@@ -10,6 +10,7 @@ Touches: the event loop, threads.
 
 import asyncio
 import contextvars
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ def plain_arguments(error: BaseException) -> list[object] | None:
 
 def _is_plain(value: object) -> bool:
     if isinstance(value, float):
-        return value == value and abs(value) != float("inf")
+        return math.isfinite(value)
     if isinstance(value, str):
         return "\x00" not in value and value.isprintable()
     return value is None or (type(value) in (bool, int) and abs(int(value)) < 2**53)  # type: ignore[call-overload]

@@ -31,7 +31,7 @@ class Drive:
         fenced: The saga unwinds: nothing new is done.
         stopping: This process lets go of the saga.
         waits: Instants at which a parked part wants to be looked at again.
-        busy: Calls under way, and steps that have not settled or parked.
+        readers: Gives up each call under way that only reads.
         fold: Folds what people and other programs have asked for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
     """
@@ -46,6 +46,7 @@ class Drive:
         self.escaped: Exception | None = None
         self.waits: list[int] = []
         self.news = 0
+        self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
         self._busy = 0
         self._idle: asyncio.Future[None] | None = None
@@ -68,6 +69,12 @@ class Drive:
     def now(self) -> int:
         """The present, in microseconds."""
         return self.environment.now()
+
+    def fence(self) -> None:
+        """Nothing new is done from here on; what only reads is given up at once."""
+        self.fenced = True
+        for give_up in list(self.readers):
+            give_up()
 
     # --- quiescing ----------------------------------------------------------------------------
 
@@ -183,7 +190,7 @@ class Drive:
 
     async def begin_unwind(self, reason: str, cause: str) -> None:
         """Fence: from here on nothing new is done."""
-        self.fenced = True
+        self.fence()
         if self.state.unwinding:
             return
         await self.log.commit(

@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from sagas.chain import Row, genesis, link
+from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.fold import SagaState, apply
@@ -41,10 +41,11 @@ class LogClosed(Parked):
 class Submission:
     """Entries and changes that travel together."""
 
-    __slots__ = ("entries", "error", "future", "guarded", "ops", "settled")
+    __slots__ = ("bodies", "entries", "error", "future", "guarded", "ops", "settled")
 
     def __init__(self, entries: tuple[Entry, ...], ops: tuple[Op, ...], guarded: bool) -> None:
         self.entries = entries
+        self.bodies = [body_of(entry) for entry in entries]  # what cannot be written fails here
         self.ops = ops
         self.guarded = guarded
         self.future: asyncio.Future[None] | None = None
@@ -149,11 +150,12 @@ class SagaLog:
             self._sealed.append(submission)
             ops.extend(submission.ops)
             guarded = guarded or submission.guarded
-            for entry in submission.entries:
+            for entry, body in zip(submission.entries, submission.bodies, strict=True):
                 seq += 1
-                row = _row(self.saga_id, previous, seq, now, entry)
-                previous = row.hash
-                rows.append(row)
+                payload, kind = entry.payload, entry.kind
+                fields = Fields(seq, kind, entry.VERSION, now, body, payload)
+                previous = link(previous, fields)
+                rows.append(_row(self.saga_id, fields, previous))
         if not self._sealed:
             return None
         self._sealed_hash, self._sealed_at = previous, now
@@ -205,8 +207,15 @@ class SagaLog:
                 submission.resolve(error)
 
 
-def _row(saga_id: str, previous: str, seq: int, at: int, entry: Entry) -> Row:
-    body, payload = body_of(entry), entry.payload
-    digest = link(previous, seq, entry.kind, entry.VERSION, at, body, payload)
-    text = None if payload is None else payload.decode()
-    return Row(saga_id, seq, entry.kind, entry.VERSION, at, body.decode(), text, digest)
+def _row(saga_id: str, entry: Fields, digest: str) -> Row:
+    payload = None if entry.payload is None else entry.payload.decode()
+    return Row(
+        saga_id,
+        entry.seq,
+        entry.kind,
+        entry.version,
+        entry.at,
+        entry.body.decode(),
+        payload,
+        digest,
+    )

@@ -48,7 +48,7 @@ class Requests:
         for request in requests:
             entries += self._translate(request)
         if any(isinstance(entry, (UnwindBegan, Ended)) for entry in entries):
-            self._drive.fenced = True
+            self._drive.fence()
         ops += [_projection(entry) for entry in entries if isinstance(entry, (UnwindBegan, Ended))]
         await self._drive.log.commit(*_once(entries), ops=ops)
         self._drive.news += 1

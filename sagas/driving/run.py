@@ -17,8 +17,9 @@ from sagas.driving.calling import describe
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.gates import Gates
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
+from sagas.driving.places import Body
 from sagas.driving.requests import Requests
-from sagas.driving.scopes import Body
+from sagas.driving.scopes import BodyScope
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
 from sagas.entries import Ended, FoundInDoubt, RolledBackTo
@@ -213,7 +214,7 @@ class Run:
 
     def _start(self, body: Body) -> "asyncio.Task[Any]":
         saga = self.drive.saga
-        root = body.root(saga.short_name)
+        root = BodyScope(body, saga.short_name)
         ambient = contextvars.copy_context()
         ambient.run(context.scope.set, root)
         ambient.run(context.step.set, None)

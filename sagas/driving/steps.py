@@ -11,7 +11,7 @@ from reversibility import ClassUpgrade, Reversibility
 from sagas import decide
 from sagas.authoring.action import Action
 from sagas.authoring.signatures import is_async
-from sagas.driving.attempts import Flight, ask_destination, result_entry
+from sagas.driving.attempts import Callee, Flight, ask_destination, result_entry
 from sagas.driving.calling import Raised, Returned, call, describe
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
@@ -37,6 +37,18 @@ class Call:
     path: str
     ordinal: int
     arguments: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What one attempt is made with."""
+
+    arguments: Mapping[str, Any]
+    reversibility: Reversibility
+    number: int
+    key: str
+    gate: str | None
+    before: bytes | None
 
 
 class Steps:
@@ -109,22 +121,29 @@ class Steps:
 
     async def _move(self, call: Call, step: Step | None) -> bytes | None:
         """Make the next move; the result's bytes if the step just succeeded."""
-        drive = self._drive
-        if step is None:
-            if drive.closing:
+        move = decide.Act(1) if step is None else self._decide(call, step)
+        if isinstance(move, decide.Act):
+            if self._drive.closing or self._drive.state.question_about(call.path) is not None:
                 raise Parked
-            return await self._act(call, step, 1)
-        policy = call.action.policy(
-            step.reversibility if step.forward.attempts else self._class(call)
+            return await self._act(call, step, move.attempt)
+        if step is not None:
+            await self._resolve(call, step, move)
+        return None
+
+    def _decide(self, call: Call, step: Step) -> decide.Move:
+        state, saga = self._drive.state, self._drive.saga
+        known = step.reversibility if step.forward.attempts else self._class(call)
+        return decide.forward(
+            step.forward,
+            call.action.policy(known),
+            self._drive.now(),
+            past_pivot=not decide.may_unwind(state, saga.after_pivot),
         )
-        past = drive.state.pivot is not None and not decide.may_unwind(
-            drive.state, drive.saga.after_pivot
-        )
-        match decide.forward(step.forward, policy, drive.now(), past_pivot=past):
-            case decide.Act(attempt):
-                if drive.closing or drive.state.question_about(call.path) is not None:
-                    raise Parked
-                return await self._act(call, step, attempt)
+
+    async def _resolve(self, call: Call, step: Step, move: decide.Move) -> None:
+        """Deal with doubt."""
+        drive = self._drive
+        match move:
             case decide.Probe(counts):
                 await self._probe(call, step, counts=counts)
             case decide.Wait(until):
@@ -138,9 +157,8 @@ class Steps:
                 raise Parked
             case decide.Ask(reason):
                 await self._ask(call, reason)
-            case decide.Settled() | decide.CompensateUnknown():
-                pass
-        return None
+            case _:
+                raise Parked
 
     # --- acting -------------------------------------------------------------------------------
 
@@ -154,18 +172,22 @@ class Steps:
         before = await self._before(call, arguments) if attempt == 1 else None
         if isinstance(before, Failed):
             return None
-        key = (
-            drive.key(call.path, Direction.DO)
-            if step is None or not step.forward.key
-            else step.forward.key
+        known = step.forward.key if step is not None else ""
+        attempted = _Attempt(
+            arguments=arguments,
+            reversibility=reversibility,
+            number=attempt,
+            key=known or drive.key(call.path, Direction.DO),
+            gate=next((item.gate for item in entries if isinstance(item, GateConsumed)), None),
+            before=before,
         )
-        intent = self._intent(call, reversibility, arguments, attempt, key, before, entries)
+        intent = self._intent(call, step, attempted)
         try:
             await drive.log.commit(*entries, intent, ops=ops, guarded=True)
         except asyncio.CancelledError:
             self._never_called(call.path)
             raise
-        return await self._fly(call, arguments, attempt, key)
+        return await self._fly(call, attempted)
 
     async def _admission(
         self, call: Call, approval: Approval | None, attempt: int
@@ -195,40 +217,28 @@ class Steps:
         step = self._drive.state.steps.get(call.path)
         return step is not None and step.forward.gate is not None
 
-    def _intent(
-        self,
-        call: Call,
-        reversibility: Reversibility,
-        arguments: Mapping[str, object],
-        attempt: int,
-        key: str,
-        before: bytes | None,
-        admission: list[Entry],
-    ) -> Intended:
+    def _intent(self, call: Call, step: Step | None, attempted: "_Attempt") -> Intended:
         drive, action = self._drive, call.action
-        step = drive.state.steps.get(call.path)
-        gate = next((entry.gate for entry in admission if isinstance(entry, GateConsumed)), None)
+        before = attempted.before
         return Intended(
             path=call.path,
             ordinal=call.ordinal,
             action=action.name,
             version=action.version,
-            reversibility=reversibility.value,
-            attempt=attempt,
-            key=key,
+            reversibility=attempted.reversibility.value,
+            attempt=attempted.number,
+            key=attempted.key,
             generation=drive.state.generation,
             latest_end=drive.now() + span(action.options.timeout),
-            gate=gate or (step.forward.gate if step else None),
+            gate=attempted.gate or (step.forward.gate if step is not None else None),
             waiver=action.waiver,
             before=None if before is None else before.decode(),
-            conflicts=action.conflict_keys(arguments) or None,
+            conflicts=action.conflict_keys(attempted.arguments) or None,
             after=list(action.after) or None,
             payload=call.arguments if step is None else None,
         )
 
-    async def _fly(
-        self, call: Call, arguments: Mapping[str, Any], attempt: int, key: str
-    ) -> bytes | None:
+    async def _fly(self, call: Call, attempted: "_Attempt") -> bytes | None:
         drive, action = self._drive, call.action
         step = drive.state.steps[call.path]
         if step.reversibility.is_pivot:
@@ -236,12 +246,15 @@ class Steps:
         flight = Flight(
             drive,
             step,
-            Direction.DO,
-            action.options,
-            action.policy(step.reversibility),
-            lambda value: result_entry(action, call.path, value),
+            Callee(
+                Direction.DO,
+                action.options,
+                action.policy(step.reversibility),
+                lambda value: result_entry(action, call.path, value),
+            ),
         )
-        flight.launch(action.fn, arguments, drive.info(step, Direction.DO, key, attempt))
+        info = drive.info(step, Direction.DO, attempted.key, attempted.number)
+        flight.launch(action.fn, attempted.arguments, info)
         concluded = await flight.wait()
         if isinstance(concluded.entry, Succeeded) and concluded.entry.payload is not None:
             return concluded.entry.payload  # it becomes durable with whatever comes next

@@ -9,7 +9,7 @@ from compensations import InterventionKind
 from compensations.plan import Standing, ready
 from sagas import decide
 from sagas.authoring.action import Action, Compensation
-from sagas.driving.attempts import Flight, ask_destination, residue_entry, result_entry
+from sagas.driving.attempts import Callee, Flight, ask_destination, residue_entry, result_entry
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved
@@ -158,10 +158,12 @@ class Undoing:
         flight = Flight(
             drive,
             step,
-            Direction.DO,
-            action.options,
-            action.policy(step.reversibility),
-            lambda value: result_entry(action, step.path, value),
+            Callee(
+                Direction.DO,
+                action.options,
+                action.policy(step.reversibility),
+                lambda value: result_entry(action, step.path, value),
+            ),
         )
         flight.launch(
             action.fn,
@@ -241,10 +243,12 @@ class Undoing:
         flight = Flight(
             drive,
             step,
-            Direction.UNDO,
-            undo.options,
-            undo.policy(),
-            lambda value: residue_entry(undo, step.path, value),
+            Callee(
+                Direction.UNDO,
+                undo.options,
+                undo.policy(),
+                lambda value: residue_entry(undo, step.path, value),
+            ),
         )
         flight.launch(
             undo.fn,

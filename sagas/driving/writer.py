@@ -10,7 +10,7 @@ from dataclasses import replace
 from sagas.driving.log import SagaLog
 from sagas.errors import JournalError, LeaseLost
 from sagas.model import micros
-from sagas.ports import Applied, Clock, FaultPoints, Journal, Lease, Ownership, Unit
+from sagas.ports import Applied, Clock, FaultPoints, Lease, Store, Unit
 
 
 class LeaseHolder:
@@ -56,19 +56,18 @@ class Writer:
 
     def __init__(
         self,
-        journal: Journal,
-        ownership: Ownership,
+        store: Store,
         holder: LeaseHolder,
         clock: Clock,
         requested: Callable[[list[str]], None],
+        *,
         faults: FaultPoints | None = None,
     ) -> None:
-        self._faults = faults
-        self._journal = journal
-        self._ownership = ownership
+        self._store = store
         self._holder = holder
         self._clock = clock
         self._requested = requested
+        self._faults = faults
         self._dirty: dict[str, SagaLog] = {}
         self._awake: asyncio.Future[None] | None = None
         self._stopping = False
@@ -106,9 +105,9 @@ class Writer:
             return
         try:
             answers = await self._commit([unit for _, unit in units])
-        except JournalError as error:
+        except Exception as error:  # noqa: BLE001  a dead writer would hang every saga
             for log, _ in units:
-                log.close(error)
+                log.close(_as_journal_error(error))
             return
         for (log, _), answer in zip(units, answers, strict=True):
             if log.settle(answer):
@@ -118,18 +117,26 @@ class Writer:
 
     async def _commit(self, units: list[Unit]) -> list[Applied]:
         if self._faults is None:
-            return await self._journal.commit(self._holder.lease, units)
+            return await self._store.commit(self._holder.lease, units)
         kinds = ",".join(row.kind for unit in units for row in unit.rows)
         await self._faults.reached("before-append", units[0].saga_id, kinds)
-        answers = await self._journal.commit(self._holder.lease, units)
+        answers = await self._store.commit(self._holder.lease, units)
         await self._faults.reached("after-append", units[0].saga_id, kinds)
         return answers
 
     async def _announce(self) -> None:
         """Find out for which sagas a request waits."""
         try:
-            control, sagas = await self._ownership.raised(self._holder.lease)
+            control, sagas = await self._store.raised(self._holder.lease)
         except JournalError:
             return  # the next refused commit asks again
         self._holder.lease = replace(self._holder.lease, control=control)
         self._requested(sagas)
+
+
+def _as_journal_error(error: Exception) -> JournalError:
+    if isinstance(error, JournalError):
+        return error
+    wrapped = JournalError(f"the journal failed unexpectedly: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

@@ -107,7 +107,7 @@ class Worker:
         name = f"{socket.gethostname()}:{os.getpid()}"
         asked_at = asyncio.get_running_loop().time()
         holder = LeaseHolder(await self._store.register(name, self._lease_seconds))
-        holder.extended(holder.lease, asked_at=asked_at)
+        holder.extended(asked_at=asked_at)
         writer = Writer(self._store, holder, self._clock, self._requested, faults=self._faults)
         return Environment(
             journal=self._store,
@@ -249,12 +249,14 @@ class Worker:
                 continue
             asked_at = loop.time()
             try:
-                lease = await self._store.renew(environment.holder.lease)
-                environment.holder.extended(lease, asked_at=asked_at)
+                await self._store.renew(environment.holder.lease)
+                environment.holder.extended(asked_at=asked_at)
             except LeaseLost as error:
                 await self._lost(environment, error)
             except JournalError as error:
                 log.warning("the lease could not be renewed: %s", error)
+            except Exception:
+                log.exception("renewing the lease failed unexpectedly; it is tried again")
 
     async def _lost(self, environment: Environment, error: LeaseLost) -> None:
         """Declared dead: stop everything, then go on as a new incarnation."""
@@ -264,6 +266,7 @@ class Worker:
         for drive in list(self._drives.values()):
             drive.stopping = True
             drive.log.close(error)
+        await environment.writer.close()
         self._environment = await self._enlist()
 
     async def _watch(self) -> None:
@@ -275,12 +278,14 @@ class Worker:
             except JournalError as error:
                 log.warning("the database cannot be asked now: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("looking for due sagas failed unexpectedly; it is tried again")
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _hear(self) -> None:
         """Fold requests for sagas that are being driven and may not append for a while."""
         if self._drives and self._environment is not None:
-            _, sagas = await self._store.raised(self._environment.holder.lease)
-            self._requested(sagas)
+            await self._environment.writer.announce()
 
 
 async def _fold_soon(drive: Drive) -> None:

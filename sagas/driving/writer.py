@@ -23,17 +23,22 @@ class LeaseHolder:
         self.lease = lease
         self.lost: LeaseLost | None = None
         self._trusted_until = 0.0
-        self.extended(lease)
 
-    def extended(self, lease: Lease, *, asked_at: float | None = None) -> None:
+    def extended(self, *, asked_at: float) -> None:
         """The database granted or extended the lease.
 
         Args:
             asked_at: The loop's time before it was asked: the lease runs from there at the latest.
         """
-        self.lease = lease
-        began = asyncio.get_running_loop().time() if asked_at is None else asked_at
-        self._trusted_until = began + lease.seconds * 0.8
+        self._trusted_until = asked_at + self.lease.seconds * 0.8
+
+    def caught_up(self, control: int) -> None:
+        """Every request counted in `control` is folded, so appends need not look for them.
+
+        Until then each guarded append has its own saga checked: a request that was acknowledged
+        is never overtaken.
+        """
+        self.lease = replace(self.lease, control=control)
 
     def check(self) -> None:
         """Refuse to go on with a lease that may be over.
@@ -113,7 +118,7 @@ class Writer:
             if log.settle(answer):
                 self._dirty[log.saga_id] = log
         if Applied.REQUESTED in answers:
-            await self._announce()
+            await self.announce()
 
     async def _commit(self, units: list[Unit]) -> list[Applied]:
         if self._faults is None:
@@ -124,14 +129,16 @@ class Writer:
         await self._faults.reached("after-append", units[0].saga_id, kinds)
         return answers
 
-    async def _announce(self) -> None:
+    async def announce(self) -> None:
         """Find out for which sagas a request waits."""
         try:
             control, sagas = await self._store.raised(self._holder.lease)
         except JournalError:
             return  # the next refused commit asks again
-        self._holder.lease = replace(self._holder.lease, control=control)
-        self._requested(sagas)
+        if sagas:
+            self._requested(sagas)
+        else:
+            self._holder.caught_up(control)
 
 
 def _as_journal_error(error: Exception) -> JournalError:

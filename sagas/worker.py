@@ -193,7 +193,7 @@ class Worker:
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
-        self._launch(Drive(environment, saga_log, saga))
+        self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded))
 
     async def _leave(self, environment: Environment, loaded: Loaded) -> None:
         """A saga that this process does not know waits for one that does."""

@@ -28,6 +28,7 @@ class Drive:
     """One pass over one saga.
 
     Attributes:
+        control: Requests up to this count are folded.
         fenced: The saga unwinds: nothing new is done.
         stopping: This process lets go of the saga.
         waits: Instants at which a parked part wants to be looked at again.
@@ -36,10 +37,13 @@ class Drive:
         news: Counts outcomes, so that a pass that parked knows whether something came after.
     """
 
-    def __init__(self, environment: Environment, log: SagaLog, saga: Saga[Any, Any]) -> None:
+    def __init__(
+        self, environment: Environment, log: SagaLog, saga: Saga[Any, Any], *, control: int = 0
+    ) -> None:
         self.environment = environment
         self.log = log
         self.saga = saga
+        self.control = control
         self.stopping = False
         self.fenced = False
         self.diverged: str | None = None

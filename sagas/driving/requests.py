@@ -37,7 +37,7 @@ class Requests:
         """Fold everything that waits; whether there was anything."""
         async with self._lock:
             control, requests = await self._drive.environment.journal.requests(self._drive.saga_id)
-            if requests:
+            if requests or control != self._drive.control:
                 await self._fold(control, requests)
             return bool(requests)
 
@@ -51,7 +51,8 @@ class Requests:
             self._drive.fence()
         ops += [_projection(entry) for entry in entries if isinstance(entry, (UnwindBegan, Ended))]
         await self._drive.log.commit(*_once(entries), ops=ops)
-        self._drive.news += 1
+        self._drive.control = control
+        self._drive.news += len(entries)
 
     def _translate(self, request: Request) -> list[Entry]:
         match request.kind:

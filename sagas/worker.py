@@ -219,18 +219,19 @@ class Worker:
             pass
         except JournalError as error:
             self._try_again(saga_id, str(error))
-        except Exception:
-            log.exception("%s: driving it failed; it stays as the journal has it", saga_id)
+        except Exception as error:
+            log.exception("%s: driving it failed unexpectedly", saga_id)
+            self._try_again(saga_id, f"{type(error).__name__}: {error}")
         finally:
             drive.log.close(LeaseLost(f"{saga_id} is not driven here any more"))
             self._drives.pop(saga_id, None)
             self._tasks.pop(saga_id, None)
 
     def _try_again(self, saga_id: str, reason: str) -> None:
-        """The journal failed under a saga that this worker still owns."""
+        """Driving failed; this worker still owns the saga, and takes it up again."""
         if not self._stopping:
             log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
-            self._again.add(saga_id)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._again.add, saga_id)
 
     # --- upkeep -------------------------------------------------------------------------------
 

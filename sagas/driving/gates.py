@@ -9,7 +9,7 @@ from approvals.quorum import quorum_holds
 from compensations import InterventionKind
 from sagas.driving.drive import Drive
 from sagas.entries import GateDecided, GateOpened
-from sagas.errors import Parked
+from sagas.errors import Corrupt, Parked
 from sagas.fold import Gate, Phase
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, OpenGate
@@ -189,13 +189,18 @@ class Gates:
             return GateState.LAPSED, "it was not used in time"
         if gate.digest != self._subject(site, approval).digest():
             return GateState.INVALIDATED, "what would run is not what was approved"
-        stored = await drive.environment.journal.gate(gate.id)
-        votes = await drive.environment.journal.votes(gate.id)
-        if stored is None or not quorum_holds(
-            stored, votes, self._rights([v.principal for v in votes])
-        ):
+        if not await self._still_entitled(gate.id):
             return GateState.INVALIDATED, "those who approved may no longer do so"
         return None
+
+    async def _still_entitled(self, gate_id: str) -> bool:
+        journal = self._drive.environment.journal
+        try:
+            stored, votes = await journal.gate(gate_id), await journal.votes(gate_id)
+        except Corrupt:
+            return False  # its row was changed behind our back: nothing can rest on it
+        rights = self._rights([vote.principal for vote in votes])
+        return stored is not None and quorum_holds(stored, votes, rights)
 
     def _rights(self, names: list[str]) -> Mapping[str, frozenset[str]]:
         directory = self._drive.environment.directory()

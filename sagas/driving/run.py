@@ -205,7 +205,11 @@ class Run:
         drive = self.drive
         drive.diverged = drive.escaped = None
         body = Body(drive, self._steps, self._gates)
-        task = self._start(body)
+        try:
+            task = self._start(body)
+        except PayloadError as error:
+            await self._diverged(f"the recorded input no longer fits: {error}")
+            return False
         await asyncio.wait({task})
         await drive.quiet()
         if drive.log.error is not None:

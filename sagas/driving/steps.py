@@ -21,6 +21,7 @@ from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
     Parked,
+    PayloadError,
     StepFailed,
     StepInterrupted,
 )
@@ -117,7 +118,11 @@ class Steps:
             raise Parked
         if step.result is None:
             await self._unstorable(step)
-        return call.action.result.decode(step.result or b"null")
+        try:
+            return call.action.result.decode(step.result or b"null")
+        except PayloadError as error:
+            self._drive.diverged = f"the recorded result of {call.path} no longer fits: {error}"
+            raise Parked from None
 
     async def _move(self, call: Call, step: Step | None) -> bytes | None:
         """Make the next move; the result's bytes if the step just succeeded."""

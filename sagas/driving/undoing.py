@@ -22,7 +22,7 @@ from sagas.entries import (
     GateConsumed,
     Intended,
 )
-from sagas.errors import Parked
+from sagas.errors import Parked, PayloadError
 from sagas.fold import Phase, Step, Track
 from sagas.model import Direction, span
 from sagas.ports import Op
@@ -89,6 +89,8 @@ class Undoing:
                 await self._move(step)
             except GateMoved:
                 await self._drive.fold()
+            except PayloadError as error:
+                await self._missing(step, f"what is recorded no longer fits its handlers: {error}")
 
     def _is_settled(self, step: Step) -> bool:
         return decide.standing(self._drive.state, step) in (Standing.SETTLED, Standing.REMAINS)
@@ -96,7 +98,7 @@ class Undoing:
     async def _move(self, step: Step) -> None:
         action = self._drive.environment.handlers.action(step.action, step.version)
         if action is None or (step.reversibility.is_undoable and action.undo is None):
-            await self._missing(step)
+            await self._missing(step, "no catalog in this process has it")
             return
         if step.forward.phase is Phase.IN_DOUBT:
             settled = await self._settle(action, step)
@@ -305,11 +307,11 @@ class Undoing:
 
     # --- people -------------------------------------------------------------------------------
 
-    async def _missing(self, step: Step) -> None:
+    async def _missing(self, step: Step, reason: str) -> None:
         await self._drive.ask(
             InterventionKind.MISSING_HANDLER,
-            f"{step.action} version {step.version} has no compensation in this process",
-            "deploy the code that has it, or keep it with catalog.retired(...)",
+            f"{step.action} version {step.version} has no compensation that can run here",
+            f"{reason}; deploy the code that has it, or keep it with catalog.retired(...)",
             path=step.path,
             direction=Direction.UNDO,
         )

@@ -212,9 +212,10 @@ class Run:
             return False
         await asyncio.wait({task})
         await drive.quiet()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if drive.log.error is not None:
             return False
-        return await self._after_body(body, task)
+        return await self._after_body(body, task, error)
 
     def _start(self, body: Body) -> "asyncio.Task[Any]":
         saga = self.drive.saga
@@ -226,9 +227,10 @@ class Run:
         root.task = asyncio.get_running_loop().create_task(coroutine, context=ambient)
         return root.task
 
-    async def _after_body(self, body: Body, task: "asyncio.Task[Any]") -> bool:
+    async def _after_body(
+        self, body: Body, task: "asyncio.Task[Any]", error: BaseException | None
+    ) -> bool:
         drive = self.drive
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         missing = body.left_unvisited()
         if drive.diverged is not None:
             await self._diverged(drive.diverged)

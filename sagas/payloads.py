@@ -9,12 +9,12 @@ Pure.
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError
 
 from sagas.errors import DefinitionError, PayloadError
 
@@ -24,9 +24,10 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
 
 _CONFIG = ConfigDict(ser_json_inf_nan="constants")
-_OWN_CONFIG = ("__pydantic_config__", "__pydantic_fields__", "model_fields")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NOT_SCHEMA = ("default", "metadata")
+_NOT_NUMBERS = (b"NaN", b"Infinity")
 
 
 class Codec(Generic[T]):
@@ -37,7 +38,7 @@ class Codec(Generic[T]):
         what: How error messages name the value, such as "result of travel.book_hotel".
 
     Raises:
-        DefinitionError: The type cannot be stored, or holds secrets.
+        DefinitionError: The type cannot be stored, holds secrets, or has no order of its own.
     """
 
     __slots__ = ("_adapter", "what")
@@ -45,7 +46,7 @@ class Codec(Generic[T]):
     def __init__(self, annotation: object, what: str) -> None:
         self.what = what
         self._adapter: TypeAdapter[T] = _adapter(annotation, what)
-        _refuse_secrets(self._adapter, what)
+        _refuse_unfit(self._adapter, what)
 
     def encode(self, value: T) -> bytes:
         """The exact bytes of a value.
@@ -56,7 +57,7 @@ class Codec(Generic[T]):
         encoded = self._dump(value)
         check_bytes(encoded, self.what)
         decoded = self.decode(encoded)
-        if decoded != value or self._dump(decoded) != encoded:
+        if not self._equal(value, decoded) or self._dump(decoded) != encoded:
             raise PayloadError(
                 f"{self.what} does not come back unchanged from JSON: "
                 f"{_difference(value, decoded)}; use types that survive a round trip"
@@ -70,12 +71,19 @@ class Codec(Generic[T]):
             PayloadError: The bytes do not fit the type; the message names each field.
         """
         try:
-            return self._adapter.validate_json(encoded)
+            return self._adapter.validate_json(encoded, by_alias=True, by_name=True)
         except ValidationError as error:
             raise PayloadError(f"{self.what}: {explain(error)}") from error
+        except Exception as error:
+            raise PayloadError(
+                f"{self.what}: its type failed to read it: {_named(error)}"
+            ) from error
 
     def same(self, first: bytes, second: bytes) -> bool:
-        """Whether two encodings mean the same: byte by byte, canonically only where they differ."""
+        """Whether two encodings mean the same: byte by byte, canonically only where they differ.
+
+        The order of keys means nothing; `1`, `1.0` and `true` are three different things.
+        """
         return first == second or canonical(first) == canonical(second)
 
     def schema(self) -> dict[str, Any]:
@@ -83,16 +91,20 @@ class Codec(Generic[T]):
         return self._adapter.json_schema()
 
     def _dump(self, value: T) -> bytes:
+        # Names and not aliases: a model may read one alias and write another.
         try:
-            return self._adapter.dump_json(value, warnings="error")
-        except (
-            PydanticSerializationError,
-            UnicodeEncodeError,
-            RecursionError,
-            ValueError,
-        ) as error:
+            return self._adapter.dump_json(value, warnings="error", by_alias=False)
+        except Exception as error:
             raise PayloadError(
                 f"{self.what} cannot be stored as JSON: {_first_line(error)}"
+            ) from error
+
+    def _equal(self, value: T, decoded: T) -> bool:
+        try:
+            return bool(value == decoded)
+        except Exception as error:
+            raise PayloadError(
+                f"{self.what} cannot be compared with what would be stored: {_named(error)}"
             ) from error
 
 
@@ -100,7 +112,7 @@ def check_bytes(encoded: bytes, what: str) -> None:
     """Refuse JSON text that one of the databases would change or choke on.
 
     Raises:
-        PayloadError: It is too large, too deep, or contains a NUL character.
+        PayloadError: It is too large, too deep, holds NaN or an infinity, or a NUL character.
     """
     if len(encoded) > MAX_BYTES:
         raise PayloadError(
@@ -109,6 +121,10 @@ def check_bytes(encoded: bytes, what: str) -> None:
         )
     if b"\\u0000" in encoded and _NUL.search(encoded):
         raise PayloadError(f"{what} contains a NUL character, which databases cannot store")
+    if any(word in encoded for word in _NOT_NUMBERS):
+        rest = _STRINGS.sub(b"", encoded)
+        if any(word in rest for word in _NOT_NUMBERS):
+            raise PayloadError(f"{what} holds NaN or an infinity, which JSON cannot express")
     if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and depth(encoded) > MAX_DEPTH:
         raise PayloadError(f"{what} is nested deeper than {MAX_DEPTH} levels")
 
@@ -125,26 +141,35 @@ def depth(encoded: bytes) -> int:
     return deepest
 
 
-def canonical(encoded: bytes) -> object:
-    """JSON text as plain values, for comparing two encodings of one meaning."""
-    return json.loads(encoded)
+def canonical(encoded: bytes) -> str:
+    """JSON text with its keys sorted, for comparing two encodings of one meaning."""
+    return json.dumps(json.loads(encoded), sort_keys=True)
 
 
 def parse_untrusted(text: str, what: str) -> bytes:
     """JSON that a person or another program wrote, checked before any type sees it.
 
+    The text itself is returned, so that no digit of a number is lost on the way to its type.
+
     Raises:
-        PayloadError: It is not JSON, repeats a key, or holds NaN, infinities, lone surrogates or NUL.
+        PayloadError: It is not JSON, repeats a key, holds NaN, infinities, lone surrogates or NUL,
+            or is too large or too deep.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        value = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _unique(pairs, what),
+            parse_constant=lambda name: _refuse_number(name, what),
+            parse_float=lambda digits: _finite(digits, what),
+        )
+        json.dumps(value, ensure_ascii=False).encode()
+        encoded = text.strip().encode()
     except RecursionError as error:
         raise PayloadError(f"{what} is nested deeper than {MAX_DEPTH} levels") from error
     except UnicodeEncodeError as error:
         raise PayloadError(f"{what} contains a lone surrogate, which is not text") from error
-    except json.JSONDecodeError as error:
-        raise PayloadError(f"{what} is not JSON: {error}") from error
+    except ValueError as error:
+        raise PayloadError(f"{what} is not JSON that can be read: {error}") from error
     check_bytes(encoded, what)
     return encoded
 
@@ -161,53 +186,90 @@ def explain(error: ValidationError) -> str:
 
 def _adapter(annotation: Any, what: str) -> TypeAdapter[Any]:
     try:
-        try:
-            return TypeAdapter(annotation, config=_CONFIG)
-        except PydanticUserError as error:
-            if error.code != "type-adapter-config-unused":
-                raise
-            return TypeAdapter(annotation)
+        adapter = _made(annotation)
     except (PydanticUserError, TypeError, NameError) as error:
         raise DefinitionError(
             f"{what} has the type {_name(annotation)}, which cannot be stored: {_first_line(error)}; "
             "use pydantic models, dataclasses or plain JSON types"
         ) from error
+    if not adapter.pydantic_complete:
+        raise DefinitionError(
+            f"{what} has the type {_name(annotation)}, which names a type that is not defined: "
+            "define or import it above, not only for type checking"
+        )
+    return adapter
 
 
-def _refuse_secrets(adapter: TypeAdapter[Any], what: str) -> None:
+def _made(annotation: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(annotation, config=_CONFIG)
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
+            raise
+        return TypeAdapter(annotation)
+
+
+def _refuse_unfit(adapter: TypeAdapter[Any], what: str) -> None:
+    """Refuse types that JSON can express, and that the journal must not hold."""
     try:
         schema = json.dumps(adapter.json_schema(mode="validation"))
     except PydanticUserError as error:
         raise DefinitionError(
-            f"{what} cannot be described as JSON: {_first_line(error)}"
+            f"{what} cannot be described as JSON: {_first_line(error)}; "
+            "use pydantic models, dataclasses or plain JSON types"
         ) from error
-    if '"writeOnly": true' in schema:
+    if '"writeOnly": true' in schema or _masks(adapter.core_schema):
         raise DefinitionError(
             f"{what} contains a secret; secrets never enter the journal: "
             "pass a reference and resolve it inside the action"
         )
+    if '"uniqueItems": true' in schema:
+        raise DefinitionError(
+            f"{what} contains a set, whose order differs from one process to the next: use a list"
+        )
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _masks(schema: object) -> bool:
+    """Whether any part is written as asterisks. `Secret[int]` has the JSON schema of an int."""
+    parts = [schema]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            named = cast(Mapping[str, object], part)
+            if getattr(named.get("function"), "__name__", "").startswith("_serialize_secret"):
+                return True
+            parts += [value for name, value in named.items() if name not in _NOT_SCHEMA]
+        elif isinstance(part, list | tuple):
+            parts += cast(Sequence[object], part)
+    return False
+
+
+def _unique(pairs: list[tuple[str, object]], what: str) -> dict[str, object]:
     result: dict[str, object] = {}
     for name, value in pairs:
         if name in result:
-            raise PayloadError(f"the key {name!r} appears twice")
+            raise PayloadError(f"{what} has the key {name!r} twice")
         result[name] = value
     return result
 
 
-def _refuse_constant(name: str) -> object:
-    raise PayloadError(f"{name} is not JSON")
+def _finite(digits: str, what: str) -> float:
+    number = float(digits)
+    return number if isfinite(number) else _refuse_number(digits, what)
+
+
+def _refuse_number(text: str, what: str) -> NoReturn:
+    raise PayloadError(f"{what} holds {text}, which is no number in JSON")
 
 
 def _difference(before: object, after: object) -> str:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    whole = f"{_shown(before)} became {_shown(after)}"
+    if isinstance(before, dict) and isinstance(after, dict):
         one, other = cast(Mapping[object, object], before), cast(Mapping[object, object], after)
         for name in one:
             if name not in other or one[name] != other[name]:
-                return f"{name}: {_shown(one[name])} became {_shown(other.get(name))}"
-    return f"{_shown(before)} became {_shown(after)}"
+                return f"{_shown(name)}: {_shown(one[name])} became {_shown(other.get(name))}"
+    return whole
 
 
 def _shown(value: object) -> str:
@@ -222,5 +284,11 @@ def _name(annotation: object) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_first_line(error)}"
+
+
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0]
+    """The first line that says something; pydantic puts a heading above its warnings."""
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [""]
+    return lines[1] if lines[0].endswith(":") and len(lines) > 1 else lines[0]

@@ -11,24 +11,29 @@ class Bell:
     """Rung by whoever changes something, heard by whoever waits; belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._rung = 0
-        self._heard = 0
+        self._rings = 0
+        self._told = 0
         self._waiting: set[asyncio.Future[None]] = set()
 
     def ring(self) -> None:
         """Wake everybody who waits."""
-        self._rung += 1
+        self._rings += 1
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def heard(self, seconds: float) -> bool:
-        """Wait for a ring, at most that many seconds; tells whether there was one."""
-        if self._heard == self._rung and seconds > 0:
+    def told(self) -> int:
+        """How many rings somebody has been told of: where whoever comes now begins to listen."""
+        return self._told
+
+    async def heard(self, seconds: float, *, since: int) -> bool:
+        """Wait for more than `since` rings, at most that many seconds; tells whether it rang."""
+        if self._rings == since and seconds > 0:
             await self._wait(seconds)
-        was_rung = self._heard != self._rung
-        self._heard = self._rung
-        return was_rung
+        if self._rings == since:
+            return False
+        self._told = self._rings
+        return True
 
     async def _wait(self, seconds: float) -> None:
         waiter = asyncio.get_running_loop().create_future()

@@ -7,6 +7,7 @@ import, and nothing else needs them.
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from sagas.journal import revisions, sqlite_file
-from sagas.journal.sqlite_file import FileLock
+from sagas.journal.sqlite_file import BUSY_SECONDS, FileLock
 from sagas.journal.urls import PostgresUrl, SqliteUrl
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('agent-sagas migration', 0))"
@@ -36,7 +37,9 @@ def migrate(url: SqliteUrl | PostgresUrl) -> list[str]:
 def migrate_sqlite(path: Path) -> list[str]:
     """Bring an SQLite file up to date; of several processes one does it, and the others wait."""
     engine = create_engine(
-        "sqlite://", creator=lambda: sqlite_file.connect(path), poolclass=NullPool
+        "sqlite://",
+        creator=partial(sqlite_file.connect, path, wait=BUSY_SECONDS),
+        poolclass=NullPool,
     )
     lock = FileLock(path)
     try:

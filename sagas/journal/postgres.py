@@ -167,12 +167,12 @@ class PostgresDatabase:
 
     async def changed(self, seconds: float) -> None:
         """Return when the server tells of a change, at the latest after that many seconds."""
-        until = asyncio.get_running_loop().time() + seconds
+        until, since = asyncio.get_running_loop().time() + seconds, self._bell.told()
         # A hint only: whoever asks finds out by itself that the server is away.
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await asyncio.wait_for(self._listen(), seconds)
         left = until - asyncio.get_running_loop().time()
-        await self._bell.heard(max(left, 0))
+        await self._bell.heard(max(left, 0), since=since)
 
     async def close(self) -> None:
         """Finish the appends under way and let go of every connection."""

@@ -26,7 +26,7 @@ from sagas.journal.operation import (
     Violation,
 )
 from sagas.journal.operations.appending import appending
-from sagas.journal.sqlite_file import FileLock
+from sagas.journal.sqlite_file import FileLock, patiently
 from sagas.journal.thread import JobThread
 from sagas.journal.urls import SqliteUrl
 from sagas.ports import Applied, Lease, Unit
@@ -73,7 +73,9 @@ class _Engine:
             JournalUnavailable: The file is not for us.
         """
         try:
-            version, journal_id = self._connection.execute(statements.IDENTITY).fetchone()
+            version, journal_id = patiently(
+                lambda: self._connection.execute(statements.IDENTITY).fetchone()
+            )
         except sqlite3.Error as error:
             if "no such table" not in str(error):
                 raise sqlite_file.explained(error, self._path) from error
@@ -90,8 +92,11 @@ class _Engine:
 
     def version(self) -> int:
         """A number that changes when another connection has changed the database."""
-        number: int = self._connection.execute("pragma data_version").fetchone()[0]
-        return number
+        try:
+            row: tuple[int] = self._connection.execute("pragma data_version").fetchone()
+        except sqlite3.Error as error:
+            raise sqlite_file.explained(error, self._path) from error
+        return row[0]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -100,13 +105,9 @@ class _Engine:
 
     def run(self, make: Making[T], mode: Mode) -> tuple[T, bool]:
         """Run an operation in a transaction; tells whether it gave a hint."""
+        self._hinted = False
         try:
-            while True:
-                self._hinted = False
-                try:
-                    return self._run(make, mode), self._hinted
-                except StartOver:
-                    continue
+            return patiently(partial(self._run, make, mode)), self._hinted
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, self._path) from error
         except UnicodeEncodeError as error:
@@ -121,15 +122,19 @@ class _Engine:
         return result
 
     def _transact(self, begin: str, make: Making[T]) -> T:
-        self._connection.execute(begin)
-        try:
-            result = self._carry_out(make(False))
-            self._connection.execute("commit")
-        except BaseException:
-            if self._connection.in_transaction:
+        while True:
+            self._connection.execute(begin)
+            try:
+                result = self._carry_out(make(False))
+                self._connection.execute("commit")
+            except StartOver:
                 self._connection.execute("rollback")
-            raise
-        return result
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("rollback")
+                raise
+            else:
+                return result
 
     def _carry_out(self, operation: Operation[T]) -> T:
         try:
@@ -216,11 +221,11 @@ class SqliteDatabase:
     async def changed(self, seconds: float) -> None:
         """Return when another connection changed something, or this one gave a hint."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
+        until, since = loop.time() + seconds, self._bell.told()
         pause = _SHORTEST_POLL
-        while not await self._was_changed():
+        while not await self._was_changed(since):
             left = until - loop.time()
-            if left <= 0 or await self._bell.heard(min(pause, left)):
+            if left <= 0 or await self._bell.heard(min(pause, left), since=since):
                 return
             pause = min(2 * pause, _LONGEST_POLL)
 
@@ -233,13 +238,13 @@ class SqliteDatabase:
         await self._thread.do(self._engine.close)
         await self._thread.stop()
 
-    async def _was_changed(self) -> bool:
+    async def _was_changed(self, since: int) -> bool:
         self._check_usable()
         version = await self._thread.do(self._engine.version)
         before, self._version = self._version, version
         if before is not None and before != version:
             self._bell.ring()  # for the others who wait
-        return await self._bell.heard(0)
+        return await self._bell.heard(0, since=since)
 
     def _check_usable(self) -> None:
         if self._closed:

@@ -10,18 +10,22 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from sagas.errors import JournalUnavailable
+
+T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 LOG_LIMIT = 1000 * 4096
 """The length of the log, in bytes, from which on it is written back."""
 
 _OLDEST = (3, 35, 0)  # RETURNING
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.001
 _MODE = 0o600
 _MAGIC = b"SQLite format 3\x00"
 
@@ -137,18 +141,38 @@ def _make(path: Path) -> None:
     FileLock(path).close()
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def patiently(work: Callable[[], T]) -> T:
+    """Do something that another process may be in the way of, for `BUSY_SECONDS` at most.
+
+    SQLite's own waiting gets slower and slower, so that whoever asks rarely would never get in
+    between somebody who writes all the time.
+
+    Raises:
+        sqlite3.OperationalError: Somebody was in the way all the time.
+    """
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return work()
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > until:
+                raise
+        time.sleep(_POLL_SECONDS)
+
+
+def connect(path: Path, *, wait: float = 0) -> sqlite3.Connection:
     """Open a connection, set up as every connection to a journal must be.
+
+    Args:
+        wait: For how many seconds SQLite itself waits for others.
 
     Raises:
         JournalUnavailable: The file cannot be used.
     """
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=256
-    )
+    connection = sqlite3.connect(path, timeout=wait, isolation_level=None, cached_statements=256)
     try:
         for setting in _SETTINGS:
-            connection.execute(setting)
+            patiently(partial(connection.execute, setting))
     except sqlite3.Error as error:
         connection.close()
         raise explained(error, path) from error
@@ -156,21 +180,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def use_log(connection: sqlite3.Connection, path: Path) -> None:
-    """Switch to the write-ahead log; of two that do it at once, one tries again.
+    """Switch to the write-ahead log.
 
     Raises:
         JournalUnavailable: Somebody keeps the file locked.
     """
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-        except sqlite3.OperationalError as error:
-            if time.monotonic() > until:
-                raise explained(error, path) from error
-            time.sleep(_POLL_SECONDS)
-        else:
-            return
+    try:
+        patiently(partial(connection.execute, "pragma journal_mode = wal"))
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
 
 
 def explained(error: sqlite3.Error, path: Path) -> JournalUnavailable:
@@ -197,11 +215,6 @@ def explained(error: sqlite3.Error, path: Path) -> JournalUnavailable:
 def write_back(connection: sqlite3.Connection, lock: FileLock) -> None:
     """Write the log back into the database and empty it, unless somebody is busy with it."""
     with lock.alone_at_once() as held:
-        if not held:
-            return
-        connection.execute("pragma busy_timeout = 0")
-        try:
+        if held:
             with suppress(sqlite3.OperationalError):  # a reader is in the way; next time
                 connection.execute("pragma wal_checkpoint(truncate)").fetchall()
-        finally:
-            connection.execute(f"pragma busy_timeout = {int(BUSY_SECONDS * 1000)}")

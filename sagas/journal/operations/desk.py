@@ -112,7 +112,7 @@ def answer(
         raise Refused(_closed(question, at))
     try:
         check_choice(
-            choice,
+            choice.value,
             question.choices,
             has_result=payload is not None,
             wants_result=question.wants_result,

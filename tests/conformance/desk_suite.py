@@ -1,0 +1,341 @@
+"""What every store must do with what people and other programs ask."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from approvals import GateState, VoteKind
+from compensations import Choice
+from sagas.errors import PayloadError, Refused, UnknownSaga
+from sagas.model import Status, micros
+from sagas.ports import CloseQuestion, MoveGate, Project, Store
+from tests.conformance.support import (
+    AT,
+    NOW,
+    SECOND,
+    ballot,
+    begun,
+    person,
+    registered,
+    with_gate,
+    with_question,
+)
+
+Opening = Callable[[], Awaitable[Store]]
+
+
+async def ended(store: Store) -> None:
+    """The saga `trip-1`, completed."""
+    lease = await registered(store)
+    tale = await begun(store, lease)
+    project = Project(Status.COMPLETED, None, None, release=True)
+    await store.commit(lease, [tale.unit(1, project)])
+
+
+class DeskSuite:
+    # --- cancel -------------------------------------------------------------------------------
+
+    async def test_a_cancellation_is_a_request(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        await store.cancel("trip-1", by="ana", reason="ill", at=AT)
+        control, [request] = await store.requests("trip-1")
+        assert control == 1
+        assert (request.kind, request.by, request.reason, request.at) == (
+            "cancel",
+            "ana",
+            "ill",
+            AT,
+        )
+
+    async def test_a_second_cancellation_changes_nothing(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        await store.cancel("trip-1", by="ana", reason="ill", at=AT)
+        before = await store.requests("trip-1")
+        await store.cancel("trip-1", by="bo", reason="late", at=AT)
+        assert await store.requests("trip-1") == before
+
+    async def test_of_two_cancellations_at_once_one_is_recorded(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        await begun(store, await registered(store))
+        await asyncio.gather(
+            store.cancel("trip-1", by="ana", reason="ill", at=AT),
+            other.cancel("trip-1", by="bo", reason="late", at=AT),
+        )
+        assert len((await store.requests("trip-1"))[1]) == 1
+
+    async def test_what_has_ended_cannot_be_cancelled(self, store: Store) -> None:
+        await ended(store)
+        with pytest.raises(Refused) as refused:
+            await store.cancel("trip-1", by="ana", reason="ill", at=AT)
+        assert str(refused.value) == (
+            "trip-1 ended (completed) at 10:00 UTC: there is nothing to cancel"
+        )
+        assert await store.requests("trip-1") == (0, [])
+
+    async def test_what_does_not_exist_cannot_be_cancelled(self, store: Store) -> None:
+        with pytest.raises(UnknownSaga, match="no saga 'nowhere'"):
+            await store.cancel("nowhere", by="ana", reason="ill", at=AT)
+
+    @pytest.mark.parametrize("reason", ["a\x00b", "a\ud800b"])
+    async def test_a_reason_that_cannot_be_stored_is_refused(
+        self, store: Store, reason: str
+    ) -> None:
+        await begun(store, await registered(store))
+        with pytest.raises(PayloadError, match="the reason contains"):
+            await store.cancel("trip-1", by="ana", reason=reason, at=AT)
+
+    # --- events -------------------------------------------------------------------------------
+
+    async def test_an_event_is_delivered_once_for_each_key(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        first = await store.send("trip-1", "landed", b'{"at":1}', key="a", by="gds", at=AT)
+        again = await store.send("trip-1", "landed", b'{"at":2}', key="a", by="gds", at=AT)
+        assert (first, again) == (True, False)
+        _, [request] = await store.requests("trip-1")
+        assert (request.kind, request.ref, request.state, request.payload, request.by) == (
+            "event",
+            "landed",
+            "a",
+            b'{"at":1}',
+            "gds",
+        )
+
+    async def test_events_arrive_in_the_order_in_which_they_were_sent(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        for number in range(5):
+            payload = str(number).encode()
+            await store.send("trip-1", "tick", payload, key=str(number), by="clock", at=AT)
+        _, requests = await store.requests("trip-1")
+        assert [request.payload for request in requests] == [b"0", b"1", b"2", b"3", b"4"]
+
+    async def test_one_key_serves_each_saga_once(self, store: Store) -> None:
+        lease = await registered(store)
+        for name in ("trip-1", "trip-2"):
+            await begun(store, lease, name)
+            assert await store.send(name, "landed", b"1", key="a", by="gds", at=AT)
+
+    async def test_of_two_deliveries_at_once_one_counts(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        await begun(store, await registered(store))
+        sent = await asyncio.gather(
+            *(each.send("trip-1", "x", b"1", key="a", by="gds", at=AT) for each in (store, other))
+        )
+        assert sorted(sent) == [False, True]
+
+    async def test_nothing_is_delivered_to_what_has_ended(self, store: Store) -> None:
+        await ended(store)
+        with pytest.raises(
+            Refused, match=r"^trip-1 ended \(completed\) at 10:00 UTC: nobody waits"
+        ):
+            await store.send("trip-1", "landed", b"1", key="a", by="gds", at=AT)
+
+    async def test_nothing_is_delivered_to_what_does_not_exist(self, store: Store) -> None:
+        with pytest.raises(UnknownSaga):
+            await store.send("nowhere", "landed", b"1", key="a", by="gds", at=AT)
+
+    # --- votes --------------------------------------------------------------------------------
+
+    async def test_an_approval_decides_its_gate(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        decided = await store.vote(gate.id, ballot("bo", reason="fine"), person("bo"))
+        assert (decided.state, decided.decided_by, decided.reason, decided.decided_at) == (
+            GateState.APPROVED,
+            "bo",
+            "fine",
+            NOW,
+        )
+        assert await store.gate(gate.id) == decided
+
+    async def test_a_decision_is_a_request(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        decided = await store.vote(gate.id, ballot("bo", reason="fine"), person("bo"))
+        control, [request] = await store.requests("trip-1")
+        assert control == 1
+        assert decided.valid_until is not None
+        assert (request.kind, request.ref, request.state, request.by, request.reason) == (
+            "gate",
+            gate.id,
+            "approved",
+            "bo",
+            "fine",
+        )
+        assert request.valid_until == micros(decided.valid_until)
+
+    async def test_a_vote_that_decides_nothing_is_kept_and_asks_for_nothing(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        after = await store.vote(gate.id, ballot("bo"), person("bo"))
+        assert after.state is GateState.PENDING
+        assert await store.votes(gate.id) == [ballot("bo")]
+        assert await store.requests("trip-1") == (0, [])
+
+    async def test_one_person_is_not_a_quorum_of_two(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        for _ in range(2):
+            after = await store.vote(gate.id, ballot("bo"), person("bo"))
+            assert after.state is GateState.PENDING
+        assert len(await store.votes(gate.id)) == 1
+
+    async def test_two_people_are_a_quorum_of_two(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        decided = await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert (decided.state, decided.decided_by) == (GateState.APPROVED, "bo, cy")
+
+    async def test_whoever_comes_second_is_told_who_decided(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.vote(gate.id, ballot("bo", VoteKind.REJECT, reason="dear"), person("bo"))
+        with pytest.raises(Refused) as refused:
+            await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert str(refused.value) == "already rejected by bo at 10:00 UTC: dear"
+        assert len(await store.votes(gate.id)) == 1
+
+    async def test_of_ten_deciders_one_wins_and_everybody_is_told_the_truth(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        _, gate = await with_gate(store, await registered(store))
+
+        async def decide(number: int) -> str:
+            name = f"person-{number}"
+            kind = VoteKind.REJECT if number % 2 else VoteKind.APPROVE
+            desk = store if number < 5 else other
+            try:
+                after = await desk.vote(gate.id, ballot(name, kind), person(name))
+            except Refused as refused:
+                return str(refused)
+            return f"won: {after.state} by {after.decided_by}"
+
+        told = await asyncio.gather(*(decide(number) for number in range(10)))
+        [won] = [text for text in told if text.startswith("won")]
+        truth = "already " + won.removeprefix("won: ") + " at 10:00 UTC"
+        assert [text for text in told if text != won] == [truth] * 9
+        assert len(await store.votes(gate.id)) == 1
+        assert len((await store.requests("trip-1"))[1]) == 1
+
+    async def test_a_gate_that_nobody_decided_in_time_expires_when_somebody_comes(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        late = gate.deadline + timedelta(seconds=1)
+        with pytest.raises(Refused, match="nobody decided before 14:00 UTC"):
+            await store.vote(gate.id, ballot("bo", at=late), person("bo"))
+        stored = await store.gate(gate.id)
+        assert stored is not None
+        assert (stored.state, stored.decided_at) == (GateState.EXPIRED, gate.deadline)
+        _, [request] = await store.requests("trip-1")
+        assert (request.kind, request.ref, request.state, request.by) == (
+            "gate",
+            gate.id,
+            "expired",
+            "",
+        )
+
+    async def test_whoever_may_not_decide_changes_nothing(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), by="@desk")
+        with pytest.raises(Refused, match="you are not among the approvers"):
+            await store.vote(gate.id, ballot("bo"), person("bo"))
+        assert await store.gate(gate.id) == gate
+        assert await store.votes(gate.id) == []
+
+    async def test_nobody_votes_in_the_name_of_another(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        with pytest.raises(Refused, match="the vote is bo's, but cy was identified"):
+            await store.vote(gate.id, ballot("bo"), person("cy"))
+
+    async def test_there_is_no_vote_without_a_gate(self, store: Store) -> None:
+        with pytest.raises(Refused, match="no gate g-9"):
+            await store.vote("g-9", ballot("bo"), person("bo"))
+
+    async def test_a_cancelled_gate_takes_no_vote(self, store: Store) -> None:
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        move = MoveGate(gate.id, GateState.PENDING, GateState.CANCELLED, AT)
+        await store.commit(lease, [tale.unit(1, move)])
+        with pytest.raises(Refused, match="it was cancelled at 10:00 UTC"):
+            await store.vote(gate.id, ballot("bo"), person("bo"))
+
+    # --- answers ------------------------------------------------------------------------------
+
+    async def test_an_answer_closes_the_question(self, store: Store) -> None:
+        await with_question(store, await registered(store))
+        answered = await store.answer(
+            "i-1", Choice.HAPPENED, by="bo", reason="I asked them", payload=b'{"no":7}', at=AT
+        )
+        assert (answered.state, answered.choice, answered.by, answered.closed_at) == (
+            "answered",
+            "happened",
+            "bo",
+            AT,
+        )
+        assert await store.open_questions() == []
+
+    async def test_an_answer_is_a_request(self, store: Store) -> None:
+        await with_question(store, await registered(store))
+        await store.answer(
+            "i-1", Choice.HAPPENED, by="bo", reason="I asked", payload=b'{"no":7}', at=AT
+        )
+        control, [request] = await store.requests("trip-1")
+        assert control == 1
+        assert (request.kind, request.ref, request.state, request.payload, request.reason) == (
+            "answer",
+            "i-1",
+            "happened",
+            b'{"no":7}',
+            "I asked",
+        )
+
+    async def test_whoever_answers_second_is_told_what_was_answered(self, store: Store) -> None:
+        await with_question(store, await registered(store))
+        await store.answer("i-1", Choice.RETRY, by="bo", reason="try again", payload=None, at=AT)
+        with pytest.raises(Refused) as refused:
+            await store.answer(
+                "i-1", Choice.NOT_HAPPENED, by="cy", reason="", payload=None, at=AT + SECOND
+            )
+        assert str(refused.value) == (
+            "i-1 was already answered by bo at 10:00 UTC: retry: try again"
+        )
+
+    async def test_of_two_answers_at_once_one_counts(self, store: Store, another: Opening) -> None:
+        await with_question(store, await registered(store))
+        desks = [store, await another()]
+        answers = await asyncio.gather(
+            *(
+                desk.answer("i-1", Choice.RETRY, by=f"p{n}", reason="", payload=None, at=AT)
+                for n, desk in enumerate(desks)
+            ),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(answer, Refused) for answer in answers) == 1
+        assert len((await store.requests("trip-1"))[1]) == 1
+
+    async def test_a_closed_question_takes_no_answer(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await with_question(store, lease)
+        await store.commit(lease, [tale.unit(1, CloseQuestion("i-1", AT))])
+        with pytest.raises(Refused, match="i-1 was closed at 10:00 UTC"):
+            await store.answer("i-1", Choice.RETRY, by="bo", reason="", payload=None, at=AT)
+
+    async def test_an_answer_that_is_not_on_offer_is_refused(self, store: Store) -> None:
+        await with_question(store, await registered(store))
+        with pytest.raises(Refused, match="'waive' is not on offer here"):
+            await store.answer("i-1", Choice.WAIVE, by="bo", reason="", payload=None, at=AT)
+        assert len(await store.open_questions()) == 1
+
+    async def test_an_answer_without_the_result_that_it_needs_is_refused(
+        self, store: Store
+    ) -> None:
+        await with_question(store, await registered(store))
+        with pytest.raises(Refused, match="'happened' needs the result"):
+            await store.answer("i-1", Choice.HAPPENED, by="bo", reason="", payload=None, at=AT)
+
+    async def test_a_question_that_nobody_asked_takes_no_answer(self, store: Store) -> None:
+        with pytest.raises(Refused, match="no intervention i-9"):
+            await store.answer("i-9", Choice.RETRY, by="bo", reason="", payload=None, at=AT)

@@ -1,0 +1,91 @@
+"""What every store must show to people."""
+
+from collections.abc import Awaitable, Callable
+
+from sagas.model import Status
+from sagas.ports import OpenGate, Project, Store
+from tests.conformance.support import (
+    AT,
+    SECOND,
+    ballot,
+    begun,
+    gate_of,
+    person,
+    question,
+    registered,
+    with_gate,
+    with_question,
+)
+
+Opening = Callable[[], Awaitable[Store]]
+
+
+class LibrarySuite:
+    async def test_sagas_are_listed_the_newest_first(self, store: Store) -> None:
+        lease = await registered(store)
+        for number in range(3):
+            await begun(store, lease, f"trip-{number}", at=AT + number)
+        rows = await store.sagas(status=None, saga=None, since=None, limit=2)
+        assert [row.id for row in rows] == ["trip-2", "trip-1"]
+
+    async def test_sagas_are_listed_by_status(self, store: Store) -> None:
+        lease = await registered(store)
+        await begun(store, lease)
+        tale = await begun(store, lease, "trip-2")
+        project = Project(Status.STUCK, "who knows", None, release=True)
+        await store.commit(lease, [tale.unit(1, project)])
+        rows = await store.sagas(status="stuck", saga=None, since=None, limit=9)
+        assert [(row.id, row.reason) for row in rows] == [("trip-2", "who knows")]
+
+    async def test_sagas_are_listed_by_name(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        named = await store.sagas(status=None, saga="travel.book_trip", since=None, limit=9)
+        assert [row.id for row in named] == ["trip-1"]
+        assert await store.sagas(status=None, saga="' or 1=1 --", since=None, limit=9) == []
+
+    async def test_sagas_are_listed_since_they_were_created(self, store: Store) -> None:
+        lease = await registered(store)
+        await begun(store, lease)
+        await begun(store, lease, "trip-2", at=AT + SECOND)
+        rows = await store.sagas(status=None, saga=None, since=AT + 1, limit=9)
+        assert [row.id for row in rows] == ["trip-2"]
+
+    async def test_a_saga_that_does_not_exist_is_not_shown(self, store: Store) -> None:
+        assert await store.saga("nowhere") is None
+
+    async def test_open_gates_are_those_that_can_be_decided(self, store: Store) -> None:
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        other = gate_of(store, tale.saga_id, "g-2")
+        await store.commit(lease, [tale.unit(1, OpenGate(other))])
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        assert await store.open_gates() == [other]
+        assert [each.id for each in await store.gates_of(tale.saga_id)] == ["g-1", "g-2"]
+
+    async def test_votes_are_shown_in_the_order_in_which_they_were_cast(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=3)
+        for name in ("cy", "bo"):
+            await store.vote(gate.id, ballot(name), person(name))
+        assert await store.votes(gate.id) == [ballot("cy"), ballot("bo")]
+
+    async def test_a_gate_that_does_not_exist_is_not_shown(self, store: Store) -> None:
+        assert await store.gate("g-9") is None
+
+    async def test_open_questions_are_shown_with_their_choices(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await with_question(store, lease)
+        await store.commit(lease, [tale.unit(1, question("i-2", at=AT + 1, path=None))])
+        shown = await store.open_questions()
+        assert [(each.id, each.choices) for each in shown] == [
+            ("i-1", question().choices),
+            ("i-2", question().choices),
+        ]
+        assert await store.questions_of(tale.saga_id) == shown
+
+    async def test_a_question_that_does_not_exist_is_not_shown(self, store: Store) -> None:
+        assert await store.question("i-9") is None
+
+    async def test_every_store_of_one_database_names_the_same_journal(
+        self, store: Store, another: Opening
+    ) -> None:
+        assert (await another()).journal_id == store.journal_id

@@ -141,8 +141,6 @@ async def call(
 async def _run(fn: Callable[..., Any], arguments: Mapping[str, Any]) -> Answer:
     try:
         return Returned(await fn(**arguments))
-    except GeneratorExit:
-        raise
     except BaseException as error:  # noqa: BLE001  whatever it raises must not end the worker
         return Raised(error)
 

@@ -11,6 +11,7 @@ Touches: nothing but the event loop's futures.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
@@ -41,14 +42,14 @@ class LogClosed(Parked):
 class Submission:
     """Entries and changes that travel together."""
 
-    __slots__ = ("bodies", "entries", "error", "future", "guarded", "ops", "settled")
+    __slots__ = ("bodies", "entries", "error", "guarded", "ops", "settled", "waiters")
 
     def __init__(self, entries: tuple[Entry, ...], ops: tuple[Op, ...], guarded: bool) -> None:
         self.entries = entries
         self.bodies = [body_of(entry) for entry in entries]  # what cannot be written fails here
         self.ops = ops
         self.guarded = guarded
-        self.future: asyncio.Future[None] | None = None
+        self.waiters: list[asyncio.Future[None]] = []
         self.settled = False
         self.error: BaseException | None = None
 
@@ -58,10 +59,12 @@ class Submission:
         return any(isinstance(op, (MoveGate, CreateSaga)) for op in self.ops)
 
     def resolve(self, error: BaseException | None = None) -> None:
-        """Settle it, and tell whoever waits."""
+        """Settle it, and tell everybody who waits."""
         self.settled, self.error = True, error
-        if self.future is not None and not self.future.done():
-            self.future.set_result(None)
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class SagaLog:
@@ -117,25 +120,32 @@ class SagaLog:
         """
         cancelled: asyncio.CancelledError | None = None
         while not submission.settled:
-            submission.future = asyncio.get_running_loop().create_future()
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            submission.waiters.append(waiter)
             try:
-                await submission.future
+                await waiter
             except asyncio.CancelledError as error:
                 cancelled = error
+        if cancelled is not None and not isinstance(submission.error, LogClosed):
+            raise cancelled
         if submission.error is not None:
             raise submission.error
-        if cancelled is not None:
-            raise cancelled
 
     async def commit(self, *entries: Entry, ops: Iterable[Op] = (), guarded: bool = False) -> None:
         """Emit and wait."""
         await self.durable(self.emit(*entries, ops=ops, guarded=guarded))
 
     async def drained(self) -> None:
-        """Wait until everything emitted so far is durable."""
-        if self._queue or self._sealed:
-            last = self._queue[-1] if self._queue else self._sealed[-1]
-            await self.durable(last)
+        """Wait until everything emitted so far is durable or was refused.
+
+        A refusal is the business of whoever emitted what was refused.
+
+        Raises:
+            LogClosed: Nothing more will be written.
+        """
+        for submission in (*self._sealed, *self._queue):
+            with suppress(Withdrawn, GateMoved):
+                await self.durable(submission)
 
     # --- for the writer -----------------------------------------------------------------------
 

@@ -212,10 +212,10 @@ class Run:
             return False
         await asyncio.wait({task})
         await drive.quiet()
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        left = asyncio.CancelledError() if task.cancelled() else task.exception()
         if drive.log.error is not None:
             return False
-        return await self._after_body(body, task, error)
+        return await self._after_body(body, task, left)
 
     def _start(self, body: Body) -> "asyncio.Task[Any]":
         saga = self.drive.saga

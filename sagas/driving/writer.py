@@ -73,14 +73,14 @@ class Writer:
         self._clock = clock
         self._requested = requested
         self._faults = faults
-        self._dirty: dict[str, SagaLog] = {}
+        self._dirty: dict[SagaLog, None] = {}
         self._awake: asyncio.Future[None] | None = None
         self._stopping = False
         self._task = asyncio.get_running_loop().create_task(self._write(), name="sagas-writer")
 
     def wake(self, log: SagaLog) -> None:
         """There is something to write for a saga."""
-        self._dirty[log.saga_id] = log
+        self._dirty[log] = None
         if self._awake is not None and not self._awake.done():
             self._awake.set_result(None)
 
@@ -105,7 +105,7 @@ class Writer:
     async def _flush(self) -> None:
         logs, self._dirty = self._dirty, {}
         now = micros(self._clock.now())
-        units = [(log, unit) for log in logs.values() if (unit := log.seal(now)) is not None]
+        units = [(log, unit) for log in logs if (unit := log.seal(now)) is not None]
         if not units:
             return
         try:
@@ -116,7 +116,7 @@ class Writer:
             return
         for (log, _), answer in zip(units, answers, strict=True):
             if log.settle(answer):
-                self._dirty[log.saga_id] = log
+                self._dirty[log] = None
         if Applied.REQUESTED in answers:
             await self.announce()
 

@@ -214,9 +214,9 @@ def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
     """Whether a definite "nothing happened" settles the call.
 
     It speaks for one attempt only. If an earlier one is in doubt, it settles that one too only
-    while the destination still knows our key.
+    while the destination still knows our key, or if there is no effect to be in doubt about.
     """
-    if not track.doubt:
+    if not track.doubt or not policy.reversibility.has_effect:
         return True
     kind = _observable(track, policy, now)
     return kind in (ObservabilityKind.KEY, ObservabilityKind.BOTH)

@@ -58,48 +58,36 @@ def bind(
     hints: Mapping[str, object],
     signature: inspect.Signature,
     inputs: Mapping[str, object],
-    result: object,
+    result: object | None = None,
     before: object | None = None,
 ) -> Binding:
-    """Check a handler's parameters against its action.
+    """Check a handler's parameters against what is recorded when it is called.
 
     Args:
         name: The handler's name, for messages.
         hints: Its resolved annotations.
         signature: Its signature.
-        inputs: The action's inputs and their types.
-        result: The action's result type.
-        before: The before-image's type, or None where the action has none.
+        inputs: The inputs that it can take and their types.
+        result: The action's result type, or None where no result can be known.
+        before: The before-image's type, or None where there is none.
 
     Raises:
-        BindingError: A parameter has no source, or another type than its source.
+        BindingError: A parameter has no source, no type, or another type than its source.
     """
     taken: list[str] = []
-    result_hint: object = None
-    takes_result = takes_before = False
+    takes_result = accepts_unknown = takes_before = False
     for parameter in signature.parameters.values():
-        if parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-            parameter.POSITIONAL_ONLY,
-        ):
-            raise BindingError(f"{name}: parameter {parameter} cannot be bound by name")
-        hint = hints.get(parameter.name)
+        hint = _hint(name, parameter, hints)
         if parameter.name in inputs:
             _same(name, parameter.name, hint, inputs[parameter.name])
             taken.append(parameter.name)
-        elif parameter.name == RESULT:
-            takes_result, result_hint = True, hint
+        elif parameter.name == RESULT and result is not None:
+            takes_result, accepts_unknown = True, _may_be_none(name, hint, result)
         elif parameter.name == BEFORE and before is not None:
             _same(name, BEFORE, hint, before)
             takes_before = True
         else:
-            raise BindingError(
-                _no_source(name, parameter.name, inputs, has_before=before is not None)
-            )
-    accepts_unknown = takes_result and _result(name, result_hint, result)
-    if not takes_result:
-        accepts_unknown = False
+            raise BindingError(_no_source(name, parameter.name, inputs, result, before))
     return Binding(tuple(taken), takes_result, accepts_unknown, takes_before)
 
 
@@ -116,31 +104,65 @@ def without_none(hint: object) -> tuple[object, bool]:
     return typing.Union[tuple(rest)], True  # noqa: UP007  built at run time
 
 
-def _result(name: str, hint: object, result: object) -> bool:
-    if hint == result or (result is type(None) and hint is None):
+def shown(hint: object) -> str:
+    """A type as its author would write it."""
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+
+
+def _hint(name: str, parameter: inspect.Parameter, hints: Mapping[str, object]) -> object:
+    if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+        raise BindingError(
+            f"{name}: parameter {parameter} cannot be bound by name; use plain parameters"
+        )
+    if parameter.name not in hints:
+        raise BindingError(
+            f"{name}: parameter `{parameter.name}` needs a type annotation, "
+            "to be checked against what is recorded"
+        )
+    return hints[parameter.name]
+
+
+def _may_be_none(name: str, hint: object, result: object) -> bool:
+    """Whether a `result` may be unknown. Where the action itself may return None, it may not."""
+    if _bare(hint) == _bare(result):
         return False
-    bare, optional = without_none(hint)
-    if optional and bare == result:
+    rest, optional = without_none(hint)
+    if optional and _bare(rest) == _bare(result):
         return True
+    wanted = shown(result)
+    unknown = "" if result is type(None) else f", or `{wanted} | None` if it can run without it"
     raise BindingError(
-        f"{name}: its `result` is a {_shown(hint)}, but the action returns {_shown(result)}"
+        f"{name}: its `result` is a {shown(hint)}, but the action returns {wanted}: "
+        f"annotate it as `{wanted}`{unknown}"
     )
 
 
 def _same(name: str, parameter: str, hint: object, source: object) -> None:
-    if hint != source:
+    if _bare(hint) != _bare(source):
         raise BindingError(
-            f"{name}: `{parameter}` is a {_shown(hint)} here, but a {_shown(source)} in the action"
+            f"{name}: `{parameter}` is a {shown(hint)} here, but what is recorded is a "
+            f"{shown(source)}: use that type"
         )
 
 
-def _no_source(name: str, parameter: str, inputs: Mapping[str, object], *, has_before: bool) -> str:
-    sources = [*inputs, RESULT, *([BEFORE] if has_before else [])]
-    hint = (
-        "" if parameter != BEFORE else "; the action has no before-image reader (`@action.before`)"
-    )
-    return f"{name}: nothing to bind `{parameter}` to; it can take {', '.join(sources)}{hint}"
+def _bare(hint: object) -> object:
+    """A type without what `Annotated` says about it: constraints were checked on the way in."""
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
 
 
-def _shown(hint: object) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+def _no_source(
+    name: str,
+    parameter: str,
+    inputs: Mapping[str, object],
+    result: object | None,
+    before: object | None,
+) -> str:
+    sources = [
+        *inputs,
+        *([RESULT] if result is not None else []),
+        *([BEFORE] if before is not None else []),
+    ]
+    hint = ""
+    if parameter == BEFORE and result is not None:
+        hint = "; the action has no before-image reader (`@action.before`, above the compensation)"
+    return f"{name}: nothing to bind `{parameter}` to; it can take {', '.join(sources) or 'nothing'}{hint}"

@@ -92,21 +92,20 @@ def depends(later: Effect, earlier: Effect) -> bool:
 def concurrent(first: str, second: str) -> bool:
     """Whether two paths lie in different branches of one `parallel`.
 
-    A branch is a component such as `2.1:`, the second `parallel` of its scope, first branch.
+    A branch is a component such as `2.1`, the second `parallel` of its scope, first branch.
     """
-    for one, other in zip(first.split("/"), second.split("/"), strict=False):
-        mine, theirs = branch(one), branch(other)
-        if mine != theirs:
-            return mine is not None and theirs is not None and mine[0] == theirs[0]
+    for one, other in zip(_components(first), _components(second), strict=False):
         if one != other:
-            return False
+            mine, theirs = branch(one), branch(other)
+            return mine is not None and theirs is not None and mine[0] == theirs[0]
     return False
 
 
 def branch(component: str) -> tuple[str, str] | None:
-    """The `parallel` and branch that a path component names, if any."""
-    label, colon, _ = component.partition(":")
-    if not colon:
-        return None
-    group, _, index = label.partition(".")
-    return group, index
+    """The `parallel` and branch that a path component names, if any; names begin with a letter."""
+    group, dot, index = component.partition(".")
+    return (group, index) if dot and group.isdigit() else None
+
+
+def _components(path: str) -> list[str]:
+    return path.replace(":", "/").split("/")

@@ -30,7 +30,7 @@ class Residue(BaseModel):
     def __init__(
         self, text: str, *, amount: Decimal | int | str | None = None, currency: str | None = None
     ) -> None:
-        super().__init__(text=text, amount=amount, currency=currency)
+        super().__init__(text=storable(text), amount=amount, currency=currency)
 
     @classmethod
     def nothing(cls) -> "Residue":
@@ -46,6 +46,13 @@ class Residue(BaseModel):
         """The residue in one line."""
         money = f"{self.amount} {self.currency or ''}".strip() if self.amount is not None else ""
         return f"{self.text} ({money})" if self.text and money else self.text or money or "nothing"
+
+
+def storable(text: object) -> object:
+    """Text without what databases cannot hold. An undo is never lost over the words about it."""
+    if not isinstance(text, str):
+        return text  # the validation says what is wrong with it
+    return text.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\0")
 
 
 def settle(returned: Residue | None, declared: str | None) -> Residue | None:

@@ -3,13 +3,18 @@
 The counting survives crashes because it is done by the journal. The waits are those of tenacity's
 exponential strategy; the jitter is derived from the call's own key, so that a fresh process
 computes the same instant as the one that died.
+
+Pure.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 from compensations.errors import CompensationError
+
+_CENTURY = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,9 @@ class Retry:
         first: The wait after the first attempt.
         factor: By how much each wait is longer than the one before.
         longest: No wait is longer.
+
+    Raises:
+        CompensationError: It cannot be right; the message says why.
     """
 
     attempts: int = 3
@@ -29,21 +37,32 @@ class Retry:
     longest: timedelta = timedelta(minutes=1)
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
+        if not _is_count(self.attempts):
             raise CompensationError(
-                f"Retry(attempts={self.attempts}): a call is made at least once"
+                f"Retry(attempts={self.attempts!r}): give a whole number, 1 or more: "
+                "a call is made at least once"
             )
-        if self.first < timedelta(0) or self.longest < self.first:
+        for name in ("first", "longest"):
+            if not _is_wait(getattr(self, name)):
+                raise CompensationError(
+                    f"Retry({name}={getattr(self, name)!r}): give a timedelta, "
+                    "not negative and at most a century"
+                )
+        if self.longest < self.first:
             raise CompensationError(
-                "Retry: waits must not be negative, nor `first` above `longest`"
+                f"Retry: `first` ({self.first}) is above `longest` ({self.longest}): "
+                "lower one or raise the other"
             )
-        if self.factor < 1:
-            raise CompensationError(f"Retry(factor={self.factor}): waits must not become shorter")
+        if not (1 <= self.factor < math.inf):
+            raise CompensationError(
+                f"Retry(factor={self.factor!r}): give 1 or more: waits do not become shorter"
+            )
 
     def delay(self, failures: int, *, salt: str) -> timedelta:
         """The wait after that many failed attempts (1 = after the first).
 
-        Between 75 % and 100 % of the exponential wait, decided by `salt`.
+        Between 75 % and 100 % of the exponential wait, decided by `salt`, so that sagas that
+        failed together do not return together.
         """
         from tenacity import RetryCallState, wait_exponential  # only failing calls pay for it
 
@@ -56,3 +75,11 @@ class Retry:
         state.attempt_number = failures
         spread = sha256(f"{salt}:{failures}".encode()).digest()[0] / 255
         return timedelta(seconds=wait(state) * (0.75 + 0.25 * spread))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_wait(value: object) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) <= value <= _CENTURY

@@ -1,0 +1,76 @@
+"""The world that is looked at, the processes that are killed, and what was counted."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import certifi
+import pytest
+
+from examples.travel.partner import KINDS
+from examples.travel.world import World
+from tests.crash.nursery import Nursery, open_nursery
+
+LANES = 2
+
+_COUNTED = pytest.StashKey[dict[str, str]]()
+
+
+@pytest.fixture
+def counted(pytestconfig: pytest.Config) -> dict[str, str]:
+    """What each sweep came to, for the summary."""
+    return pytestconfig.stash.setdefault(_COUNTED, {})
+
+
+@pytest.fixture(scope="session")
+def crash_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the partners keep their books."""
+    return tmp_path_factory.mktemp("crash-world")
+
+
+@pytest.fixture(scope="session")
+def crash_world(crash_directory: Path) -> Iterator[World]:
+    """Three partners and a mail server."""
+    with World.start(crash_directory) as world:
+        yield world
+
+
+@pytest.fixture
+def crash_moods(crash_world: World) -> Iterator[World]:
+    """The world, whose partners are in a good mood again afterwards."""
+    yield crash_world
+    for kind in KINDS:
+        crash_world.set_mood(kind)
+
+
+@pytest.fixture(scope="session")
+def nurseries(crash_world: World, crash_directory: Path) -> Iterator[Sequence[Nursery]]:
+    """Warm parents, one for each lane."""
+    environment = {
+        **crash_world.environment,
+        # The partners speak plain HTTP; reading all authorities of the world for each client
+        # would take more time than everything else that a life does.
+        "SSL_CERT_FILE": str(one_authority(crash_directory)),
+    }
+    with ExitStack() as stack:
+        yield [stack.enter_context(open_nursery(environment)) for _ in range(LANES)]
+
+
+def one_authority(directory: Path) -> Path:
+    """A file with a single certificate."""
+    end = "-----END CERTIFICATE-----\n"
+    bundle = Path(certifi.where()).read_text()
+    path = directory / "authority.pem"
+    path.write_text(bundle[: bundle.index(end) + len(end)])
+    return path
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say how many boundaries were hit."""
+    counted = config.stash.get(_COUNTED, None)
+    if counted is not None:
+        terminalreporter.section("processes killed")
+        for name, text in counted.items():
+            terminalreporter.write_line(f"{name}: {text}")

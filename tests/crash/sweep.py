@@ -1,0 +1,246 @@
+"""Trials and sweeps: a saga is killed at a boundary, taken up again, and judged.
+
+A trial is a saga of its own. Its first lives are killed at the boundaries that the trial names,
+the last one goes on to the end. After each life the journal and the books are compared.
+
+A sweep makes one trial for each boundary, counted 1, 2, 3 and so on, until lives pass untouched:
+it ends by itself. Since two branches of a saga do not always take the same turns, the n-th boundary
+of one life need not be the n-th of another; so a boundary that no kill has hit is tried again, and
+one that is never hit is an error.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count, repeat
+from pathlib import Path
+
+from examples.travel.booking import travel
+from sagas import Coordinator, connect
+from tests.crash.books import MAIL_FILE, read_books
+from tests.crash.boundaries import names
+from tests.crash.history import read_history
+from tests.crash.nursery import Nursery
+from tests.crash.oracle import violations, violations_at_the_end
+from tests.crash.orders import Ending, Order
+from tests.crash.scenarios import APPROVERS, PERSON, Scenario, detours
+
+HURRY_SECONDS = 60.0
+"""Longer than a call may take together with the lag of every probe."""
+
+LIVES = 60
+"""A saga that has not ended after as many is not getting on."""
+
+UNTOUCHED = 2
+"""A sweep ends after as many lives that passed untouched."""
+
+TRIES = 30
+"""How often, in all, boundaries that timing hid are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where trials take place: a scenario, a database, and the world's directory.
+
+    Attributes:
+        reader: Connected to the database, and driving nothing.
+    """
+
+    scenario: Scenario
+    url: str
+    world: Path
+    nurseries: Sequence[Nursery]
+    reader: Coordinator
+
+    def order(self, saga_id: str, *, kill_at: int | str | None = None, life: int = 0) -> Order:
+        """One life of one saga; later lives are in a hurry."""
+        return Order(
+            url=self.url,
+            scenario=self.scenario.name,
+            saga_ids=(saga_id,),
+            directory=str(approvers(self.world)),
+            mail=str(self.world / MAIL_FILE),
+            kill_at=kill_at,
+            hurry=HURRY_SECONDS * life,
+        )
+
+    async def wrong_now(self, saga_id: str) -> list[str]:
+        """What is wrong with a saga that may go on."""
+        history = await read_history(self.reader, saga_id)
+        return violations(history, read_books(self.world, saga_id))
+
+    async def wrong_in_the_end(self, saga_id: str) -> list[str]:
+        """What is wrong with a saga that should have ended."""
+        history = await read_history(self.reader, saga_id)
+        books = read_books(self.world, saga_id)
+        return violations_at_the_end(history, books, self.scenario.end)
+
+
+@asynccontextmanager
+async def stage_for(
+    scenario: Scenario, url: str, world: Path, nurseries: Sequence[Nursery]
+) -> AsyncGenerator[Stage]:
+    """Connect to the database, for reading."""
+    people = approvers(world)
+    async with connect(url, travel, detours, directory=people, user=PERSON) as reader:
+        yield Stage(scenario, url, world, nurseries, reader)
+
+
+def approvers(world: Path) -> Path:
+    """The file that says who may approve."""
+    path = world / "approvers.toml"
+    if not path.exists():
+        path.write_text(APPROVERS)
+    return path
+
+
+Kills = Iterable[int | str | None]
+"""The boundaries at which the lives of one saga are killed, one after the other."""
+
+
+# --- a trial ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Trial:
+    """The lives of one saga, and what was found wrong with it."""
+
+    saga_id: str
+    lives: list[Ending] = field(default_factory=list[Ending])
+    problems: list[str] = field(default_factory=list[str])
+
+    @property
+    def kills(self) -> int:
+        """How many of its lives were killed."""
+        return sum(life.signal == signal.SIGKILL for life in self.lives)
+
+    @property
+    def report(self) -> list[str]:
+        """Its problems, and where each life ended."""
+        ends = [life.reached[-1] if life.reached else "at once" for life in self.lives]
+        return [f"{self.saga_id} (lives ended at {ends}): {text}" for text in self.problems]
+
+
+async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) -> Trial:
+    """Let a saga live through its kills to its end, and judge it after each life."""
+    trial = Trial(saga_id)
+    for life, boundary in enumerate([*kills, None]):
+        order = stage.order(saga_id, kill_at=boundary, life=life)
+        ending = await asyncio.to_thread(nursery.run, order)
+        trial.lives.append(ending)
+        if ending.signal is None:
+            break
+        trial.problems += await stage.wrong_now(saga_id)
+    trial.problems += unexpected(trial.lives)
+    trial.problems += await stage.wrong_in_the_end(saga_id)
+    return trial
+
+
+def unexpected(lives: Sequence[Ending]) -> list[str]:
+    """Whatever else ended a life than its end or its kill, and whatever it complained of."""
+    problems = [f"it said: {life.said}" for life in lives if life.said]
+    problems += [
+        f"a life was ended by signal {life.signal}"
+        for life in lives
+        if life.signal not in (None, signal.SIGKILL)
+    ]
+    if lives[-1].code != 0:
+        problems.append(f"the last life ended with {lives[-1].code} (signal {lives[-1].signal})")
+    return problems
+
+
+# --- a sweep ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What came of a sweep.
+
+    Attributes:
+        hit: The boundaries at which a life was killed.
+        passed: The boundaries of lives that passed untouched, from the start to the end.
+    """
+
+    trials: list[Trial] = field(default_factory=list[Trial])
+    hit: set[str] = field(default_factory=set[str])
+    passed: set[str] = field(default_factory=set[str])
+    seconds: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that was found wrong."""
+        return [text for trial in self.trials for text in trial.report]
+
+    @property
+    def kills(self) -> int:
+        """How many lives were killed."""
+        return sum(trial.kills for trial in self.trials)
+
+    @property
+    def missed(self) -> set[str]:
+        """Boundaries of untouched lives that no kill has hit."""
+        return self.passed - self.hit
+
+    def note(self, trial: Trial) -> None:
+        """Take a trial into account."""
+        self.trials.append(trial)
+        first, *_ = trial.lives
+        if first.signal == signal.SIGKILL:
+            self.hit.update(names(first.reached)[-1])
+        elif first.code == 0:
+            self.passed.update(*names(first.reached))
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.hit)} boundaries hit, {self.kills} kills in {len(self.trials)} sagas, "
+            f"{self.seconds:.1f} s"
+        )
+
+
+Plan = Callable[[int], Kills]
+"""The kills of the n-th saga of a sweep."""
+
+
+def once(boundary: int) -> Kills:
+    """Kill the first life at the boundary."""
+    return (boundary,)
+
+
+def again_and_again(boundary: int) -> Kills:
+    """Kill every life at the boundary, as long as any reaches it."""
+    return repeat(boundary, LIVES)
+
+
+async def sweep(stage: Stage, plan: Plan = once, *, first: int = 1, name: str = "") -> Sweep:
+    """Try every boundary from `first` on, until lives pass untouched."""
+    found, began = Sweep(), time.monotonic()
+    numbers = count(first)
+    untouched = 0
+
+    async def lane(nursery: Nursery) -> None:
+        nonlocal untouched
+        while untouched < UNTOUCHED:
+            boundary = next(numbers)
+            saga_id = f"{stage.scenario.name}{name}-{boundary}-"
+            trial = await attempt(stage, nursery, saga_id, plan(boundary))
+            untouched += not trial.kills
+            found.note(trial)
+
+    await asyncio.gather(*map(lane, stage.nurseries))
+    if plan is once:
+        await _try_again(stage, found, name)
+    found.seconds = time.monotonic() - began
+    return found
+
+
+async def _try_again(stage: Stage, found: Sweep, name: str) -> None:
+    """Aim, by name, at what was missed."""
+    tries = 0
+    while found.missed and tries < TRIES:
+        for boundary in sorted(found.missed):
+            tries += 1
+            saga_id = f"{stage.scenario.name}{name}-again-{tries}-"
+            found.note(await attempt(stage, stage.nurseries[0], saga_id, (boundary,)))

@@ -31,7 +31,7 @@ from sagas.journal.operation import (
     Step,
     Violation,
 )
-from sagas.journal.operations.appending import appending
+from sagas.journal.operations.appending import Appending
 from sagas.journal.postgres_connection import (
     FOR_APPENDING,
     Connection,
@@ -257,7 +257,7 @@ class _Appender:
 
     def __init__(self, lease: Lease, units: Sequence[Unit], transact: Any) -> None:
         self._batch = postgres_append.batch(lease, units)
-        self._make = appending(lease, units)
+        self._make = Appending(lease, units)
         self._transact = transact
 
     async def __call__(self, connection: Connection, settling: bool) -> list[Applied]:

@@ -25,7 +25,7 @@ from sagas.journal.operation import (
     Step,
     Violation,
 )
-from sagas.journal.operations.appending import appending
+from sagas.journal.operations.appending import Appending
 from sagas.journal.sqlite_file import FileLock, patiently
 from sagas.journal.thread import JobThread
 from sagas.journal.urls import SqliteUrl
@@ -216,7 +216,7 @@ class SqliteDatabase:
 
     async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
         """Append units in one transaction."""
-        return await self.run(appending(lease, units), Mode.WRITE)
+        return await self.run(Appending(lease, units), Mode.WRITE)
 
     async def changed(self, seconds: float) -> None:
         """Return when another connection changed something, or this one gave a hint."""

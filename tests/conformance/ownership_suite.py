@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -33,7 +33,7 @@ asyncio.run(main())
 
 
 @contextmanager
-def driver(url: str) -> Iterator[subprocess.Popen[str]]:
+def driver(url: str) -> Generator[subprocess.Popen[str]]:
     """Another process that owns the saga `trip-1` under a lease of an hour."""
     process = subprocess.Popen(
         [sys.executable, "-c", _DRIVER, url], stdout=subprocess.PIPE, text=True

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals import (
-    Approval,
     Gate,
     GateState,
     GateSubject,
@@ -85,7 +84,8 @@ def ballot(
 
 def gate_of(store: Store, saga_id: str, gate_id: str = "g-1", **policy: Any) -> Gate:
     """A gate that opened now."""
-    asked: Approval = approval(**{"by": "anyone", "within": timedelta(hours=4)} | policy)
+    policy.setdefault("by", "anyone")
+    asked = approval(within=timedelta(hours=4), **policy)
     subject = GateSubject(
         journal_id=store.journal_id,
         saga_id=saga_id,

@@ -12,8 +12,7 @@ if the lost transaction is still running, because its keys are waited for.
 Pure.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from sagas.chain import Row
 from sagas.journal import records, statements
@@ -41,116 +40,108 @@ from sagas.ports import (
 )
 
 
-def appending(lease: Lease, units: Sequence[Unit]) -> Callable[[bool], Operation[list[Applied]]]:
-    """What appends these units, and is made again for each attempt."""
-    careful = False
+class Appending:
+    """Appends these units; makes the operation anew for each attempt."""
 
-    def cautious() -> None:
-        nonlocal careful
-        careful = True
+    def __init__(self, lease: Lease, units: Sequence[Unit]) -> None:
+        self._lease = lease
+        self._size = len(units)
+        # Everybody takes locks on sagas in the order of their ids; the sort keeps each saga's
+        # units in their own order.
+        self._order = sorted(range(self._size), key=lambda index: units[index].saga_id)
+        self._units = [units[index] for index in self._order]
+        self._is_careful = False
 
-    def make(settling: bool) -> Operation[list[Applied]]:
-        if settling or careful:
-            return _append(lease, units, partial(_one_by_one, lease, settling=settling))
-        return _append(lease, units, partial(_together, lease, cautious))
+    def __call__(self, settling: bool) -> Operation[list[Applied]]:
+        """The operation; `settling` says that it may have been committed before."""
+        return self._append(settling=settling)
 
-    return make
+    def _append(self, *, settling: bool) -> Operation[list[Applied]]:
+        fenced = yield from self._fenced(settling=settling)
+        if fenced is not None:
+            verdicts = fenced
+        elif settling or self._is_careful:
+            verdicts = yield from self._one_by_one(settling=settling)
+        else:
+            verdicts = yield from self._together()
+        answers = dict(zip(self._order, verdicts, strict=True))
+        return [answers[index] for index in range(self._size)]
 
+    def _fenced(self, *, settling: bool) -> Operation[list[Applied] | None]:
+        """A dead worker appends nothing; but what it appended while it lived it did append."""
+        found = yield Query(statements.FENCE, (self._lease.worker,))
+        if found:
+            self._control = found[0][0]
+            return None
+        verdicts: list[Applied] = []
+        for unit in self._units:
+            landed = settling and (yield from _landed(unit))
+            verdicts.append(Applied.YES if landed else Applied.FENCED)
+        return verdicts
 
-Applying = Callable[[list[Unit], set[str]], Operation[list[Applied]]]
+    def _together(self) -> Operation[list[Applied]]:
+        try:
+            verdicts = yield from self._operate_all()
+            accepted = zip(self._units, verdicts, strict=True)
+            units = [unit for unit, verdict in accepted if verdict is Applied.YES]
+            if rows := [row for unit in units for row in unit.rows]:
+                yield Entries(rows)
+        except Violation:
+            self._is_careful = True
+            raise StartOver from None
+        return verdicts
 
+    def _operate_all(self) -> Operation[list[Applied]]:
+        answers = _Answers((yield from self._requested()))
+        for unit in self._units:
+            verdict = answers.known(unit)
+            if verdict is None:
+                verdict = yield from _operate(self._lease, unit)
+                if verdict is not Applied.YES and len(unit.ops) > 1:
+                    raise Violation  # another of them may have been carried out: take it back
+            answers.add(unit, verdict)
+        return answers.verdicts
 
-def _append(lease: Lease, units: Sequence[Unit], apply: Applying) -> Operation[list[Applied]]:
-    # Everybody takes locks on sagas in the order of their ids; the sort keeps each saga's units
-    # in their own order.
-    order = sorted(range(len(units)), key=lambda index: units[index].saga_id)
-    ordered = [units[index] for index in order]
-    control = yield from _fence(lease)
-    if control is None:
-        verdicts = yield from _fenced(ordered)
-    else:
-        requested = yield from _requested(lease, control, ordered)
-        verdicts = yield from apply(ordered, requested)
-    answers = dict(zip(order, verdicts, strict=True))
-    return [answers[index] for index in range(len(units))]
+    def _one_by_one(self, *, settling: bool) -> Operation[list[Applied]]:
+        answers = _Answers((yield from self._requested()))
+        for unit in self._units:
+            verdict = answers.known(unit)
+            verdict = verdict or (yield from _alone(self._lease, unit, settling=settling))
+            if verdict is not Applied.YES and settling and (yield from _landed(unit)):
+                verdict = Applied.YES
+            answers.add(unit, verdict)
+        return answers.verdicts
 
-
-def _fence(lease: Lease) -> Operation[int | None]:
-    found = yield Query(statements.FENCE, (lease.worker,))
-    return found[0][0] if found else None
-
-
-def _fenced(units: list[Unit]) -> Operation[list[Applied]]:
-    """A dead worker appends nothing; but what it appended while it lived it did append."""
-    verdicts: list[Applied] = []
-    for unit in units:
-        landed = yield from _landed(unit)
-        verdicts.append(Applied.YES if landed else Applied.FENCED)
-    return verdicts
-
-
-def _requested(lease: Lease, control: int, units: list[Unit]) -> Operation[set[str]]:
-    """The sagas of guarded units with requests that the worker may not have seen."""
-    requested: set[str] = set()
-    if control == lease.control:
+    def _requested(self) -> Operation[set[str]]:
+        """The sagas of guarded units with requests that the worker may not have seen."""
+        requested: set[str] = set()
+        if self._control == self._lease.control:
+            return requested
+        for saga_id in sorted({unit.saga_id for unit in self._units if unit.guarded}):
+            if (yield Query(statements.IS_REQUESTED, (saga_id,))):
+                requested.add(saga_id)
         return requested
-    for saga_id in sorted({unit.saga_id for unit in units if unit.guarded}):
-        if (yield Query(statements.IS_REQUESTED, (saga_id,))):
-            requested.add(saga_id)
-    return requested
 
 
-def _together(
-    lease: Lease, cautious: Callable[[], None], units: list[Unit], requested: set[str]
-) -> Operation[list[Applied]]:
-    try:
-        verdicts = yield from _operate_all(lease, units, requested)
-        accepted = zip(units, verdicts, strict=True)
-        rows = [row for unit, verdict in accepted if verdict is Applied.YES for row in unit.rows]
-        if rows:
-            yield Entries(rows)
-    except Violation:
-        cautious()
-        raise StartOver from None
-    return verdicts
+class _Answers:
+    """What became of the units so far, and what follows for the next ones of their sagas."""
 
+    def __init__(self, requested: set[str]) -> None:
+        self._requested = requested
+        self._refused: dict[str, Applied] = {}
+        self.verdicts: list[Applied] = []
 
-def _operate_all(lease: Lease, units: list[Unit], requested: set[str]) -> Operation[list[Applied]]:
-    verdicts: list[Applied] = []
-    refused: dict[str, Applied] = {}
-    for unit in units:
-        verdict = _known_refusal(unit, requested, refused)
-        if verdict is None:
-            verdict = yield from _operate(lease, unit)
-            if verdict is not Applied.YES and len(unit.ops) > 1:
-                raise Violation  # another of them may have been carried out: take it back
+    def known(self, unit: Unit) -> Applied | None:
+        """Why a unit is refused before it is tried: what it builds on was, or a request waits."""
+        if unit.saga_id in self._refused:
+            return self._refused[unit.saga_id]
+        return Applied.REQUESTED if unit.guarded and unit.saga_id in self._requested else None
+
+    def add(self, unit: Unit, verdict: Applied) -> None:
+        """Note what became of the next unit."""
         if verdict is not Applied.YES:
-            refused[unit.saga_id] = verdict
-        verdicts.append(verdict)
-    return verdicts
-
-
-def _one_by_one(
-    lease: Lease, units: list[Unit], requested: set[str], *, settling: bool
-) -> Operation[list[Applied]]:
-    verdicts: list[Applied] = []
-    refused: dict[str, Applied] = {}
-    for unit in units:
-        verdict = _known_refusal(unit, requested, refused)
-        verdict = verdict or (yield from _alone(lease, unit, settling=settling))
-        if verdict is not Applied.YES and settling and (yield from _landed(unit)):
-            verdict = Applied.YES
-        if verdict is not Applied.YES:
-            refused[unit.saga_id] = verdict
-        verdicts.append(verdict)
-    return verdicts
-
-
-def _known_refusal(unit: Unit, requested: set[str], refused: dict[str, Applied]) -> Applied | None:
-    """Why a unit is refused before it is tried: what it builds on was refused, or a request."""
-    if unit.saga_id in refused:
-        return refused[unit.saga_id]
-    return Applied.REQUESTED if unit.guarded and unit.saga_id in requested else None
+            self._refused[unit.saga_id] = verdict
+        self.verdicts.append(verdict)
 
 
 def _alone(lease: Lease, unit: Unit, *, settling: bool) -> Operation[Applied]:
@@ -184,8 +175,10 @@ def _operate(lease: Lease, unit: Unit, *, settling: bool = False) -> Operation[A
         found: list[Record] = []
         for query in queries:
             found = yield query
-        if refusal is not None and not found and not (settling and (yield from _was_moved(op))):
-            return refusal
+        if refusal is not None and not found:
+            settled = settling and (yield from _was_carried_out(unit, op))
+            if not settled:
+                return refusal
         if isinstance(op, CreateSaga) or (isinstance(op, Project) and op.release):
             yield Hint()  # what idle workers wait for
     return Applied.YES
@@ -221,12 +214,18 @@ def _queries(
             return queries, None
 
 
-def _was_moved(op: Op) -> Operation[bool]:
-    """Whether a gate is where the lost append would have moved it."""
-    if not isinstance(op, MoveGate):
-        return False
-    found: list[Record] = yield Query(statements.GATE_STATE, (op.gate_id,))
-    return bool(found) and found[0][0] == op.new.value
+def _was_carried_out(unit: Unit, op: Op) -> Operation[bool]:
+    """Whether a refused op is as it would be if the lost append had been committed."""
+    match op:
+        case MoveGate():
+            found: list[Record] = yield Query(statements.GATE_STATE, (op.gate_id,))
+            return bool(found) and found[0][0] == op.new.value
+        case Project():
+            # It was ours when it was first tried, and a living worker loses a saga only by letting
+            # it go. With entries, these tell.
+            return op.release and not unit.rows
+        case _:
+            return False
 
 
 def creation(lease: Lease, saga_id: str, last: Row | None, op: CreateSaga) -> tuple[object, ...]:

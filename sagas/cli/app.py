@@ -1,0 +1,32 @@
+"""The commands, in one table of contents."""
+
+import typer
+
+from sagas.cli.commands import deciding, keeping, looking, running
+
+app = typer.Typer(
+    name="sagas",
+    help="Run sagas, look at them, and decide what they ask. SAGAS_DB names the journal.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (
+    running.run,
+    running.worker,
+    looking.list_,
+    looking.show_,
+    looking.history,
+    looking.preview,
+    deciding.inbox,
+    deciding.approve,
+    deciding.reject,
+    deciding.resolve,
+    deciding.cancel,
+    deciding.send,
+    keeping.migrate,
+    keeping.verify,
+):
+    app.command(command.__name__.rstrip("_"))(command)

@@ -1,0 +1,296 @@
+"""`inbox`, `approve`, `reject`, `resolve`, `cancel` and `send`: what people decide.
+
+None of them needs the code of a saga, nor a running process: a decision is a row, and whoever
+drives the saga finds it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+from uuid import uuid4
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from approvals import Gate, GateState, present
+from approvals.standing import standing
+from reversibility import Reversibility
+from sagas.cli import shapes, targets
+from sagas.cli.inputs import json_bytes, json_text, json_value
+from sagas.cli.opening import opened, or_nothing
+from sagas.cli.settings import (
+    DEFAULT_DB,
+    AsUser,
+    Db,
+    DirectoryFile,
+    Json,
+    Settings,
+    acting,
+)
+from sagas.cli.telling import gate_commands, question_commands
+from sagas.cli.terminal import grid, safe, section, show
+from sagas.coordinator import Coordinator
+from sagas.errors import Refused
+from sagas.ports import QuestionRow
+
+T = TypeVar("T")
+
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
+GateId = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, from the inbox.")]
+SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
+
+
+def inbox(*, json: Json = False, db: Db = DEFAULT_DB, directory: DirectoryFile = None) -> int:
+    """List what waits for a person, with the commands that decide it."""
+    settings = Settings(db=db, directory=directory)
+
+    async def main() -> list[tuple[Gate | QuestionRow, str | None]]:
+        async with opened(settings) as coordinator:
+            gates = await coordinator.store.open_gates()
+            questions = await coordinator.store.open_questions()
+            asked = [(item, await _action_of(coordinator, item)) for item in questions]
+            return [*((gate, None) for gate in gates), *asked]
+
+    items = asyncio.run(or_nothing(main()))
+    if json:
+        print(
+            shapes.dump(
+                [
+                    shapes.inbox_gate(item)
+                    if isinstance(item, Gate)
+                    else shapes.inbox_question(item, action)
+                    for item, action in items
+                ]
+            )
+        )
+        return 0
+    blocks = [
+        _gate_block(item, settings)
+        if isinstance(item, Gate)
+        else _question_block(item, action, settings)
+        for item, action in items
+    ]
+    show(_separated(blocks) if blocks else "nothing waits for a person")
+    return 0
+
+
+async def _action_of(coordinator: Coordinator, question: QuestionRow) -> str | None:
+    """The action that a question is about, if it is about a step."""
+    if question.path is None:
+        return None
+    step = (await coordinator.state(question.saga_id)).steps.get(question.path)
+    return step.action if step is not None else None
+
+
+def _separated(blocks: list[RenderableType]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for block in blocks:
+        parts += [block, Text()]
+    return Group(*parts[:-1])
+
+
+def _gate_block(gate: Gate, settings: Settings) -> RenderableType:
+    shown = present(gate, reversibility=Reversibility.UNKNOWN, done=(), now=datetime.now(UTC))
+    facts = grid("", "rest")
+    for label, value in (
+        ("saga", f"{shown.saga_id}, started by {shown.requester}"),
+        ("step", shown.path),
+        ("who", shown.who),
+        ("until", shown.until),
+        ("digest", shown.short_digest),
+    ):
+        facts.add_row(Text(label, style="dim"), Text(value))
+    arguments = grid("", "rest")
+    for fact in shown.facts:
+        arguments.add_row(Text(fact.name), Text(fact.value))
+    parts: list[RenderableType] = [facts, section("would run with", [arguments], "dim")]
+    if not shown.complete:
+        parts.append(Text("! not everything is shown: inbox --json has the rest", style="yellow"))
+    title = Text.assemble((gate.id, "bold"), "  ", (shown.title, "bold yellow"))
+    return Group(title, section_body([*parts, *_lines(gate_commands(gate.id, settings))]))
+
+
+def _question_block(
+    question: QuestionRow, action: str | None, settings: Settings
+) -> RenderableType:
+    facts = grid("", "rest")
+    rows = [("saga", question.saga_id), ("step", question.path or ""), ("action", action or "")]
+    rows += [("known", question.evidence)]
+    for label, value in rows:
+        if value:
+            facts.add_row(Text(label, style="dim"), safe(value))
+    title = Text.assemble((question.id, "bold"), "  ", safe(question.question, "bold red"))
+    commands = question_commands(
+        question.id, question.choices, settings, wants_result=question.wants_result
+    )
+    return Group(title, section_body([facts, *_lines(commands)]))
+
+
+def section_body(parts: list[RenderableType]) -> RenderableType:
+    """Parts set in under a title."""
+    from rich.padding import Padding
+
+    return Padding(Group(*parts), (0, 0, 0, 2))
+
+
+def _lines(commands: list[tuple[str, str]]) -> list[RenderableType]:
+    lines: list[RenderableType] = []
+    for command, meaning in commands:
+        if meaning:
+            lines.append(Text(f"# {meaning}", style="dim"))
+        lines.append(Text(command, no_wrap=True, overflow="ignore"))
+    return lines
+
+
+def approve(
+    gate: GateId,
+    *,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")
+    ] = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Vote for what a gate holds back."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    person = acting(settings)
+
+    async def vote(coordinator: Coordinator) -> Gate:
+        return await coordinator.approve(gate, by=person, reason=reason)
+
+    return _voted(_decided(settings, vote))
+
+
+def reject(
+    gate: GateId,
+    *,
+    reason: Reason,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Vote against what a gate holds back; one rejection rejects it."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    person = acting(settings)
+
+    async def vote(coordinator: Coordinator) -> Gate:
+        return await coordinator.reject(gate, by=person, reason=reason)
+
+    return _voted(_decided(settings, vote))
+
+
+def _voted(gate: Gate) -> int:
+    if gate.state is GateState.PENDING:
+        show(safe(f"{gate.id}: your vote is recorded; more are needed"))
+    else:
+        word = standing(gate, now=datetime.now(UTC)).removeprefix("already ")
+        show(safe(f"{gate.id}: {word}"))
+    return 0
+
+
+def resolve(
+    intervention: Annotated[
+        str, typer.Argument(metavar="INTERVENTION", help="Its id, from the inbox.")
+    ],
+    *,
+    choice: Annotated[
+        str, typer.Option("--choice", metavar="CHOICE", help="One of those on offer.")
+    ],
+    reason: Reason,
+    result: Annotated[
+        str | None,
+        typer.Option(
+            "--result", metavar="JSON|@FILE", help="For `happened`: what the call returned."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="TARGET", help="The catalog whose action checks the result's type."
+        ),
+    ] = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Answer an intervention."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    text = json_text(result, "the result") if result is not None else None
+    if text is not None:
+        json_bytes(text, "the result")
+    catalogs = [targets.load(target).catalog] if target is not None else []
+    person = acting(settings)
+
+    async def main() -> QuestionRow:
+        async with opened(settings, *catalogs, user=person.name) as coordinator:
+            return await coordinator.resolve(
+                intervention, choice, reason=reason, result_json=text, by=person.name
+            )
+
+    answered = asyncio.run(main())
+    show(safe(f"{answered.id}: {answered.choice}, for {answered.saga_id}"))
+    return 0
+
+
+def cancel(
+    id_: SagaId,
+    *,
+    reason: Reason,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Ask for a saga to be undone."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    person = acting(settings)
+
+    async def ask(coordinator: Coordinator) -> None:
+        await coordinator.cancel(id_, reason=reason, by=person.name)
+
+    _decided(settings, ask)
+    show(safe(f"{id_}: asked to be undone; whoever drives it begins the unwind"))
+    return 0
+
+
+def send(
+    id_: SagaId,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The event's name.")],
+    *,
+    payload: Annotated[
+        str, typer.Option("--payload", metavar="JSON|@FILE", help="What it says.")
+    ] = "null",
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Sent once per key; made up if left out."),
+    ] = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Send an event to a saga."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    value = json_value(payload, "the event's payload")
+    if not name:
+        raise Refused("an event needs a name")
+    person = acting(settings)
+
+    async def deliver(coordinator: Coordinator) -> bool:
+        return await coordinator.send(id_, name, value, key=key or uuid4().hex, by=person.name)
+
+    sent = _decided(settings, deliver)
+    word = "sent" if sent else f"not sent again: the key {key} was delivered before"
+    show(safe(f"{id_}: {name} {word}"))
+    return 0
+
+
+def _decided(settings: Settings, decide: Callable[[Coordinator], Awaitable[T]]) -> T:
+    """Open the journal, let something be decided, and close it."""
+
+    async def main() -> T:
+        async with opened(settings) as coordinator:
+            return await decide(coordinator)
+
+    return asyncio.run(main())

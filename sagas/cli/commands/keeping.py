@@ -1,0 +1,126 @@
+"""`migrate` and `verify`: keeping the journal."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from approvals.gate import is_intact
+from sagas.chain import Break
+from sagas.chain import verify as verify_chain
+from sagas.cli import shapes
+from sagas.cli.failing import ERROR
+from sagas.cli.opening import opened
+from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
+from sagas.cli.terminal import safe, show
+from sagas.coordinator import Coordinator
+from sagas.journal import migrate as bring_up_to_date
+from sagas.journal.urls import parse
+from sagas.ports import Loaded
+from sagas.story.wording import plural
+
+EVERY = 2**31 - 1
+
+
+def migrate(db: Db = DEFAULT_DB) -> int:
+    """Make the journal's tables, or bring them up to date."""
+    done = bring_up_to_date(db)
+    for line in done:
+        show(safe(line))
+    if not done:
+        show(safe(f"{parse(db).shown} is up to date"))
+    return 0
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was verified, and what was found broken."""
+
+    sagas: int
+    entries: int
+    broken: list[Break]
+
+
+def verify(
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One saga; every saga if left out.")
+    ] = None,
+    *,
+    json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> int:
+    """Check that no entry was changed, removed or moved.
+
+    Exits with 1 and says which entry, if one was.
+    """
+    settings = Settings(db=db)
+
+    async def main() -> Audit:
+        async with opened(settings) as coordinator:
+            return await _audit(coordinator, id_)
+
+    audit = asyncio.run(main())
+    if json:
+        print(
+            shapes.dump(
+                {
+                    "sagas": audit.sagas,
+                    "entries": audit.entries,
+                    "broken": [
+                        {"id": item.saga_id, "seq": item.seq, "reason": item.reason}
+                        for item in audit.broken
+                    ],
+                }
+            )
+        )
+    else:
+        _tell(audit)
+    return ERROR if audit.broken else 0
+
+
+def _tell(audit: Audit) -> None:
+    for item in audit.broken:
+        show(safe(f"{item.saga_id}: {item.reason}", "bold red"))
+    intact = audit.sagas - len({item.saga_id for item in audit.broken})
+    show(
+        safe(
+            f"{plural(audit.sagas, 'saga')}, {plural(audit.entries, 'entry', 'entries')}: {intact} intact"
+        )
+    )
+
+
+async def _audit(coordinator: Coordinator, saga_id: str | None) -> Audit:
+    if saga_id is not None:
+        ids = [(await coordinator.get(saga_id)).id]
+    else:
+        ids = [row.id for row in await coordinator.list(limit=EVERY)]
+    audit = Audit(len(ids), 0, [])
+    for each in ids:
+        await _audit_one(coordinator, each, audit)
+    return audit
+
+
+async def _audit_one(coordinator: Coordinator, saga_id: str, audit: Audit) -> None:
+    loaded = await coordinator.load(saga_id)
+    journal_id = coordinator.store.journal_id
+    audit.entries += len(loaded.rows)
+    found = verify_chain(journal_id, saga_id, loaded.rows, head=loaded.row.head)
+    if found is None:
+        found = _rewritten(loaded)
+    if found is not None:
+        audit.broken.append(found)
+    for gate in await coordinator.store.gates_of(saga_id):
+        if not is_intact(gate, journal_id=journal_id):
+            reason = f"gate {gate.id} shows something else than its digest stands for"
+            audit.broken.append(Break(saga_id, 0, reason))
+
+
+def _rewritten(loaded: Loaded) -> Break | None:
+    """A chain that was made anew, and hangs together, differs from what the saga's row recorded."""
+    row = loaded.row
+    for entry in loaded.rows:
+        if entry.seq == row.head and entry.hash != row.head_hash:
+            reason = f"entry {row.head} is not the one that was written: the chain was made anew"
+            return Break(row.id, row.head, reason)
+    return None

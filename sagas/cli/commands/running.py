@@ -1,0 +1,178 @@
+"""`run` and `worker`: driving sagas from here."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from sagas.authoring.saga import Saga
+from sagas.cli import targets
+from sagas.cli.failing import INTERRUPTED, Mistake
+from sagas.cli.following import Follower
+from sagas.cli.inputs import json_bytes
+from sagas.cli.opening import opened
+from sagas.cli.settings import (
+    DEFAULT_DB,
+    AsUser,
+    Db,
+    DirectoryFile,
+    LeaseSeconds,
+    Settings,
+    starter,
+)
+from sagas.cli.terminal import safe, show
+from sagas.connecting import CONCURRENCY, check_catalogs
+from sagas.coordinator import Coordinator, check_id
+from sagas.errors import UnknownSaga
+from sagas.journal.urls import parse
+from sagas.model import Status
+
+EXITS = {
+    Status.COMPLETED: 0,
+    Status.COMPENSATED: 3,
+    Status.RESIDUAL: 4,
+    Status.STUCK: 5,
+    Status.WAITING: 6,
+    Status.RUNNING: 6,
+    Status.UNWINDING: 6,
+}
+TERMINATED = 143
+
+
+def run(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="module:catalog.saga")],
+    *,
+    input_: Annotated[
+        str | None,
+        typer.Option("--input", metavar="JSON|@FILE", help="What the saga is started with."),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        typer.Option("--id", metavar="ID", help="Yours, and unique for ever; made up if left out."),
+    ] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Return as soon as the saga has to wait.")
+    ] = False,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+    lease: LeaseSeconds = None,
+) -> int:
+    """Start a saga, or go on with one, and wait for its end.
+
+    With the id of a saga that exists and the same input it goes on with that saga; the input may
+    then be left out. Exits with 0 if it completed, 3 if it was compensated, 4 if something remains,
+    5 if it is stuck, 6 if it waits (--no-wait).
+    """
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    found = targets.load(target)
+    saga = found.one_saga()
+    check_catalogs([found.catalog])
+    value: Any = None
+    if input_ is not None:
+        value = saga.input.decode(json_bytes(input_, saga.input.what))
+        saga.input.encode(value)
+    elif id_ is None:
+        raise Mistake(f"{saga.name} needs an input: --input JSON or --input @FILE")
+    saga_id = id_ if id_ is not None else f"{saga.short_name}-{uuid4().hex[:8]}"
+    check_id(saga_id)
+    user = starter(settings)
+
+    async def main() -> int:
+        async with opened(
+            settings, found.catalog, user=user, lease=lease, make=input_ is not None
+        ) as coordinator:
+            if input_ is not None:
+                await coordinator.start(saga, value, id=saga_id)
+            else:
+                await _resume(coordinator, saga, saga_id)
+            follower = Follower(coordinator, saga_id, settings, found.catalog)
+            return EXITS[await follower.follow(wait=not no_wait)]
+
+    again = settings.command("run", target, "--id", saga_id)
+    return _interruptible(main(), f"{saga_id} stays as it is; go on with: {again}")
+
+
+async def _resume(coordinator: Coordinator, saga: Saga[Any, Any], saga_id: str) -> None:
+    """Go on with a saga that exists.
+
+    Raises:
+        UnknownSaga: There is none of that id, or it is another one.
+    """
+    row = await coordinator.get(saga_id)
+    if row.saga != saga.name:
+        raise UnknownSaga(f"{saga_id} is a {row.saga}, not a {saga.name}: name its own target")
+    await coordinator.resume(saga_id)
+
+
+def worker(
+    target: Annotated[list[str], typer.Argument(metavar="TARGET...", help="module:catalog")],
+    *,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", min=1, help="How many sagas are driven at a time.")
+    ] = CONCURRENCY,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    lease: LeaseSeconds = None,
+) -> int:
+    """Drive sagas of these catalogs until SIGTERM or Ctrl-C.
+
+    Every saga that is due is driven. What runs when it is asked to stop is finished first.
+    """
+    settings = Settings(db=db, directory=directory)
+    catalogs = list(
+        {id(found): found for found in (targets.load(t).catalog for t in target)}.values()
+    )
+    check_catalogs(catalogs)
+
+    async def main() -> int:
+        async with opened(
+            settings, *catalogs, lease=lease, concurrency=concurrency, make=True
+        ) as coordinator:
+            names = ", ".join(catalog.name for catalog in catalogs)
+            where = parse(settings.db).shown
+            show(safe(f"drives {names} on {where}; Ctrl-C or SIGTERM ends it"))
+            await coordinator.work()
+        return 0
+
+    return _interruptible(main(), "stopped: nothing was cut off", clean=True)
+
+
+def _interruptible(main: Coroutine[Any, Any, int], farewell: str, *, clean: bool = False) -> int:
+    """Run to the end, or until a signal; then let running actions finish, and say goodbye.
+
+    Args:
+        clean: Whether being stopped is the usual end.
+    """
+    code, stopped = asyncio.run(_until_signalled(main))
+    if stopped is None:
+        return code
+    print(f"sagas: {farewell}", file=sys.stderr)
+    if clean:
+        return 0
+    return INTERRUPTED if stopped is signal.SIGINT else TERMINATED
+
+
+async def _until_signalled(main: Coroutine[Any, Any, int]) -> tuple[int, signal.Signals | None]:
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(main)
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        if received:  # asked twice: do not wait for anything
+            raise KeyboardInterrupt
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task, None
+    except asyncio.CancelledError:
+        if not received:
+            raise
+        return 0, received[0]

@@ -1,0 +1,180 @@
+"""Following a saga that runs: what it waits for is told once, and its end in full."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from approvals import Gate, GateState, present
+from approvals.presentation import render_text
+from reversibility import Reversibility
+from sagas.authoring.catalog import Catalog
+from sagas.cli.reading import Reading, read
+from sagas.cli.settings import Settings, acting
+from sagas.cli.telling import ending, gate_commands
+from sagas.cli.terminal import grid, safe, section, show
+from sagas.coordinator import Coordinator
+from sagas.errors import Refused
+from sagas.model import Status
+from sagas.ports import SagaRow
+from sagas.story import StepState, Story, Wait, WaitKind
+from sagas.story.wording import moment
+
+SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Follower:
+    """Watches one saga, whoever drives it.
+
+    Attributes:
+        told: What was told to wait for already.
+    """
+
+    coordinator: Coordinator
+    saga_id: str
+    settings: Settings
+    catalog: Catalog
+    told: set[str] = field(default_factory=set[str])
+
+    async def follow(self, *, wait: bool) -> Status:
+        """Return when the saga has ended or is stuck; without `wait`, also when it waits."""
+        while True:
+            row = await self.coordinator.get(self.saga_id)
+            if self._is_over(row):
+                ending(await self._read(), self.settings)
+                return row.status
+            if self._is_parked(row):
+                if not wait:
+                    ending(await self._read(), self.settings)
+                    return row.status
+                await self._tell()
+            await self.coordinator.store.changed(SECONDS)
+
+    def _is_over(self, row: SagaRow) -> bool:
+        stuck = row.status is Status.STUCK and row.owner is None and row.control == row.folded
+        return row.status.is_end or stuck
+
+    def _is_parked(self, row: SagaRow) -> bool:
+        """Whether nothing happens until somebody decides, sends, or a time comes."""
+        if row.owner is not None or row.control != row.folded:
+            return False
+        return row.status in (Status.WAITING, Status.UNWINDING)
+
+    async def _read(self) -> Reading:
+        return await read(self.coordinator, self.saga_id)
+
+    async def _tell(self) -> None:
+        reading = await self._read()
+        for wait in reading.story.waits:
+            if f"{wait.kind} {wait.ref} {wait.label}" in self.told:
+                continue
+            self.told.add(f"{wait.kind} {wait.ref} {wait.label}")
+            gate = reading.gates.get(wait.ref)
+            if gate is None:
+                show(self._waiting(wait, []))
+            elif not await self._ask(gate, reading.story):
+                show(self._waiting(wait, self._question(gate)))
+
+    def _waiting(self, wait: Wait, more: Sequence[RenderableType]) -> RenderableType:
+        until = f" until {moment(wait.until)}" if wait.until is not None else ""
+        what = Text.assemble(
+            safe(wait.label, "bold"), " waits for ", safe(f"{wait.text}{until}", limit=300)
+        )
+        if wait.kind is WaitKind.EVENT:
+            command = self.settings.command("send", self.saga_id, wait.ref, "--payload", "JSON")
+            more = [*more, Text(command, no_wrap=True, overflow="ignore")]
+        return Group(what, section("", more)) if more else what
+
+    def _question(self, gate: Gate) -> list[RenderableType]:
+        shown = present(gate, reversibility=self._class(gate), done=(), now=datetime.now(UTC))
+        facts = grid("", "rest")
+        for fact in shown.facts:
+            facts.add_row(safe(fact.name), Text(fact.value))
+        lines = [
+            Text(command, no_wrap=True, overflow="ignore")
+            for command, _ in gate_commands(gate.id, self.settings)
+        ]
+        return [facts, *lines]
+
+    # --- asking here --------------------------------------------------------------------------
+
+    async def _ask(self, gate: Gate, story: Story) -> bool:
+        """Ask the person at this terminal, if there is one who may decide; whether they did."""
+        if not (sys.stdin.isatty() and sys.stdout.isatty()) or not self._may_decide(gate):
+            return False
+        shown = present(
+            gate, reversibility=self._class(gate), done=done_so_far(story), now=datetime.now(UTC)
+        )
+        show(Text(render_text(shown)))
+        print("Approve? [y/n] ", end="", flush=True)
+        answer = await self._answer(gate.id)
+        if answer is None:
+            show()
+            return True
+        await self._decide(gate.id, answer)
+        return True
+
+    async def _answer(self, gate_id: str) -> bool | None:
+        """What is typed: yes or no; None if somebody else decided meanwhile."""
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
+        try:
+            while True:
+                try:
+                    line = await asyncio.wait_for(lines.get(), SECONDS)
+                except TimeoutError:
+                    gate = await self.coordinator.store.gate(gate_id)
+                    if gate is None or gate.state is not GateState.PENDING:
+                        return None
+                    continue
+                word = line.strip().lower()
+                if word in ("y", "yes", "n", "no"):
+                    return word in ("y", "yes")
+                if not line:
+                    return None
+                print("Please answer y or n: ", end="", flush=True)
+        finally:
+            loop.remove_reader(sys.stdin.fileno())
+
+    async def _decide(self, gate_id: str, approved: bool) -> None:
+        person = acting(self.settings)
+        try:
+            if approved:
+                await self.coordinator.approve(gate_id, by=person)
+            else:
+                await self.coordinator.reject(gate_id, by=person, reason="said so in the terminal")
+        except Refused as error:
+            show(safe(str(error), "yellow"))
+
+    def _may_decide(self, gate: Gate) -> bool:
+        try:
+            person = acting(self.settings)
+        except Refused:
+            return False
+        separate = gate.policy.separate and person.name == gate.requester
+        return gate.policy.admits(person.name, person.groups) and not separate
+
+    def _class(self, gate: Gate) -> Reversibility:
+        """The class of what the gate holds back, as the catalog declares it."""
+        action = self.catalog.find_action(gate.action, gate.action_version)
+        if action is not None:
+            return action.options.reversibility
+        for known in self.catalog.actions:
+            if known.undo is not None and known.undo.name == gate.action:
+                return known.undo.options.reversibility
+        return Reversibility.UNKNOWN
+
+
+def done_so_far(story: Story) -> list[str]:
+    """What has been done and not undone, oldest first, in words."""
+    return [
+        f"{step.label}: {step.reversibility.label}"
+        for step in story.steps
+        if step.state is StepState.DONE
+    ]

@@ -1,0 +1,102 @@
+"""The story of a saga as one page that needs nothing else: for whoever audits it, also on paper."""
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from approvals.wording import cut, visible
+from sagas.cli.failing import Mistake
+from sagas.cli.reading import Reading
+from sagas.cli.telling import WHY, WORDS
+from sagas.model import micros
+from sagas.story import PAYLOADS, Lasting
+from sagas.story.wording import clock, day, moment, plural, took
+
+TEXT_LIMIT = 4_000
+PAYLOAD_LIMIT = 20_000
+ONE_LINE = 72
+
+
+def write(reading: Reading, path: Path, *, now: datetime) -> None:
+    """Write the page.
+
+    Raises:
+        Mistake: The file cannot be written.
+    """
+    text = page(reading, now=now)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Mistake(f"{path} cannot be written ({error.strerror}): name another file") from None
+    except ValueError as error:
+        raise Mistake(f"{str(path)!r} is no file's name ({error})") from None
+
+
+def page(reading: Reading, *, now: datetime) -> str:
+    """The page as text.
+
+    Args:
+        now: When it is written; it says so.
+    """
+    environment = Environment(
+        loader=PackageLoader("sagas.cli", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_FILTERS)
+    style = files("sagas.cli").joinpath("templates/story.css").read_text(encoding="utf-8")
+    story = reading.story
+    return environment.get_template("story.html.j2").render(
+        story=story,
+        payloads=PAYLOADS,
+        votes=reading.votes,
+        broken=reading.broken,
+        head_hash=reading.head_hash,
+        entries=plural(story.head, "entry", "entries"),
+        words=WORDS,
+        remains=[(item, item.why is Lasting.IRREVERSIBLE, WHY[item.why]) for item in story.remains],
+        style=Markup(style),  # noqa: S704  our own file
+        style_hash=base64.b64encode(sha256(style.encode()).digest()).decode(),
+        now=micros(now),
+    )
+
+
+def safe_text(value: object) -> str:
+    """Anything in words, on one line."""
+    return cut(str(value), TEXT_LIMIT)
+
+
+def payload(text: bytes | str) -> str:
+    """Stored JSON, set out in lines; nothing in it can hide or reorder what stands beside it."""
+    try:
+        value = json.loads(text)
+        shown = json.dumps(value, ensure_ascii=False)
+        if len(shown) > ONE_LINE:
+            shown = json.dumps(value, ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        shown = text if isinstance(text, str) else text.decode("utf-8", "backslashreplace")
+    if len(shown) > PAYLOAD_LIMIT:
+        shown = f"{shown[:PAYLOAD_LIMIT]}\n[cut: {PAYLOAD_LIMIT} of {len(shown)} characters shown]"
+    return "\n".join(visible(line).replace("\\\\", "\\") for line in shown.split("\n"))
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "safe_text": safe_text,
+    "payload": payload,
+    "clock": partial(clock, fine=True),
+    "day": day,
+    "moment": moment,
+    "took": took,
+    "micros": micros,
+}

@@ -1,0 +1,65 @@
+"""Everything that is known of one saga, read for people."""
+
+from dataclasses import dataclass
+
+from approvals import Gate, Vote
+from sagas.chain import Break, Row, verify
+from sagas.coordinator import Coordinator
+from sagas.entries import Entry
+from sagas.ports import QuestionRow, Request, SagaRow
+from sagas.story import Asked, Story, tell
+from sagas.worker import entries_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A saga's story, and what it was made from.
+
+    Attributes:
+        votes: What each person said, by gate.
+        broken: Where its chain does not verify, if anywhere.
+    """
+
+    story: Story
+    row: SagaRow
+    rows: list[Row]
+    entries: list[tuple[int, int, Entry]]
+    gates: dict[str, Gate]
+    votes: dict[str, list[Vote]]
+    questions: dict[str, QuestionRow]
+    broken: Break | None
+
+    @property
+    def head_hash(self) -> str:
+        """The hash of the last entry: it stands for all of them."""
+        return self.rows[-1].hash
+
+
+async def read(coordinator: Coordinator, saga_id: str) -> Reading:
+    """Read a saga.
+
+    Raises:
+        UnknownSaga: There is none of that id.
+        Corrupt: An entry cannot be read.
+    """
+    loaded = await coordinator.load(saga_id)
+    store = coordinator.store
+    gates = {gate.id: gate for gate in await store.gates_of(saga_id)}
+    votes = {gate_id: await store.votes(gate_id) for gate_id in gates}
+    questions = {question.id: question for question in await store.questions_of(saga_id)}
+    entries = entries_of(loaded.rows)
+    row = loaded.row
+    story = tell(
+        saga_id,
+        entries,
+        status=row.status,
+        reason=row.reason,
+        asked=[asked_of(request) for request in loaded.requests],
+    )
+    broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head)
+    return Reading(story, row, loaded.rows, entries, gates, votes, questions, broken)
+
+
+def asked_of(request: Request) -> Asked:
+    """A request as the story tells of it."""
+    return Asked(request.kind, request.ref, request.by, request.state, request.reason, request.at)

@@ -1,0 +1,259 @@
+"""The JSON that reading commands print: documented, and stable within a major version.
+
+Instants are ISO 8601 in UTC with microseconds; what is not known is null; a payload is the JSON
+that was stored. Members may be added; none is renamed or removed.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from approvals import Gate, Vote
+from sagas.cli.reading import Reading
+from sagas.entries import Entry
+from sagas.model import instant
+from sagas.ports import QuestionRow, SagaRow
+from sagas.story import CallStory, GateStory, QuestionStory, StepStory
+
+Shape = dict[str, Any]
+
+_INSTANTS = frozenset({"deadline", "until", "latest_end", "ended", "valid_until"})
+
+
+def dump(value: object) -> str:
+    """JSON text for a terminal or a program."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode()
+
+
+def time(micros: int | None) -> str | None:
+    """An instant in ISO 8601, UTC."""
+    if micros is None:
+        return None
+    return instant(micros).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def value(payload: bytes | str | None) -> object:
+    """A stored payload as JSON."""
+    if payload is None:
+        return None
+    found: object = json.loads(payload)
+    return found
+
+
+def saga(row: SagaRow) -> Shape:
+    """An item of `list --json`."""
+    return {
+        "id": row.id,
+        "saga": row.saga,
+        "version": row.version,
+        "status": row.status.value,
+        "reason": row.reason,
+        "starter": row.starter,
+        "created_at": time(row.created_at),
+        "updated_at": time(row.updated_at),
+        "wake_at": time(row.wake_at),
+    }
+
+
+def history(reading: Reading) -> list[Shape]:
+    """`history --json`: every entry with its own fields, the oldest first."""
+    return [
+        entry(seq, at, found, row.hash)
+        for (seq, at, found), row in zip(reading.entries, reading.rows, strict=True)
+    ]
+
+
+def entry(seq: int, at: int, found: Entry, hash_: str) -> Shape:
+    """One entry, flat."""
+    shape: Shape = {"seq": seq, "at": time(at), "kind": found.kind}
+    for field in fields(found):
+        given = getattr(found, field.name)
+        if given is None or field.name == "payload":
+            continue
+        if field.name in _INSTANTS:
+            given = time(given)
+        elif field.name == "before":
+            given = value(given)
+        shape[field.name] = given
+    if found.payload is not None:
+        shape["payload"] = value(found.payload)
+    return shape | {"hash": hash_}
+
+
+def show(reading: Reading, commands: Sequence[str]) -> Shape:
+    """`show --json`.
+
+    Args:
+        commands: What a person could type next.
+    """
+    story = reading.story
+    return {
+        "id": story.id,
+        "saga": story.saga,
+        "version": story.version,
+        "status": story.status.value,
+        "reason": story.reason,
+        "starter": story.starter,
+        "started_at": time(story.started),
+        "ended_at": time(story.ended),
+        "input": value(story.input),
+        "result": value(story.result),
+        "steps": [step(item) for item in story.steps],
+        "gates": [gate(item, reading.votes.get(item.id, [])) for item in story.gates],
+        "interventions": [intervention(item) for item in story.questions],
+        "residue": [
+            {"path": item.path, "action": item.action, **left.model_dump(mode="json")}
+            for item, left in story.residue
+        ],
+        "remains": [
+            {"path": item.path, "why": item.why.value, "text": item.text} for item in story.remains
+        ],
+        "waits_for": [
+            {
+                "kind": item.kind.value,
+                "id": item.ref or None,
+                "text": item.text,
+                "until": time(item.until),
+            }
+            for item in story.waits
+        ],
+        "not_taken_up": [
+            {
+                "kind": item.kind,
+                "id": item.ref or None,
+                "by": item.by,
+                "reason": item.reason or None,
+            }
+            for item in story.asked
+        ],
+        "next": list(commands),
+        "head": story.head,
+        "head_hash": reading.head_hash,
+        "verified": reading.broken is None,
+    }
+
+
+def step(item: StepStory) -> Shape:
+    """A step of `show --json`."""
+    return {
+        "path": item.path,
+        "action": item.action,
+        "version": item.version,
+        "reversibility": item.reversibility.value,
+        "state": item.state.value,
+        "arguments": value(item.arguments),
+        "result": value(item.result),
+        "gate": item.gate,
+        "waiver": item.waiver,
+        "do": call(item.do),
+        "undo": None if item.undo is None else call(item.undo),
+        "residue": None if item.residue is None else item.residue.model_dump(mode="json"),
+    }
+
+
+def call(item: CallStory) -> Shape:
+    """How doing or undoing went."""
+    return {
+        "phase": item.phase,
+        "attempts": item.attempts,
+        "began_at": time(item.began),
+        "ended_at": time(item.ended),
+        "via": item.via if item.ended is not None else None,
+        "key": item.key or None,
+        "error": item.error,
+        "message": item.message,
+    }
+
+
+def gate(item: GateStory, votes: Iterable[Vote]) -> Shape:
+    """A gate of `show --json`."""
+    return {
+        "id": item.id,
+        "path": item.path,
+        "direction": item.direction.value,
+        "action": item.action,
+        "version": item.version,
+        "state": item.state,
+        "asked": item.asked,
+        "arguments": value(item.arguments),
+        "digest": item.digest,
+        "opened_at": time(item.opened),
+        "deadline": time(item.deadline),
+        "decided_at": time(item.decided),
+        "decided_by": item.decided_by,
+        "reason": item.reason,
+        "valid_until": time(item.valid_until),
+        "votes": [vote(given) for given in votes],
+    }
+
+
+def vote(given: Vote) -> Shape:
+    """What one person said."""
+    return {
+        "by": given.principal,
+        "vote": given.kind.value,
+        "reason": given.reason,
+        "at": given.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "channel": given.channel,
+        "evidence": given.evidence,
+    }
+
+
+def intervention(item: QuestionStory) -> Shape:
+    """An intervention of `show --json`."""
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "path": item.path,
+        "direction": None if item.direction is None else item.direction.value,
+        "question": item.question,
+        "evidence": item.evidence,
+        "choices": list(item.choices),
+        "state": item.state,
+        "opened_at": time(item.opened),
+        "closed_at": time(item.closed),
+        "choice": item.choice,
+        "by": item.by,
+        "reason": item.reason,
+        "result": value(item.result),
+    }
+
+
+def inbox_gate(found: Gate) -> Shape:
+    """A gate in `inbox --json`."""
+    return {
+        "id": found.id,
+        "kind": "gate",
+        "saga_id": found.saga_id,
+        "path": found.path,
+        "action": found.action,
+        "direction": found.direction,
+        "question": f"may {found.action} run?",
+        "choices": ["approve", "reject"],
+        "arguments": value(found.arguments),
+        "asked": found.policy.describe(),
+        "eligible": list(found.eligible),
+        "requester": found.requester,
+        "digest": found.digest,
+        "opened_at": found.opened_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "deadline": found.deadline.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    }
+
+
+def inbox_question(found: QuestionRow, action: str | None) -> Shape:
+    """An intervention in `inbox --json`."""
+    return {
+        "id": found.id,
+        "kind": "intervention",
+        "saga_id": found.saga_id,
+        "path": found.path,
+        "action": action,
+        "reason": found.kind,
+        "question": found.question,
+        "evidence": found.evidence,
+        "choices": [choice.value for choice in found.choices],
+        "wants_result": found.wants_result,
+        "opened_at": time(found.opened_at),
+        "deadline": None,
+    }

@@ -1,0 +1,293 @@
+"""A saga's story in a terminal: a summary by step, a timeline, and how it goes on."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from compensations import Choice
+from compensations.interventions import MEANINGS
+from sagas.cli.reading import Reading
+from sagas.cli.settings import Settings
+from sagas.cli.terminal import grid, mark, safe, section, show, status, step_mark, style_of
+from sagas.model import Status
+from sagas.story import Beat, Lasting, Mark, StepState, StepStory, Story, Wait, WaitKind
+from sagas.story.wording import clock, day, moment, plural, took
+
+WORDS = {
+    StepState.WAITING: "waits",
+    StepState.RUNNING: "running",
+    StepState.IN_DOUBT: "in doubt",
+    StepState.DONE: "done",
+    StepState.FAILED: "not done",
+    StepState.UNDOING: "undoing",
+    StepState.UNDO_IN_DOUBT: "undo in doubt",
+    StepState.UNDO_FAILED: "not undone",
+    StepState.UNDONE: "undone",
+    StepState.WAIVED: "left as it is",
+}
+WHY = {
+    Lasting.RESIDUE: "",
+    Lasting.IRREVERSIBLE: "it took effect and cannot be undone",
+    Lasting.IN_DOUBT: "in doubt: ",
+    Lasting.NOT_UNDONE: "",
+}
+SHORT = 300
+
+
+# --- the whole --------------------------------------------------------------------------------
+
+
+def summary(reading: Reading, settings: Settings) -> None:
+    """Print `show`."""
+    story = reading.story
+    parts: list[RenderableType] = [headline(story), *_because(story)]
+    parts += [Text(), steps(story)] if story.steps else []
+    parts += _blocks(reading, settings)
+    show(*parts)
+
+
+def timeline(reading: Reading, settings: Settings) -> None:
+    """Print `history`."""
+    story = reading.story
+    parts: list[RenderableType] = [headline(story), *_because(story)]
+    for date, beats in _by_day(story.beats):
+        parts += [Text(), Text(f"{date}, UTC", style="dim"), _beats(beats)]
+    parts += _blocks(reading, settings)
+    show(*parts)
+
+
+def ending(reading: Reading, settings: Settings) -> None:
+    """Print how a run ended."""
+    parts: list[RenderableType] = [headline(reading.story), *_because(reading.story)]
+    parts += _blocks(reading, settings)
+    show(*parts)
+
+
+def headline(story: Story) -> RenderableType:
+    """What it is, where it stands, and since when."""
+    lasted = f", {took(story.ended - story.started)}" if story.ended else ""
+    first = Text.assemble(safe(story.id, "bold"), "  ", status(story.status))
+    second = safe(
+        f"{story.saga} version {story.version}, started by {story.starter} at "
+        f"{moment(story.started)}{lasted}",
+        "dim",
+    )
+    return Group(first, second)
+
+
+def _because(story: Story) -> list[RenderableType]:
+    if not story.reason:
+        return []
+    word = "stuck" if story.status is Status.STUCK else "because"
+    if story.status in (Status.WAITING, Status.RUNNING):
+        return []
+    return [Text.assemble((f"{word}  ", "bold"), safe(story.reason, limit=SHORT * 2))]
+
+
+def _blocks(reading: Reading, settings: Settings) -> list[RenderableType]:
+    story = reading.story
+    found = [_result(story), _remains(story), _open(reading), _not_taken_up(story)]
+    found += [_next(reading, settings), _broken(reading)]
+    parts: list[RenderableType] = []
+    for block in found:
+        if block is not None:
+            parts += [Text(), block]
+    return parts
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+def steps(story: Story) -> Table:
+    """One line for each step: what was done, what was undone, and when."""
+    table = grid("fixed", "", "fixed", "fixed", "fixed", "rest")
+    head = ("", "step", "now", "done", "undone", "")
+    table.add_row(*(Text(word, style="dim") for word in head))
+    for step in story.steps:
+        table.add_row(
+            step_mark(step.state),
+            safe(step.label),
+            Text(WORDS[step.state]),
+            Text(_when(step.do.ended if step.do.phase == "succeeded" else None)),
+            Text(_when(step.undo.ended if step.undo is not None else None)),
+            safe(_remark(step), limit=SHORT),
+        )
+    return table
+
+
+def _when(at: int | None) -> str:
+    return clock(at) if at is not None else "-"
+
+
+def _remark(step: StepStory) -> str:
+    parts: list[str] = []
+    call = step.undo if step.undo is not None else step.do
+    if step.state is not StepState.DONE and (call.error or call.message):
+        parts.append(": ".join(part for part in (call.error, call.message) if part))
+    if call.attempts > 1:
+        parts.append(plural(call.attempts, "attempt"))
+    if call.ended is not None and call.via in ("probe", "person"):
+        parts.append(f"known from a {call.via}")
+    if step.waiver:
+        parts.append(f"approval waived: {step.waiver}")
+    if step.residue is not None:
+        parts.append(f"leaves: {step.residue}")
+    if not parts and step.state is StepState.DONE and not step.reversibility.is_undoable:
+        parts.append(step.reversibility.label)
+    return "; ".join(parts)
+
+
+# --- the timeline -----------------------------------------------------------------------------
+
+
+def _by_day(beats: Sequence[Beat]) -> Iterable[tuple[str, list[Beat]]]:
+    days: dict[str, list[Beat]] = {}
+    for beat in beats:
+        days.setdefault(day(beat.at), []).append(beat)
+    return days.items()
+
+
+def _beats(beats: Sequence[Beat]) -> Table:
+    table = grid("fixed", "right", "fixed", "fixed", "rest", "right")
+    for beat in beats:
+        quiet = "dim" if beat.mark is Mark.NOTED else ""
+        table.add_row(
+            Text(clock(beat.at, fine=True), style="dim"),
+            Text(str(beat.seq), style="dim"),
+            mark(beat.mark),
+            Text(beat.verb, style=quiet or style_of(beat.mark)),
+            _what(beat, quiet),
+            Text(took(beat.took) if beat.took is not None else "", style="dim"),
+        )
+    return table
+
+
+def _what(beat: Beat, quiet: str) -> Text:
+    detail = safe(beat.detail, quiet, limit=SHORT)
+    if beat.mark is Mark.ENDED:
+        return Text(beat.subject, style="bold")
+    if not beat.subject:
+        return detail
+    subject = safe(beat.subject, quiet or "bold")
+    return Text.assemble(subject, "  " if beat.detail else "", detail)
+
+
+# --- what is left, and what comes next --------------------------------------------------------
+
+
+def _result(story: Story) -> RenderableType | None:
+    if story.result is None or story.result == b"null":
+        return None
+    return section("result", [safe(story.result.decode())])
+
+
+def _remains(story: Story) -> RenderableType | None:
+    if not story.remains:
+        undone = story.status is Status.COMPENSATED
+        return Text("nothing remains", style="green") if undone else None
+    table = grid("", "rest")
+    for item in story.remains:
+        why = WHY[item.why]
+        text = why if item.why is Lasting.IRREVERSIBLE else f"{why}{item.text}"
+        table.add_row(safe(item.label, "bold"), safe(text, limit=SHORT))
+    return section("remains", [table], "bold yellow")
+
+
+def _open(reading: Reading) -> RenderableType | None:
+    waits = [wait for wait in reading.story.waits if wait.kind is not WaitKind.WORKER]
+    if not waits:
+        return None
+    table = grid("", "rest")
+    for wait in waits:
+        table.add_row(safe(wait.label, "bold"), _wait_text(wait, reading))
+    return section("waits for", [table], "bold yellow")
+
+
+def _wait_text(wait: Wait, reading: Reading) -> RenderableType:
+    until = f" until {moment(wait.until)}" if wait.until is not None else ""
+    lines: list[RenderableType] = [safe(f"{wait.text}{until}", limit=SHORT)]
+    question = reading.questions.get(wait.ref)
+    if question is not None and question.evidence:
+        lines.append(safe(question.evidence, "dim"))
+    return Group(*lines)
+
+
+def _not_taken_up(story: Story) -> RenderableType | None:
+    if not story.asked:
+        return None
+    table = grid("", "rest")
+    for item in story.asked:
+        what = " ".join(part for part in (item.kind, item.state, item.ref) if part)
+        table.add_row(safe(what, "bold"), safe(f"by {item.by}: {item.reason}", limit=SHORT))
+    return section("asked, and not taken up by a worker yet", [table], "bold yellow")
+
+
+def _next(reading: Reading, settings: Settings) -> RenderableType | None:
+    lines = commands(reading, settings)
+    if not lines:
+        return None
+    body: list[RenderableType] = []
+    for command, meaning in lines:
+        if meaning:
+            body.append(Text(f"# {meaning}", style="dim"))
+        body.append(Text(command, no_wrap=True, overflow="ignore"))
+    return section("next", body)
+
+
+def _broken(reading: Reading) -> RenderableType | None:
+    if reading.broken is None:
+        return None
+    return section("the chain is broken", [safe(reading.broken.reason)], "bold red")
+
+
+def commands(reading: Reading, settings: Settings) -> list[tuple[str, str]]:
+    """What a person could type next, each with what it would mean."""
+    found: list[tuple[str, str]] = []
+    for wait in reading.story.waits:
+        found += _commands_for(wait, reading, settings)
+    return found
+
+
+def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[tuple[str, str]]:
+    story = reading.story
+    match wait.kind:
+        case WaitKind.GATE:
+            return gate_commands(wait.ref, settings)
+        case WaitKind.INTERVENTION:
+            question = reading.questions.get(wait.ref)
+            if question is None:
+                return []
+            return question_commands(
+                question.id, question.choices, settings, wants_result=question.wants_result
+            )
+        case WaitKind.EVENT:
+            return [(settings.command("send", story.id, wait.ref, "--payload", "JSON"), "")]
+        case WaitKind.WORKER:
+            driven = reading.row.owner is not None
+            why = "if the process that drives it has stopped" if driven else "nobody drives it now"
+            return [(settings.command("worker", "TARGET"), why)]
+        case WaitKind.SLEEP:
+            return []
+
+
+def gate_commands(gate_id: str, settings: Settings) -> list[tuple[str, str]]:
+    """How a gate is decided."""
+    return [
+        (settings.command("approve", gate_id), ""),
+        (settings.command("reject", gate_id, "--reason", "TEXT"), ""),
+    ]
+
+
+def question_commands(
+    question_id: str, choices: Iterable[Choice], settings: Settings, *, wants_result: bool
+) -> list[tuple[str, str]]:
+    """How an intervention is answered: a line for each choice."""
+    lines: list[tuple[str, str]] = []
+    for choice in choices:
+        words = ["resolve", question_id, "--choice", choice.value, "--reason", "TEXT"]
+        if choice is Choice.HAPPENED and wants_result:
+            words += ["--result", "JSON", "--target", "TARGET"]
+        lines.append((settings.command(*words), MEANINGS[choice]))
+    return lines

@@ -191,7 +191,7 @@ def _again_or(track: Track, policy: CallPolicy, now: int, exhausted: Move) -> Mo
         return exhausted
     if not track.failures:
         return Act(track.attempts + 1)
-    due = max(track.not_before, track.last_end + wait_after(track, policy))
+    due = max(track.not_before, track.failed_at + wait_after(track, policy))
     return Act(track.attempts + 1) if now >= due else Wait(due)
 
 
@@ -214,12 +214,15 @@ def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
     """Whether a definite "nothing happened" settles the call.
 
     It speaks for one attempt only. If an earlier one is in doubt, it settles that one too only
-    while the destination still knows our key, or if there is no effect to be in doubt about.
+    while the destination still knows our key and so answers as it did before. What is only
+    `repeatable` has no such memory: the earlier attempt may have happened all the same.
     """
-    if not track.doubt or not policy.reversibility.has_effect:
+    if not track.doubt:
         return True
-    kind = _observable(track, policy, now)
-    return kind in (ObservabilityKind.KEY, ObservabilityKind.BOTH)
+    keyed = Observability(key_ttl=policy.observability.key_ttl)
+    return keyed.key_alive(
+        now=instant(now), first_intent=instant(track.at), timeout=policy.timeout, margin=KEY_MARGIN
+    )
 
 
 class Stage(StrEnum):
@@ -272,7 +275,7 @@ def effects(state: SagaState, *, within: str | None = None) -> list[Effect]:
         Effect(
             path=step.path,
             seq=step.forward.seq,
-            action=step.action.rpartition(".")[2],
+            action=step.action,
             reversibility=step.reversibility,
             standing=standing(state, step),
             conflicts=step.conflicts,

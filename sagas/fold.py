@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pydantic_core import from_json
 
-from compensations import Residue
+from compensations import InterventionKind, Residue
 from reversibility import Reversibility
 from sagas import entries as e
 from sagas.model import Direction
@@ -35,9 +35,11 @@ class Track:
 
     Attributes:
         attempts: Intents so far.
-        failures: Attempts whose end was seen and left doubt, since the last answer by a person.
+        failures: Attempts that were seen to fail, since a person answered or the unwind began.
         last_at: When the last attempt was intended.
         last_end: After this no attempt can be running.
+        unseen_end: The same for those attempts alone whose end nobody saw.
+        failed_at: When an attempt was last seen to fail; waits count from here.
         not_before: No attempt before this instant.
         doubt: Whether an attempt is in doubt, even if a later one is known not to have happened.
         probed_early: Whether a probe said "absent" too early to count, after the last attempt.
@@ -53,6 +55,8 @@ class Track:
     failures: int = 0
     last_at: int = 0
     last_end: int = 0
+    unseen_end: int = 0
+    failed_at: int = 0
     key: str = ""
     generation: int = 0
     not_before: int = 0
@@ -181,17 +185,17 @@ class SagaState:
     started_at: int = 0
     head: int = 0
     generation: int = 0
-    steps: dict[str, Step] = field(default_factory=dict)
-    calls: dict[str, dict[int, str]] = field(default_factory=dict)
-    gates: dict[str, Gate] = field(default_factory=dict)
-    gate_of: dict[tuple[str, str], str] = field(default_factory=dict)
-    values: dict[str, e.Recorded] = field(default_factory=dict)
-    timers: dict[str, Timer] = field(default_factory=dict)
-    events: dict[int, Event] = field(default_factory=dict)
-    savepoints: dict[str, Savepoint] = field(default_factory=dict)
-    closed: dict[str, int] = field(default_factory=dict)
-    questions: dict[str, Question] = field(default_factory=dict)
-    answers: list[e.InterventionClosed] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict[str, Step])
+    calls: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
+    gates: dict[str, Gate] = field(default_factory=dict[str, Gate])
+    gate_of: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    values: dict[str, e.Recorded] = field(default_factory=dict[str, e.Recorded])
+    timers: dict[str, Timer] = field(default_factory=dict[str, Timer])
+    events: dict[int, Event] = field(default_factory=dict[int, Event])
+    savepoints: dict[str, Savepoint] = field(default_factory=dict[str, Savepoint])
+    closed: dict[str, int] = field(default_factory=dict[str, int])
+    questions: dict[str, Question] = field(default_factory=dict[str, Question])
+    answers: list[e.InterventionClosed] = field(default_factory=list[e.InterventionClosed])
     cancel: e.CancelRequested | None = None
     unwind: e.UnwindBegan | None = None
     ended: e.Ended | None = None
@@ -356,16 +360,23 @@ def _found_in_doubt(state: SagaState, seq: int, at: int, entry: e.FoundInDoubt) 
     track = _track(state, entry.path, entry.direction)
     track.phase, track.doubt, track.message = Phase.IN_DOUBT, True, entry.reason
     if entry.observed:
-        track.failures += 1
-        track.last_end = entry.ended
+        _seen_to_fail(track, entry.ended)
+    else:
+        track.unseen_end = max(track.unseen_end, entry.ended)
 
 
 def _postponed(state: SagaState, seq: int, at: int, entry: e.Postponed) -> None:
     track = _track(state, entry.path, entry.direction)
     track.phase = Phase.IN_DOUBT if track.doubt else Phase.NONE
-    track.failures += 1
     track.error, track.message, track.not_before = entry.error, entry.message, entry.until
-    track.last_end = at
+    _seen_to_fail(track, at)
+
+
+def _seen_to_fail(track: Track, ended: int) -> None:
+    """This attempt is over. One that a lost worker made may be running all the same."""
+    track.failures += 1
+    track.failed_at = ended
+    track.last_end = max(track.unseen_end, ended)
 
 
 def _probed(state: SagaState, seq: int, at: int, entry: e.Probed) -> None:
@@ -425,6 +436,10 @@ def _cancel_requested(state: SagaState, seq: int, at: int, entry: e.CancelReques
 def _unwind_began(state: SagaState, seq: int, at: int, entry: e.UnwindBegan) -> None:
     state.unwind = entry
     state.generation = entry.generation
+    for (
+        step
+    ) in state.steps.values():  # what ran out of attempts is called again to learn its result
+        step.forward.failures = 0
 
 
 def _compensation_intended(
@@ -480,8 +495,8 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
         return
     step = state.steps[question.path]
     track = step.undo if question.direction is Direction.UNDO else step.forward
-    if entry.choice == "retry":
-        track.retry()
+    if entry.choice == "retry" and question.what != InterventionKind.MISSING_HANDLER:
+        track.retry()  # what nobody could handle is only looked at again, doubt included
         state.gate_of.pop((step.path, str(question.direction)), None)  # another gate asks anew
     elif entry.choice == "waive":
         track.phase = Phase.WAIVED

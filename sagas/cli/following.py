@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from approvals import Gate, GateState, present
@@ -16,7 +15,7 @@ from sagas.authoring.catalog import Catalog
 from sagas.cli.reading import Reading, read
 from sagas.cli.settings import Settings, acting
 from sagas.cli.telling import ending, gate_commands
-from sagas.cli.terminal import grid, safe, section, show
+from sagas.cli.terminal import CommandLine, Part, grid, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.model import Status
@@ -76,30 +75,26 @@ class Follower:
             self.told.add(f"{wait.kind} {wait.ref} {wait.label}")
             gate = reading.gates.get(wait.ref)
             if gate is None:
-                show(self._waiting(wait, []))
+                show(*self._waiting(wait, []))
             elif not await self._ask(gate, reading.story):
-                show(self._waiting(wait, self._question(gate)))
+                show(*self._waiting(wait, self._question(gate)))
 
-    def _waiting(self, wait: Wait, more: Sequence[RenderableType]) -> RenderableType:
+    def _waiting(self, wait: Wait, more: Sequence[Part]) -> list[Part]:
         until = f" until {moment(wait.until)}" if wait.until is not None else ""
         what = Text.assemble(
             safe(wait.label, "bold"), " waits for ", safe(f"{wait.text}{until}", limit=300)
         )
         if wait.kind is WaitKind.EVENT:
             command = self.settings.command("send", self.saga_id, wait.ref, "--payload", "JSON")
-            more = [*more, Text(command, no_wrap=True, overflow="ignore")]
-        return Group(what, section("", more)) if more else what
+            more = [*more, CommandLine(command)]
+        return section(what, more)
 
-    def _question(self, gate: Gate) -> list[RenderableType]:
+    def _question(self, gate: Gate) -> list[Part]:
         shown = present(gate, reversibility=self._class(gate), done=(), now=datetime.now(UTC))
         facts = grid("", "rest")
         for fact in shown.facts:
             facts.add_row(safe(fact.name), Text(fact.value))
-        lines = [
-            Text(command, no_wrap=True, overflow="ignore")
-            for command, _ in gate_commands(gate.id, self.settings)
-        ]
-        return [facts, *lines]
+        return [facts, *gate_commands(gate.id, self.settings)]
 
     # --- asking here --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from sagas import decide
 from sagas.authoring.catalog import Catalog
 from sagas.cli.reading import Reading
 from sagas.cli.shapes import Shape
-from sagas.cli.terminal import grid, safe, section, show, status
+from sagas.cli.terminal import Part, grid, safe, section, show, status
 from sagas.fold import Phase, SagaState, Step, fold
 from sagas.model import Status
 from sagas.story.wording import labels
@@ -97,18 +97,19 @@ def _shape(item: Item) -> Shape:
 
 def tell(found: Forecast) -> None:
     """Print `preview`."""
-    parts: list[RenderableType] = [
-        Text.assemble(safe(found.saga_id, "bold"), "  ", status(found.status))
-    ]
+    parts: list[Part] = [Text.assemble(safe(found.saga_id, "bold"), "  ", status(found.status))]
     if found.status.is_end:
         parts.append(Text("it has ended: nothing is undone any more"))
     elif not found.undone:
         parts.append(Text("an unwind would undo nothing"))
     else:
-        parts += [Text(), section("an unwind would undo, in this order", [_steps(found.undone)])]
+        parts += [
+            Text(),
+            *section(Text("an unwind would undo, in this order", "bold"), [_steps(found.undone)]),
+        ]
     if found.remains:
         title = "remains for good" if found.status.is_end else "and could not undo"
-        parts += [Text(), section(title, [_steps(found.remains)], "bold yellow")]
+        parts += [Text(), *section(Text(title, "bold yellow"), [_steps(found.remains)])]
     show(*parts)
 
 

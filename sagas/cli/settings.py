@@ -68,7 +68,7 @@ class Settings:
 
     def command(self, *words: str) -> str:
         """A command as one would type it to reach the same journal."""
-        return " ".join([*("sagas", *words), *self._repeated()])
+        return " ".join(["sagas", *map(shlex.quote, words), *self._repeated()])
 
     def _repeated(self) -> list[str]:
         """The options without which a new command would go elsewhere."""

@@ -10,7 +10,18 @@ from compensations import Choice
 from compensations.interventions import MEANINGS
 from sagas.cli.reading import Reading
 from sagas.cli.settings import Settings
-from sagas.cli.terminal import grid, mark, safe, section, show, status, step_mark, style_of
+from sagas.cli.terminal import (
+    CommandLine,
+    Part,
+    grid,
+    mark,
+    safe,
+    section,
+    show,
+    status,
+    step_mark,
+    style_of,
+)
 from sagas.model import Status
 from sagas.story import Beat, Lasting, Mark, StepState, StepStory, Story, Wait, WaitKind
 from sagas.story.wording import clock, day, moment, plural, took
@@ -33,7 +44,8 @@ WHY = {
     Lasting.IN_DOUBT: "in doubt: ",
     Lasting.NOT_UNDONE: "",
 }
-SHORT = 300
+SHORT, RESULT = 300, 1000
+_TOLD_BELOW = (Status.STUCK, Status.WAITING, Status.RUNNING)
 
 
 # --- the whole --------------------------------------------------------------------------------
@@ -42,7 +54,7 @@ SHORT = 300
 def summary(reading: Reading, settings: Settings) -> None:
     """Print `show`."""
     story = reading.story
-    parts: list[RenderableType] = [headline(story), *_because(story)]
+    parts: list[Part] = [headline(story), *_because(story)]
     parts += [Text(), steps(story)] if story.steps else []
     parts += _blocks(reading, settings)
     show(*parts)
@@ -51,7 +63,7 @@ def summary(reading: Reading, settings: Settings) -> None:
 def timeline(reading: Reading, settings: Settings) -> None:
     """Print `history`."""
     story = reading.story
-    parts: list[RenderableType] = [headline(story), *_because(story)]
+    parts: list[Part] = [headline(story), *_because(story)]
     for date, beats in _by_day(story.beats):
         parts += [Text(), Text(f"{date}, UTC", style="dim"), _beats(beats)]
     parts += _blocks(reading, settings)
@@ -60,7 +72,7 @@ def timeline(reading: Reading, settings: Settings) -> None:
 
 def ending(reading: Reading, settings: Settings) -> None:
     """Print how a run ended."""
-    parts: list[RenderableType] = [headline(reading.story), *_because(reading.story)]
+    parts: list[Part] = [headline(reading.story), *_because(reading.story)]
     parts += _blocks(reading, settings)
     show(*parts)
 
@@ -77,23 +89,20 @@ def headline(story: Story) -> RenderableType:
     return Group(first, second)
 
 
-def _because(story: Story) -> list[RenderableType]:
-    if not story.reason:
+def _because(story: Story) -> list[Part]:
+    """Why it was unwound; what it is stuck on or waits for is told where that is told."""
+    if not story.reason or story.status in _TOLD_BELOW:
         return []
-    word = "stuck" if story.status is Status.STUCK else "because"
-    if story.status in (Status.WAITING, Status.RUNNING):
-        return []
-    return [Text.assemble((f"{word}  ", "bold"), safe(story.reason, limit=SHORT * 2))]
+    return [Text.assemble(("because  ", "bold"), safe(story.reason, limit=2 * SHORT))]
 
 
-def _blocks(reading: Reading, settings: Settings) -> list[RenderableType]:
+def _blocks(reading: Reading, settings: Settings) -> list[Part]:
     story = reading.story
     found = [_result(story), _remains(story), _open(reading), _not_taken_up(story)]
     found += [_next(reading, settings), _broken(reading)]
-    parts: list[RenderableType] = []
+    parts: list[Part] = []
     for block in found:
-        if block is not None:
-            parts += [Text(), block]
+        parts += [Text(), *block] if block else []
     return parts
 
 
@@ -177,32 +186,32 @@ def _what(beat: Beat, quiet: str) -> Text:
 # --- what is left, and what comes next --------------------------------------------------------
 
 
-def _result(story: Story) -> RenderableType | None:
+def _result(story: Story) -> list[Part]:
     if story.result is None or story.result == b"null":
-        return None
-    return section("result", [safe(story.result.decode())])
+        return []
+    return section(Text("result", "bold"), [safe(story.result.decode(), limit=RESULT)])
 
 
-def _remains(story: Story) -> RenderableType | None:
+def _remains(story: Story) -> list[Part]:
     if not story.remains:
         undone = story.status is Status.COMPENSATED
-        return Text("nothing remains", style="green") if undone else None
+        return [Text("nothing remains", style="green")] if undone else []
     table = grid("", "rest")
     for item in story.remains:
         why = WHY[item.why]
         text = why if item.why is Lasting.IRREVERSIBLE else f"{why}{item.text}"
         table.add_row(safe(item.label, "bold"), safe(text, limit=SHORT))
-    return section("remains", [table], "bold yellow")
+    return section(Text("remains", "bold yellow"), [table])
 
 
-def _open(reading: Reading) -> RenderableType | None:
+def _open(reading: Reading) -> list[Part]:
     waits = [wait for wait in reading.story.waits if wait.kind is not WaitKind.WORKER]
     if not waits:
-        return None
+        return []
     table = grid("", "rest")
     for wait in waits:
         table.add_row(safe(wait.label, "bold"), _wait_text(wait, reading))
-    return section("waits for", [table], "bold yellow")
+    return section(Text("waits for", "bold yellow"), [table])
 
 
 def _wait_text(wait: Wait, reading: Reading) -> RenderableType:
@@ -214,43 +223,38 @@ def _wait_text(wait: Wait, reading: Reading) -> RenderableType:
     return Group(*lines)
 
 
-def _not_taken_up(story: Story) -> RenderableType | None:
+def _not_taken_up(story: Story) -> list[Part]:
     if not story.asked:
-        return None
+        return []
     table = grid("", "rest")
     for item in story.asked:
-        what = " ".join(part for part in (item.kind, item.state, item.ref) if part)
-        table.add_row(safe(what, "bold"), safe(f"by {item.by}: {item.reason}", limit=SHORT))
-    return section("asked, and not taken up by a worker yet", [table], "bold yellow")
+        state = "" if item.kind == "event" else item.state
+        what = " ".join(part for part in (item.kind, state, item.ref) if part)
+        said = ": ".join(part for part in (f"by {item.by}", item.reason) if part)
+        table.add_row(safe(what, "bold"), safe(said, limit=SHORT))
+    return section(Text("asked, and not taken up by a worker yet", "bold yellow"), [table])
 
 
-def _next(reading: Reading, settings: Settings) -> RenderableType | None:
+def _next(reading: Reading, settings: Settings) -> list[Part]:
     lines = commands(reading, settings)
-    if not lines:
-        return None
-    body: list[RenderableType] = []
-    for command, meaning in lines:
-        if meaning:
-            body.append(Text(f"# {meaning}", style="dim"))
-        body.append(Text(command, no_wrap=True, overflow="ignore"))
-    return section("next", body)
+    return section(Text("next", "bold"), lines) if lines else []
 
 
-def _broken(reading: Reading) -> RenderableType | None:
+def _broken(reading: Reading) -> list[Part]:
     if reading.broken is None:
-        return None
-    return section("the chain is broken", [safe(reading.broken.reason)], "bold red")
+        return []
+    return section(Text("the chain is broken", "bold red"), [safe(reading.broken.reason)])
 
 
-def commands(reading: Reading, settings: Settings) -> list[tuple[str, str]]:
-    """What a person could type next, each with what it would mean."""
-    found: list[tuple[str, str]] = []
+def commands(reading: Reading, settings: Settings) -> list[CommandLine]:
+    """What a person could type next."""
+    found: list[CommandLine] = []
     for wait in reading.story.waits:
         found += _commands_for(wait, reading, settings)
     return found
 
 
-def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[tuple[str, str]]:
+def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[CommandLine]:
     story = reading.story
     match wait.kind:
         case WaitKind.GATE:
@@ -263,31 +267,31 @@ def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[tupl
                 question.id, question.choices, settings, wants_result=question.wants_result
             )
         case WaitKind.EVENT:
-            return [(settings.command("send", story.id, wait.ref, "--payload", "JSON"), "")]
+            return [CommandLine(settings.command("send", story.id, wait.ref, "--payload", "JSON"))]
         case WaitKind.WORKER:
             driven = reading.row.owner is not None
             why = "if the process that drives it has stopped" if driven else "nobody drives it now"
-            return [(settings.command("worker", "TARGET"), why)]
+            return [CommandLine(settings.command("worker", "TARGET"), why)]
         case WaitKind.SLEEP:
             return []
 
 
-def gate_commands(gate_id: str, settings: Settings) -> list[tuple[str, str]]:
+def gate_commands(gate_id: str, settings: Settings) -> list[CommandLine]:
     """How a gate is decided."""
     return [
-        (settings.command("approve", gate_id), ""),
-        (settings.command("reject", gate_id, "--reason", "TEXT"), ""),
+        CommandLine(settings.command("approve", gate_id)),
+        CommandLine(settings.command("reject", gate_id, "--reason", "TEXT")),
     ]
 
 
 def question_commands(
     question_id: str, choices: Iterable[Choice], settings: Settings, *, wants_result: bool
-) -> list[tuple[str, str]]:
+) -> list[CommandLine]:
     """How an intervention is answered: a line for each choice."""
-    lines: list[tuple[str, str]] = []
+    lines: list[CommandLine] = []
     for choice in choices:
         words = ["resolve", question_id, "--choice", choice.value, "--reason", "TEXT"]
         if choice is Choice.HAPPENED and wants_result:
             words += ["--result", "JSON", "--target", "TARGET"]
-        lines.append((settings.command(*words), MEANINGS[choice]))
+        lines.append(CommandLine(settings.command(*words), MEANINGS[choice]))
     return lines

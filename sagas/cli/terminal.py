@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from approvals.wording import cut
+from approvals.wording import cut, visible
 from sagas.model import Status
 from sagas.story import Mark, StepState
 
@@ -59,17 +61,42 @@ def console() -> Console:
     return Console(markup=False, highlight=False, emoji=False)
 
 
-def show(*parts: RenderableType) -> None:
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command to be typed: never broken into lines, so that it can be copied.
+
+    Attributes:
+        meaning: What typing it means; it stands above.
+    """
+
+    command: str
+    meaning: str = ""
+
+
+Part: TypeAlias = RenderableType | CommandLine
+
+
+def show(*parts: Part) -> None:
     """Print parts below each other; into a file or a pipe without the blanks that fill a line."""
     out = console()
     if out.is_terminal:
-        out.print(Group(*parts))
+        _print(out, parts)
         return
     with out.capture() as captured:
-        out.print(Group(*parts))
+        _print(out, parts)
     lines = captured.get().rstrip("\n").split("\n")
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
     sys.stdout.flush()
+
+
+def _print(out: Console, parts: Iterable[Part]) -> None:
+    for part in parts:
+        if not isinstance(part, CommandLine):
+            out.print(part)
+            continue
+        if part.meaning:
+            out.print(Text(f"  # {part.meaning}", style="dim"))
+        out.print(Text(f"  {visible(part.command)}"), soft_wrap=True)
 
 
 def safe(text: str, style: str = "", *, limit: int = LONGEST) -> Text:
@@ -111,9 +138,13 @@ def grid(*columns: str) -> Table:
     return table
 
 
-def section(title: str, body: Iterable[RenderableType], style: str = "bold") -> RenderableType:
+def section(title: Text, body: Iterable[Part]) -> list[Part]:
     """A heading and, set in by two, what belongs under it."""
-    return Group(Text(title, style=style), Padding(Group(*body), (0, 0, 0, 2)))
+    return [title, *map(_set_in, body)]
+
+
+def _set_in(part: Part) -> Part:
+    return part if isinstance(part, CommandLine) else Padding(part, (0, 0, 0, 2))
 
 
 def status(found: Status) -> Text:

@@ -130,7 +130,7 @@ def _recorded(t: Telling, seq: int, at: int, entry: e.Recorded) -> None:
 
 def _timer_set(t: Telling, seq: int, at: int, entry: e.TimerSet) -> None:
     until = f"until {moment(entry.until)}" if entry.until is not None else ""
-    t.tell(seq, at, Mark.WAITED, "waits", path=entry.path, detail=_joined(entry.what, until))
+    t.tell(seq, at, Mark.WAITED, "waits", path=entry.path, detail=until)
     t.begin((entry.path, "timer"))
 
 

@@ -128,7 +128,12 @@ def waits(
     found = [_for_person(item) for item in questions if item.state == "open"]
     found += [_for_approval(gate) for gate in gates if gate.state == "pending"]
     if state.unwind is None:
-        found += [_for_time(timer, labels) for timer in state.timers.values() if _is_open(timer)]
+        sent = {item.ref for item in asked if item.kind == "event"}
+        found += [
+            _for_time(timer, labels)
+            for timer in state.timers.values()
+            if _is_open(timer) and timer.what not in sent
+        ]
     if asked or status in (Status.RUNNING, Status.UNWINDING):
         found.append(Wait(kind=WaitKind.WORKER, text="a worker that drives it"))
     return tuple(found)

@@ -11,7 +11,6 @@ from typing import Annotated, TypeVar
 from uuid import uuid4
 
 import typer
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from approvals import Gate, GateState, present
@@ -30,12 +29,14 @@ from sagas.cli.settings import (
     acting,
 )
 from sagas.cli.telling import gate_commands, question_commands
-from sagas.cli.terminal import grid, safe, section, show
+from sagas.cli.terminal import Part, grid, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
 
 T = TypeVar("T")
+
+GOES_ON = "whoever drives it goes on, or else `sagas worker TARGET`"
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
 GateId = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, from the inbox.")]
@@ -72,7 +73,7 @@ def inbox(*, json: Json = False, db: Db = DEFAULT_DB, directory: DirectoryFile =
         else _question_block(item, action, settings)
         for item, action in items
     ]
-    show(_separated(blocks) if blocks else "nothing waits for a person")
+    show(*(_separated(blocks) if blocks else ["nothing waits for a person"]))
     return 0
 
 
@@ -84,14 +85,14 @@ async def _action_of(coordinator: Coordinator, question: QuestionRow) -> str | N
     return step.action if step is not None else None
 
 
-def _separated(blocks: list[RenderableType]) -> RenderableType:
-    parts: list[RenderableType] = []
+def _separated(blocks: list[list[Part]]) -> list[Part]:
+    parts: list[Part] = []
     for block in blocks:
-        parts += [block, Text()]
-    return Group(*parts[:-1])
+        parts += [*block, Text()]
+    return parts[:-1]
 
 
-def _gate_block(gate: Gate, settings: Settings) -> RenderableType:
+def _gate_block(gate: Gate, settings: Settings) -> list[Part]:
     shown = present(gate, reversibility=Reversibility.UNKNOWN, done=(), now=datetime.now(UTC))
     facts = grid("", "rest")
     for label, value in (
@@ -105,16 +106,14 @@ def _gate_block(gate: Gate, settings: Settings) -> RenderableType:
     arguments = grid("", "rest")
     for fact in shown.facts:
         arguments.add_row(Text(fact.name), Text(fact.value))
-    parts: list[RenderableType] = [facts, section("would run with", [arguments], "dim")]
+    parts: list[Part] = [facts, *section(Text("would run with", "dim"), [arguments])]
     if not shown.complete:
         parts.append(Text("! not everything is shown: inbox --json has the rest", style="yellow"))
     title = Text.assemble((gate.id, "bold"), "  ", (shown.title, "bold yellow"))
-    return Group(title, section_body([*parts, *_lines(gate_commands(gate.id, settings))]))
+    return section(title, [*parts, *gate_commands(gate.id, settings)])
 
 
-def _question_block(
-    question: QuestionRow, action: str | None, settings: Settings
-) -> RenderableType:
+def _question_block(question: QuestionRow, action: str | None, settings: Settings) -> list[Part]:
     facts = grid("", "rest")
     rows = [("saga", question.saga_id), ("step", question.path or ""), ("action", action or "")]
     rows += [("known", question.evidence)]
@@ -125,23 +124,7 @@ def _question_block(
     commands = question_commands(
         question.id, question.choices, settings, wants_result=question.wants_result
     )
-    return Group(title, section_body([facts, *_lines(commands)]))
-
-
-def section_body(parts: list[RenderableType]) -> RenderableType:
-    """Parts set in under a title."""
-    from rich.padding import Padding
-
-    return Padding(Group(*parts), (0, 0, 0, 2))
-
-
-def _lines(commands: list[tuple[str, str]]) -> list[RenderableType]:
-    lines: list[RenderableType] = []
-    for command, meaning in commands:
-        if meaning:
-            lines.append(Text(f"# {meaning}", style="dim"))
-        lines.append(Text(command, no_wrap=True, overflow="ignore"))
-    return lines
+    return section(title, [facts, *commands])
 
 
 def approve(
@@ -231,7 +214,7 @@ def resolve(
             )
 
     answered = asyncio.run(main())
-    show(safe(f"{answered.id}: {answered.choice}, for {answered.saga_id}"))
+    show(safe(f"{answered.id}: {answered.choice}, for {answered.saga_id}; {GOES_ON}"))
     return 0
 
 
@@ -251,7 +234,7 @@ def cancel(
         await coordinator.cancel(id_, reason=reason, by=person.name)
 
     _decided(settings, ask)
-    show(safe(f"{id_}: asked to be undone; whoever drives it begins the unwind"))
+    show(safe(f"{id_}: asked to be undone; {GOES_ON}"))
     return 0
 
 

@@ -78,7 +78,7 @@ def show_(id_: SagaId, *, json: Json = False, db: Db = DEFAULT_DB) -> int:
     settings = Settings(db=db)
     reading = _reading(settings, id_)
     if json:
-        commands = [command for command, _ in telling.commands(reading, settings)]
+        commands = [line.command for line in telling.commands(reading, settings)]
         print(shapes.dump(shapes.show(reading, commands)))
     else:
         telling.summary(reading, settings)

@@ -79,4 +79,4 @@ def test_no_page_praises(page: Path) -> None:
 
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text()
-    assert [page.name for page in PAGES[2:] if f"- {page.name}" not in navigation] == []
+    assert [page.name for page in PAGES[2:] if f" {page.name}\n" not in navigation] == []

@@ -71,6 +71,8 @@ def _sqlite(url: str, rest: str) -> SqliteUrl:
         raise JournalUnavailable(f"{url!r} lacks a slash: write sqlite:///{rest}")
     if "\x00" in name:
         raise JournalUnavailable("the file's name contains a NUL character: choose another name")
+    if not Path(name).name:
+        raise JournalUnavailable(f"{name} is a directory: name a file in it")
     return SqliteUrl(Path(name), f"sqlite:///{name}")
 
 

@@ -9,13 +9,15 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from sagas.journal import revisions, sqlite_file
@@ -44,6 +46,8 @@ def migrate_sqlite(path: Path) -> list[str]:
     lock = FileLock(path)
     try:
         with lock.alone(), engine.connect() as connection, connection.begin():
+            # In the log's mode those who look meanwhile are not kept waiting.
+            connection.exec_driver_sql("pragma journal_mode = wal")
             connection.exec_driver_sql("begin immediate")
             return _upgrade(connection, f"sqlite:///{path}")
     finally:
@@ -56,7 +60,7 @@ def migrate_postgres(url: PostgresUrl) -> list[str]:
 
 
 async def _migrate_postgres(url: PostgresUrl) -> list[str]:
-    from sagas.journal.postgres_connection import connect, explaining
+    from sagas.journal.postgres_connection import check_health, connect, explaining
 
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: connect(url), poolclass=NullPool
@@ -64,9 +68,19 @@ async def _migrate_postgres(url: PostgresUrl) -> list[str]:
     with explaining(url):
         try:
             async with engine.begin() as connection:
+                await check_health(await _driver_of(connection), url)
                 return await connection.run_sync(_upgrade_postgres, url.shown)
+        except DBAPIError as error:
+            # SQLAlchemy wraps twice what the driver says.
+            said = error.orig.__cause__ if error.orig is not None else None
+            raise (said if isinstance(said, Exception) else error) from error
         finally:
             await engine.dispose()
+
+
+async def _driver_of(connection: AsyncConnection) -> Any:
+    """The driver's own connection, for what SQLAlchemy need not know of."""
+    return (await connection.get_raw_connection()).driver_connection
 
 
 def _upgrade_postgres(connection: Connection, shown: str) -> list[str]:

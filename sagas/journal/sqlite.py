@@ -73,18 +73,24 @@ class _Engine:
             JournalUnavailable: The file is not for us.
         """
         try:
-            version, journal_id = patiently(
-                lambda: self._connection.execute(statements.IDENTITY).fetchone()
-            )
+            return patiently(self._identity)
         except sqlite3.Error as error:
-            if "no such table" not in str(error):
-                raise sqlite_file.explained(error, self._path) from error
-            if self._connection.execute("select 1 from sqlite_master").fetchone() is None:
-                return None, None
-            raise JournalUnavailable(
-                f"{self._path} holds other tables and no journal: name another file"
-            ) from error
-        return version, journal_id
+            raise sqlite_file.explained(error, self._path) from error
+
+    def _identity(self) -> tuple[str | None, str | None]:
+        self._connection.execute("begin")  # another process may be making the tables
+        try:
+            found = self._connection.execute("select name from sqlite_master").fetchall()
+            if ("alembic_version",) in found:
+                version, journal_id = self._connection.execute(statements.IDENTITY).fetchone()
+                return version, journal_id
+        finally:
+            self._connection.execute("rollback")
+        if not found:
+            return None, None
+        raise JournalUnavailable(
+            f"{self._path} holds other tables and no journal: name another file"
+        )
 
     def begin_work(self) -> None:
         """Set the file up for writing, now that it is known to be ours."""

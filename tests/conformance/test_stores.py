@@ -2,7 +2,6 @@
 
 import pytest
 
-from sagas.journal import migrate
 from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.library_suite import LibrarySuite
@@ -19,8 +18,8 @@ class TestSqlite(StoreSuite):
         return sqlite_url
 
 
+@pytest.mark.postgres
 class TestPostgres(StoreSuite):
     @pytest.fixture
-    def database_url(self, postgres_url: str) -> str:
-        migrate(postgres_url)
-        return postgres_url
+    def database_url(self, migrated_url: str) -> str:
+        return migrated_url

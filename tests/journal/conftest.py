@@ -1,11 +1,12 @@
 """Stores, and databases that hold a journal."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from sagas.journal import migrate, open_store
+from sagas.journal import open_store
 from sagas.ports import Store
+from tests.journal.templates import Ground, ground_on
 
 Opening = Callable[[str], Awaitable[Store]]
 
@@ -24,8 +25,14 @@ async def opened() -> AsyncIterator[Opening]:
         await store.close()
 
 
+@pytest.fixture(scope="session")
+def ground(postgres_server: str) -> Iterator[Ground]:
+    """A PostgreSQL database for the journals of all tests."""
+    with ground_on(postgres_server) as made:
+        yield made
+
+
 @pytest.fixture
-def migrated_url(postgres_url: str) -> str:
-    """The URL of a PostgreSQL database that holds a journal."""
-    migrate(postgres_url)
-    return postgres_url
+async def migrated_url(ground: Ground) -> str:
+    """The URL of a PostgreSQL database that holds a new journal."""
+    return await ground.renew()

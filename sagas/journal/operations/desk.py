@@ -9,16 +9,14 @@ Pure.
 
 from dataclasses import dataclass
 
-from approvals import Gate, GateState, Principal, Vote, cast
+from approvals import Gate, GateState, Principal, Vote, cast, wording
 from approvals.gate import is_intact
-from approvals.wording import cut, instant
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
-from sagas import model
 from sagas.errors import Refused, UnknownSaga
 from sagas.journal import records, statements
 from sagas.journal.operation import Hint, Operation, Query, StartOver
-from sagas.model import Status, micros
+from sagas.model import Status, instant, micros
 from sagas.ports import QuestionRow
 
 _NAME_LIMIT = 200
@@ -196,9 +194,9 @@ def _closed(question: QuestionRow, now: int) -> str:
     when = f" at {_time(question.closed_at, now)}" if question.closed_at is not None else ""
     if question.state == "closed":
         return f"{question.id} was closed{when}: no answer is needed any more"
-    because = f": {cut(question.reason, _NAME_LIMIT)}" if question.reason else ""
+    because = f": {wording.cut(question.reason, _NAME_LIMIT)}" if question.reason else ""
     return f"{question.id} was already answered by {question.by}{when}: {question.choice}{because}"
 
 
 def _time(value: int, now: int) -> str:
-    return instant(model.instant(value), now=model.instant(now))
+    return wording.instant(instant(value), now=instant(now))

@@ -214,10 +214,11 @@ def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
     """Whether a definite "nothing happened" settles the call.
 
     It speaks for one attempt only. If an earlier one is in doubt, it settles that one too only
-    while the destination still knows our key and so answers as it did before. What is only
-    `repeatable` has no such memory: the earlier attempt may have happened all the same.
+    while the destination still knows our key and so answers as it did before, or if there is no
+    effect to be in doubt about. What is only `repeatable` has no such memory: the earlier attempt
+    may have happened all the same.
     """
-    if not track.doubt:
+    if not track.doubt or not policy.reversibility.has_effect:
         return True
     keyed = Observability(key_ttl=policy.observability.key_ttl)
     return keyed.key_alive(

@@ -395,9 +395,10 @@ def read(kind: str, version: int, body: bytes | str, payload: bytes | None) -> E
         Corrupt: This release does not know the kind or its version, or the fields do not fit.
     """
     known = KINDS.get(kind)
-    if known is None or version > known.VERSION:
+    if known is None or not 1 <= version <= known.VERSION:
         raise Corrupt(
-            f"an entry of kind {kind!r}, version {version}, was written by a newer agent-sagas: upgrade to read it"
+            f"an entry of kind {kind!r}, version {version}, was not written by this agent-sagas or "
+            "an older one: upgrade to read it"
         )
     try:
         given = from_json(body)

@@ -52,7 +52,7 @@ class AfterPivot(StrEnum):
     UNWIND = "unwind"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, Python 3.11 cannot make an `Outcome[int](...)`
 class Outcome(Generic[O]):
     """How a saga ended, or that it is stuck.
 

@@ -622,3 +622,7 @@ def test_a_persons_retry_does_not_make_a_definite_answer_settle_earlier_doubt() 
 
 def test_a_definite_answer_does_not_settle_earlier_doubt_of_what_is_only_repeatable() -> None:
     assert not settles(in_doubt().intend(), policy(repeatable=True))
+
+
+def test_a_definite_answer_settles_a_read_however_many_attempts_were_lost() -> None:
+    assert settles(crashed().intend().crash().intend(), policy(R.READ_ONLY))

@@ -45,7 +45,7 @@ class Fate:
 
     prefix: list[int]
     most: int = CHOICES
-    widths: list[int] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list[int])
 
     def choose(self, options: int) -> int:
         asked = len(self.widths)

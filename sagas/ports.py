@@ -120,12 +120,19 @@ class Unit:
         rows: Entries, in order, ready to be stored.
         ops: Changes of other rows that belong to them.
         guarded: Refuse it if somebody has made a request that is not folded yet.
+        before: The number and hash of the saga's last entry before these, where it is known.
     """
 
     saga_id: str
     rows: list[Row]
     ops: list[Op] = field(default_factory=list)
     guarded: bool = False
+    before: tuple[int, str] | None = None
+
+    @property
+    def head(self) -> tuple[int, str] | None:
+        """The saga's last entry once these are written: a cut-off tail shows against it."""
+        return (self.rows[-1].seq, self.rows[-1].hash) if self.rows else self.before
 
 
 class Applied(Enum):

@@ -169,7 +169,7 @@ class SagaLog:
         if not self._sealed:
             return None
         self._sealed_hash, self._sealed_at = previous, now
-        return Unit(self.saga_id, rows, ops, guarded)
+        return Unit(self.saga_id, rows, ops, guarded, (self.state.head, self._hash))
 
     def settle(self, applied: Applied) -> bool:
         """Take the database's answer; True if there is more to write."""

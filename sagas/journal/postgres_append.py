@@ -11,7 +11,6 @@ Pure.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagas.chain import Row
 from sagas.journal.operation import Record
 from sagas.journal.operations.appending import creation, projection
 from sagas.journal.records import storable
@@ -114,34 +113,36 @@ def batch(lease: Lease, units: Sequence[Unit]) -> Batch | None:
     made = Batch(lease, units, {}, {})
     # Everybody takes locks on sagas in the order of their ids.
     for unit in sorted(units, key=lambda unit: unit.saga_id):
-        last = unit.rows[-1] if unit.rows else None
         for op in unit.ops:
-            if not _add(made, unit.saga_id, last, op):
+            if not _add(made, unit, op):
                 return None
     return made
 
 
-def _add(made: Batch, saga_id: str, last: Row | None, op: Op) -> bool:
+def _add(made: Batch, unit: Unit, op: Op) -> bool:
     """Add an op to the batch; False if there is no place for it."""
     match op:
-        case CreateSaga() if saga_id not in made.creations:
-            first = creation(made.lease, saga_id, last, op)
-            made.creations[saga_id] = (*first, Status.RUNNING.value, None, op.at, op.at)
-        case Project() if saga_id in made.creations:
-            made.creations[saga_id] = _created_as(made.creations[saga_id], last, op)
-        case Project() if saga_id not in made.projections:
-            values = projection(made.lease, saga_id, last, op)
-            made.projections[saga_id] = (values[0], *values[2:])  # the owner is the same for all
+        case CreateSaga() if unit.saga_id not in made.creations:
+            first = creation(made.lease, unit, op)
+            made.creations[unit.saga_id] = (*first, Status.RUNNING.value, None, op.at, op.at)
+        case Project() if unit.saga_id in made.creations:
+            made.creations[unit.saga_id] = _created_as(made.creations[unit.saga_id], unit, op)
+        case Project() if unit.saga_id not in made.projections:
+            values = projection(made.lease, unit, op)
+            made.projections[unit.saga_id] = (
+                values[0],
+                *values[2:],
+            )  # the owner is the same for all
         case _:
             return False
     return True
 
 
-def _created_as(values: tuple[object, ...], last: Row | None, op: Project) -> tuple[object, ...]:
+def _created_as(values: tuple[object, ...], unit: Unit, op: Project) -> tuple[object, ...]:
     """A saga's creation that is projected at once: one row cannot be touched twice."""
     *identity, head, head_hash, owner, created_at = values[:9]
-    if last:
-        head, head_hash = last.seq, last.hash
+    if unit.head is not None:
+        head, head_hash = unit.head
     reason = None if op.reason is None else storable(op.reason)
     return (
         *identity,
@@ -152,7 +153,7 @@ def _created_as(values: tuple[object, ...], last: Row | None, op: Project) -> tu
         op.status.value,
         reason,
         op.wake_at if op.release else created_at,
-        last.at if last else created_at,
+        unit.rows[-1].at if unit.rows else created_at,
     )
 
 

@@ -14,7 +14,6 @@ Pure.
 
 from collections.abc import Sequence
 
-from sagas.chain import Row
 from sagas.journal import records, statements
 from sagas.journal.operation import (
     Entries,
@@ -169,9 +168,8 @@ def _landed(unit: Unit) -> Operation[bool]:
 
 def _operate(lease: Lease, unit: Unit, *, settling: bool = False) -> Operation[Applied]:
     """Carry out a unit's changes of other rows, in order; stop at the first refusal."""
-    last = unit.rows[-1] if unit.rows else None
     for op in unit.ops:
-        queries, refusal = _queries(lease, unit.saga_id, last, op)
+        queries, refusal = _queries(lease, unit, op)
         found: list[Record] = []
         for query in queries:
             found = yield query
@@ -184,16 +182,14 @@ def _operate(lease: Lease, unit: Unit, *, settling: bool = False) -> Operation[A
     return Applied.YES
 
 
-def _queries(
-    lease: Lease, saga_id: str, last: Row | None, op: Op
-) -> tuple[list[Query], Applied | None]:
+def _queries(lease: Lease, unit: Unit, op: Op) -> tuple[list[Query], Applied | None]:
     """What carries an op out, and what it means if the last of them returns no row."""
     match op:
         case CreateSaga():
-            values = creation(lease, saga_id, last, op)
+            values = creation(lease, unit, op)
             return [Query(statements.CREATE_SAGA, values)], Applied.TAKEN
         case Project():
-            values = projection(lease, saga_id, last, op)
+            values = projection(lease, unit, op)
             return [Query(statements.PROJECT, values)], Applied.CONFLICT
         case MoveGate():
             values = (op.gate_id, op.old.value, op.new.value, op.at)
@@ -201,12 +197,14 @@ def _queries(
         case OpenGate():
             return [Query(statements.OPEN_GATE, records.gate_values(op.gate))], None
         case OpenQuestion():
-            return [Query(statements.OPEN_QUESTION, records.question_values(saga_id, op))], None
+            return [
+                Query(statements.OPEN_QUESTION, records.question_values(unit.saga_id, op))
+            ], None
         case CloseQuestion():
             return [Query(statements.CLOSE_QUESTION, (op.intervention_id, op.at))], None
         case FoldRequests():
             folded = (records.listed(op.request_ids),)
-            control = (saga_id, op.control)
+            control = (unit.saga_id, op.control)
             queries = [
                 Query(statements.FOLD_REQUESTS, folded),
                 Query(statements.FOLD_CONTROL, control),
@@ -228,11 +226,11 @@ def _was_carried_out(unit: Unit, op: Op) -> Operation[bool]:
             return False
 
 
-def creation(lease: Lease, saga_id: str, last: Row | None, op: CreateSaga) -> tuple[object, ...]:
+def creation(lease: Lease, unit: Unit, op: CreateSaga) -> tuple[object, ...]:
     """The values of `CREATE_SAGA`."""
-    head, head_hash = (last.seq, last.hash) if last else (0, None)
+    head, head_hash = unit.head or (0, None)
     return (
-        saga_id,
+        unit.saga_id,
         op.saga,
         op.version,
         op.input_digest,
@@ -244,12 +242,13 @@ def creation(lease: Lease, saga_id: str, last: Row | None, op: CreateSaga) -> tu
     )
 
 
-def projection(lease: Lease, saga_id: str, last: Row | None, op: Project) -> tuple[object, ...]:
+def projection(lease: Lease, unit: Unit, op: Project) -> tuple[object, ...]:
     """The values of `PROJECT`."""
     reason = None if op.reason is None else records.storable(op.reason)
-    head, head_hash, at = (last.seq, last.hash, last.at) if last else (None, None, None)
+    head, head_hash = unit.head or (None, None)
+    at = unit.rows[-1].at if unit.rows else None
     return (
-        saga_id,
+        unit.saga_id,
         lease.worker,
         op.status.value,
         reason,

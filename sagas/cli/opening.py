@@ -4,10 +4,11 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from approvals import OperatingSystemDirectory
 from sagas.authoring.catalog import Catalog
 from sagas.cli.failing import Mistake, complain
 from sagas.cli.settings import Settings
-from sagas.connecting import CONCURRENCY, open_coordinator
+from sagas.connecting import CONCURRENCY, lease_seconds, open_coordinator
 from sagas.coordinator import Coordinator
 from sagas.journal.urls import SqliteUrl, parse
 
@@ -36,12 +37,13 @@ async def opened(
     Raises:
         NoJournalYet: There is no file, and none was to be made.
     """
+    lease_seconds(lease)
     if not make:
         check_exists(settings)
     coordinator = await open_coordinator(
         settings.db,
         catalogs,
-        directory=settings.directory or None,
+        directory=settings.directory or OperatingSystemDirectory(),
         lease=lease,
         concurrency=concurrency,
         user=user or "nobody",

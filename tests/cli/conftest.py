@@ -1,0 +1,123 @@
+"""The command line as a test uses it: in this process where it can be, in another where it must."""
+
+import io
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sagas.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+TRIPS = str(Path(__file__).with_name("trips.py"))
+
+OSLO = '{"city": "Oslo"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    def refused(self, *words: str, code: int = 2) -> None:
+        """The command was refused in one helpful line."""
+        assert self.code == code, self
+        assert self.out == ""
+        assert self.err.startswith("sagas: ")
+        assert self.err.count("\n") == 1
+        assert "Traceback" not in self.err
+        assert "not expected" not in self.err
+        for word in words:
+            assert word in self.err
+
+
+Sagas = Callable[..., Said]
+Spawn = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory to work in, and nothing of ours in the environment."""
+    for name in [name for name in os.environ if name.startswith("SAGAS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+@pytest.fixture
+def sagas(capsys: pytest.CaptureFixture[str]) -> Sagas:
+    """Run a command in this process."""
+
+    def call(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def trip(sagas: Sagas) -> Callable[..., str]:
+    """Run a saga up to where it has to wait, and return its id."""
+
+    def start(name: str, saga_id: str = "t1", trouble: str = "") -> str:
+        given = f'{{"city": "Oslo", "trouble": "{trouble}"}}'
+        sagas("run", f"{TRIPS}:travel.{name}", "--input", given, "--id", saga_id, "--no-wait")
+        return saga_id
+
+    return start
+
+
+def in_process_of_its_own(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+    """Start a command in another process, in the current directory."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "sagas.cli", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **settings},
+    )
+
+
+@pytest.fixture
+def spawn() -> Iterator[Spawn]:
+    """Start commands in other processes; what is left of them is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+        started.append(in_process_of_its_own(*arguments, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def first_id(sagas: Sagas, prefix: str) -> str:
+    """The first id in the inbox of that kind: `g-` for a gate, `i-` for an intervention."""
+    return next(word for word in sagas("inbox").out.split() if word.startswith(prefix))
+
+
+def everything(database: Path = Path("sagas.db")) -> str:
+    """All that a database says, or nothing where there is none."""
+    if not database.exists():
+        return ""
+    dump = io.StringIO()
+    with closing(sqlite3.connect(database)) as connection:
+        for line in connection.iterdump():
+            dump.write(line)
+    return dump.getvalue()

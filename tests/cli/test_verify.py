@@ -1,0 +1,91 @@
+"""`migrate` and `verify`: whoever touches the journal is found out."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tests.cli.conftest import Sagas
+
+Trip = Callable[..., str]
+
+
+def tamper(*statements: str) -> None:
+    with closing(sqlite3.connect("sagas.db")) as connection:
+        triggers = connection.execute("select name from sqlite_master where type = 'trigger'")
+        for (name,) in triggers.fetchall():
+            connection.execute(f'drop trigger "{name}"')
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def test_an_untouched_journal_verifies(sagas: Sagas, trip: Trip) -> None:
+    trip("book")
+    trip("late", "t2")
+    said = sagas("verify")
+    assert (said.code, said.out.split(":")[1]) == (0, " 2 intact\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        ("update entry set body = replace(body, 'travel', 'trouble') where seq = 1", "entry 1 (S"),
+        (
+            "update entry set payload = '\"F-Rome\"' where seq = 3",
+            "entry 3 (Succeeded) was changed",
+        ),
+        (
+            "update entry set written_at = written_at + 1 where seq = 2",
+            "entry 2 (Intended) was changed",
+        ),
+        ("delete from entry where seq = 2", "entry 2 is missing"),
+        ("delete from entry where seq >= 5", "ends at entry 4"),
+    ],
+)
+def test_a_touched_entry_is_found_and_located(
+    sagas: Sagas, trip: Trip, statement: str, reason: str
+) -> None:
+    trip("book")
+    tamper(statement)
+    said = sagas("verify", "t1")
+    assert said.code == 1
+    assert reason in said.out
+
+
+def test_what_is_broken_is_told_in_json_too(sagas: Sagas, trip: Trip) -> None:
+    trip("book")
+    trip("book", "t2")
+    tamper("update entry set payload = '\"F-Rome\"' where seq = 3 and saga_id = 't2'")
+    said = sagas("verify", "--json")
+    assert said.code == 1
+    [broken] = json.loads(said.out)["broken"]
+    assert (broken["id"], broken["seq"]) == ("t2", 3)
+
+
+def test_a_chain_made_anew_differs_from_what_the_saga_recorded(sagas: Sagas, trip: Trip) -> None:
+    trip("book")
+    tamper("update saga set head_hash = 'other'")
+    assert "made anew" in sagas("verify").out
+
+
+def test_a_gate_that_shows_something_else_is_found(sagas: Sagas, trip: Trip) -> None:
+    trip("write")
+    tamper('update gate set arguments = \'{"to":"me"}\'')
+    said = sagas("verify")
+    assert said.code == 1
+    assert "shows something else" in said.out
+
+
+def test_a_broken_chain_shows_wherever_the_saga_is_shown(sagas: Sagas, trip: Trip) -> None:
+    trip("book")
+    tamper("update entry set payload = '\"F-Rome\"' where seq = 3")
+    assert "the chain is broken" in sagas("show", "t1").out
+    assert json.loads(sagas("show", "t1", "--json").out)["verified"] is False
+
+
+def test_a_migration_makes_the_journal_once(sagas: Sagas) -> None:
+    assert sagas("migrate").out == "0001: The first schema.\n"
+    assert sagas("migrate").out == "sqlite:///sagas.db is up to date\n"

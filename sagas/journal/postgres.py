@@ -170,7 +170,8 @@ class PostgresDatabase:
         until, since = asyncio.get_running_loop().time() + seconds, self._bell.told()
         # A hint only: whoever asks finds out by itself that the server is away.
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await asyncio.wait_for(self._listen(), seconds)
+            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may lose a cancellation
+                await self._listen()
         left = until - asyncio.get_running_loop().time()
         await self._bell.heard(max(left, 0), since=since)
 

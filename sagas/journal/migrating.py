@@ -20,11 +20,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from sagas.errors import JournalUnavailable
 from sagas.journal import revisions, sqlite_file
 from sagas.journal.sqlite_file import BUSY_SECONDS, FileLock
 from sagas.journal.urls import PostgresUrl, SqliteUrl
 
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('agent-sagas migration', 0))"
+_TABLES = "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
 _HAS_SCHEMA = "select to_regnamespace('sagas') is not null"
 
 
@@ -46,12 +48,20 @@ def migrate_sqlite(path: Path) -> list[str]:
     lock = FileLock(path)
     try:
         with lock.alone(), engine.connect() as connection, connection.begin():
+            _refuse_other_tables(connection, path)
             # In the log's mode those who look meanwhile are not kept waiting.
             connection.exec_driver_sql("pragma journal_mode = wal")
             connection.exec_driver_sql("begin immediate")
             return _upgrade(connection, f"sqlite:///{path}")
     finally:
         lock.close()
+
+
+def _refuse_other_tables(connection: Connection, path: Path) -> None:
+    """Keep out of a file that belongs to another program."""
+    names = set(connection.exec_driver_sql(_TABLES).scalars())
+    if names and "alembic_version" not in names:
+        raise JournalUnavailable(f"{path} holds other tables and no journal: name another file")
 
 
 def migrate_postgres(url: PostgresUrl) -> list[str]:

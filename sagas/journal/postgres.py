@@ -274,7 +274,7 @@ class _Appender:
         if self._batch is None:
             return None
         try:
-            answer = await connection.fetchrow(postgres_append.STATEMENT, *self._batch.values())
+            answer = await connection.fetchrow(self._batch.statement(), *self._batch.values())
         except asyncpg.UniqueViolationError:
             return None
         except Exception as error:

@@ -17,7 +17,20 @@ from sagas.journal.records import storable
 from sagas.model import Status
 from sagas.ports import Applied, CreateSaga, Lease, Op, Project, Unit
 
-STATEMENT = """
+PLAIN = """
+with fence as (
+    select control from worker where id = $1 and state = 'alive' for share
+), written as (
+    insert into entry (saga_id, seq, kind, version, written_at, body, payload, hash)
+    select * from unnest($4::text[], $5::bigint[], $6::text[], $7::int[], $8::bigint[], $9::text[],
+                         $10::text[], $11::text[])
+    where exists (select from fence where control = $2 or not $3)
+)
+select (select control from fence), '{}'::text[], '{}'::text[]
+"""
+"""Entries alone, which is what nearly every append is."""
+
+FULL = """
 with fence as (
     select control from worker where id = $1 and state = 'alive' for share
 ), clear as (
@@ -55,6 +68,7 @@ with fence as (
         and (new.saga_id <> all ($17) or new.saga_id in (select id from projected))
 )
 select (select control from fence), array(select id from created), array(select id from projected),
+       -- what idle workers wait for
        case when $33 then pg_notify('sagas', '')::text end
 """
 """Entries are inserted only where the saga was created or projected as their unit asks; a number
@@ -75,22 +89,28 @@ class Batch:
     creations: dict[str, tuple[object, ...]]
     projections: dict[str, tuple[object, ...]]
 
+    def statement(self) -> str:
+        """The least that does it."""
+        return FULL if self.creations or self.projections else PLAIN
+
     def values(self) -> tuple[object, ...]:
-        """The values of `STATEMENT`."""
+        """The values of the statement."""
         rows = [row for unit in self.units for row in unit.rows]
+        written = list(zip(*rows, strict=True)) if rows else [()] * _WRITTEN
+        fence = (self.lease.worker, self.lease.control, self._is_guarded())
+        if not (self.creations or self.projections):
+            return (*fence, *written)
         return (
-            self.lease.worker,
-            self.lease.control,
-            self._is_guarded(),
+            *fence,
             *_columns(self.creations, _CREATED),
             *_columns(self.projections, _PROJECTED),
-            *(list(zip(*rows, strict=True)) if rows else [()] * _WRITTEN),
+            *written,
             self._is_news(),
         )
 
     def verdicts(self, answer: Record) -> list[Applied] | None:
         """What became of each unit; None where nothing was done and the reasons are not known."""
-        control, created, projected, _ = answer
+        control, created, projected, *_ = answer
         if control is None:
             return [Applied.FENCED] * len(self.units)
         if self._is_guarded() and control != self.lease.control:
@@ -129,10 +149,8 @@ def _add(made: Batch, unit: Unit, op: Op) -> bool:
             made.creations[unit.saga_id] = _created_as(made.creations[unit.saga_id], unit, op)
         case Project() if unit.saga_id not in made.projections:
             values = projection(made.lease, unit, op)
-            made.projections[unit.saga_id] = (
-                values[0],
-                *values[2:],
-            )  # the owner is the same for all
+            # The owner is the same for all of them.
+            made.projections[unit.saga_id] = (values[0], *values[2:])
         case _:
             return False
     return True

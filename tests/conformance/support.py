@@ -43,7 +43,8 @@ class Tale:
 
     def unit(self, count: int = 1, *ops: Op, guarded: bool = False) -> Unit:
         """The next entries as a unit."""
-        return Unit(self.saga_id, self.entries(count), list(ops), guarded)
+        rows = self.entries(count)
+        return Unit(self.saga_id, rows, list(ops), guarded, (self.head, self.hash))
 
     def beginning(self, count: int = 1, *ops: Op, at: int = AT) -> Unit:
         """A unit that creates the saga."""

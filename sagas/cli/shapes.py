@@ -140,7 +140,8 @@ def step(item: StepStory) -> Shape:
         "path": item.path,
         "action": item.action,
         "version": item.version,
-        "reversibility": item.reversibility.value,
+        # The class is known once the step was intended: it may depend on the arguments.
+        "reversibility": item.reversibility.value if item.do.attempts else None,
         "state": item.state.value,
         "arguments": value(item.arguments),
         "result": value(item.result),

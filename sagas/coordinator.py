@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from approvals import Directory, Gate, Principal, Vote, VoteKind
 from compensations import Choice, ChoiceError
@@ -29,9 +30,9 @@ MAX_ID = 200
 LOOK_SECONDS = 0.5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Following:
-    """What this process knows of a saga that somebody here waits for."""
+    """What this process knows of a saga; it lasts as long as somebody holds a handle."""
 
     changed: asyncio.Event
     result: Result | None = None
@@ -41,9 +42,12 @@ class Following:
 class Handle(Generic[O]):
     """A saga that was started or resumed here."""
 
-    def __init__(self, coordinator: "Coordinator", saga: Saga[Any, O], saga_id: str) -> None:
+    def __init__(
+        self, coordinator: "Coordinator", saga: Saga[Any, O], saga_id: str, following: Following
+    ) -> None:
         self._coordinator = coordinator
         self._saga = saga
+        self._following = following
         self.id = saga_id
 
     async def outcome(self, *, timeout: float | None = None) -> Outcome[O]:
@@ -56,15 +60,18 @@ class Handle(Generic[O]):
             TimeoutError: It has not ended in time.
         """
         async with asyncio.timeout(timeout):
-            return await self._coordinator.wait_for(self._saga, self.id, parked=False)
+            return await self._wait(parked=False)
 
     async def settled(self) -> Outcome[O]:
         """Wait until the saga has ended or has to wait for something."""
-        return await self._coordinator.wait_for(self._saga, self.id, parked=True)
+        return await self._wait(parked=True)
 
     async def status(self) -> Status:
         """Where the saga is now."""
         return (await self._coordinator.get(self.id)).status
+
+    async def _wait(self, *, parked: bool) -> Outcome[O]:
+        return await self._coordinator.wait_for(self._saga, self.id, self._following, parked=parked)
 
     def __repr__(self) -> str:
         return f"<handle of {self._saga.name} {self.id}>"
@@ -93,7 +100,7 @@ class Coordinator:
         self._directory = directory
         self._user = user
         self._worker = worker(self)
-        self._following: dict[str, Following] = {}
+        self._following: WeakValueDictionary[str, Following] = WeakValueDictionary()
 
     # --- running ------------------------------------------------------------------------------
 
@@ -113,19 +120,21 @@ class Coordinator:
         check_id(id)
         payload = saga.input.encode(input)
         digest = sha256(payload).hexdigest()
-        self._follow(id)
+        following = self._listen(id)
         started = Started(saga=saga.name, version=saga.version, starter=self._user, payload=payload)
         create = CreateSaga(saga.name, saga.version, digest, self._user, micros(self._clock.now()))
-        if not await self._worker.start(saga, started, create, id):
+        if await self._worker.start(saga, started, create, id):
+            if not isinstance(following.result, Done):
+                self._worker.follow(id)
+        else:
             row = await self.get(id)
             if (row.saga, row.input_digest) != (saga.name, digest):
-                self._unfollow(id)
                 raise DifferentInput(
                     f"the id {id!r} belongs to {row.saga}, started by {row.starter} with "
                     f"{'another input' if row.saga == saga.name else 'its own input'}: choose another id"
                 )
-            await self._worker.look()
-        return Handle(self, saga, id)
+            await self._go_on(row)
+        return Handle(self, saga, id, following)
 
     async def run(
         self, saga: Saga[I, O], input: I, /, *, id: str, timeout: float | None = None
@@ -150,10 +159,14 @@ class Coordinator:
             raise UnknownSaga(
                 f"{id} is a {row.saga} version {row.version}, which none of the catalogs here has"
             )
-        self._follow(id)
+        following = self._listen(id)
+        await self._go_on(row)
+        return Handle(self, saga, id, following)
+
+    async def _go_on(self, row: SagaRow) -> None:
         if not row.status.is_end:
+            self._worker.follow(row.id)
             await self._worker.look()
-        return Handle(self, saga, id)
 
     async def work(self) -> None:
         """Drive everything that is due, until cancelled."""
@@ -162,18 +175,18 @@ class Coordinator:
         await self._worker.look()
         await asyncio.Event().wait()
 
-    async def wait_for(self, saga: Saga[Any, O], saga_id: str, *, parked: bool) -> Outcome[O]:
-        """Wait for a saga that is followed here; with `parked` a wait ends it too."""
-        following = self._follow(saga_id)
+    async def wait_for(
+        self, saga: Saga[Any, O], saga_id: str, following: Following, *, parked: bool
+    ) -> Outcome[O]:
+        """Wait for a saga's end, or until a person must act; with `parked` any wait will do."""
         while True:
             following.changed.clear()
             if isinstance(following.result, Done) and following.state is not None:
-                self._unfollow(saga_id)
                 return outcome_of(saga, following.state, following.result.status)
             if not self._worker.drives(saga_id):
-                status = (await self.get(saga_id)).status
-                if status.is_end or status is Status.STUCK or (parked and status is Status.WAITING):
-                    return outcome_of(saga, await self.state(saga_id), status)
+                row = await self.get(saga_id)
+                if row.status.is_end or _rests(row, parked=parked):
+                    return outcome_of(saga, await self.state(saga_id), row.status)
             await self._soon(following)
 
     async def _soon(self, following: Following) -> None:
@@ -187,20 +200,17 @@ class Coordinator:
     def finished(self, saga_id: str, result: Result, state: SagaState) -> None:
         """Told by the worker how a drive ended."""
         following = self._following.get(saga_id)
+        if isinstance(result, Done):
+            self._worker.unfollow(saga_id)
         if following is not None:
             following.result, following.state = result, state
             following.changed.set()
 
-    def _follow(self, saga_id: str) -> Following:
-        self._worker.follow(saga_id)
+    def _listen(self, saga_id: str) -> Following:
         found = self._following.get(saga_id)
         if found is None:
             found = self._following[saga_id] = Following(asyncio.Event())
         return found
-
-    def _unfollow(self, saga_id: str) -> None:
-        self._worker.unfollow(saga_id)
-        self._following.pop(saga_id, None)
 
     # --- deciding -----------------------------------------------------------------------------
 
@@ -403,6 +413,14 @@ class Coordinator:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _rests(row: SagaRow, *, parked: bool) -> bool:
+    """Whether a saga waits for a person (or for anything), and nothing has been asked of it since."""
+    waits = row.status is Status.STUCK or (
+        parked and row.status in (Status.WAITING, Status.UNWINDING)
+    )
+    return waits and row.owner is None and row.control == row.folded
 
 
 def outcome_of(saga: Saga[Any, O], state: SagaState, status: Status) -> Outcome[O]:

@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from approvals import Directory
@@ -16,7 +17,7 @@ from sagas.authoring.saga import Saga
 from sagas.chain import Row
 from sagas.driving.drive import Drive
 from sagas.driving.environment import Environment, Handlers
-from sagas.driving.log import SagaLog, Taken
+from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
@@ -89,13 +90,13 @@ class Worker:
     async def close(self) -> None:
         """Begin nothing new, wait for what runs, write what is known, release the lease."""
         self._stopping = True
+        for drive in self._drives.values():
+            drive.stopping = True
+        if self._tasks:  # the lease is renewed meanwhile, or their outcomes could not be written
+            await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
         for task in self._upkeep:
             task.cancel()
         await asyncio.gather(*self._upkeep, return_exceptions=True)
-        for drive in self._drives.values():
-            drive.stopping = True
-        if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -124,8 +125,15 @@ class Worker:
     async def start(
         self, saga: Saga[Any, Any], started: Started, create: CreateSaga, saga_id: str
     ) -> bool:
-        """Begin a new saga; False if its id is taken. Returns when its start is durable."""
+        """Begin a new saga; False if its id is taken. Returns when its start is durable.
+
+        Two beginnings of one id in this process are made one after the other, so that the loser
+        finds a saga and does not disturb the one that is driven.
+        """
         environment = await self.begin()
+        while saga_id in self._drives:
+            if await self._has_begun(self._drives[saga_id]):
+                return False
         state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
         state.input = started.payload or b"null"
         saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)
@@ -142,6 +150,15 @@ class Worker:
             raise
         return True
 
+    async def _has_begun(self, drive: Drive) -> bool:
+        """Whether a saga that is driven here is durable; waits until that is known."""
+        if not drive.state.head:
+            with suppress(LogClosed):
+                await drive.log.drained()
+        if drive.log.error is not None and drive.saga_id in self._tasks:
+            await asyncio.wait({self._tasks[drive.saga_id]})
+        return drive.state.head > 0
+
     def follow(self, saga_id: str) -> None:
         """Drive this saga whenever it is due and nobody else does."""
         self._followed.add(saga_id)
@@ -156,18 +173,20 @@ class Worker:
 
     async def look(self) -> None:
         """Take what is due now."""
+        if self._stopping:
+            return
         environment = await self.begin()
         again, self._again = self._again, set()
         for saga_id in again:
-            await self._take_up(environment, saga_id)
-        only = None if self._all else sorted(self._followed - self._drives.keys())
+            await self._try(environment, saga_id)
+        only = None if self._all else sorted(self._followed)
         room = self._concurrency - len(self._drives)
-        if room <= 0 or only == [] or self._stopping:
+        if room <= 0 or only == []:
             return
         now = environment.now()
         claimed = await self._store.claim(environment.holder.lease, now=now, only=only, limit=room)
         for saga_id in claimed:
-            await self._take_up(environment, saga_id)
+            await self._try(environment, saga_id)
 
     async def look_if_begun(self) -> None:
         """Take what is due now, if this process drives anything."""
@@ -177,6 +196,15 @@ class Worker:
     def drives(self, saga_id: str) -> bool:
         """Whether the saga is being driven here now."""
         return saga_id in self._drives
+
+    async def _try(self, environment: Environment, saga_id: str) -> None:
+        """Take a saga up; what is wrong with one of them keeps no other from being driven."""
+        try:
+            await self._take_up(environment, saga_id)
+        except LeaseLost:
+            raise
+        except JournalError as error:
+            self._try_again(saga_id, str(error))
 
     async def _take_up(self, environment: Environment, saga_id: str) -> None:
         task = self._tasks.get(saga_id)
@@ -253,22 +281,31 @@ class Worker:
                 await self._store.renew(environment.holder.lease)
                 environment.holder.extended(asked_at=asked_at)
             except LeaseLost as error:
-                await self._lost(environment, error)
+                self._lost(environment, error)
+                await self._begin_again(environment)
             except JournalError as error:
                 log.warning("the lease could not be renewed: %s", error)
             except Exception:
                 log.exception("renewing the lease failed unexpectedly; it is tried again")
 
-    async def _lost(self, environment: Environment, error: LeaseLost) -> None:
-        """Declared dead: stop everything, then go on as a new incarnation."""
+    def _lost(self, environment: Environment, error: LeaseLost) -> None:
+        """Declared dead: stop everything."""
         log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
         environment.holder.lost = error
         self._again.clear()
         for drive in list(self._drives.values()):
             drive.stopping = True
             drive.log.close(error)
-        await environment.writer.close()
-        self._environment = await self._enlist()
+
+    async def _begin_again(self, lost: Environment) -> None:
+        """Go on as a new incarnation, as soon as the database can be reached."""
+        while self._environment is lost:
+            try:
+                self._environment = await self._enlist()
+            except JournalError as error:
+                log.warning("no new lease can be taken now: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+        await lost.writer.close()
 
     async def _watch(self) -> None:
         while True:

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
+from sagas.driving.calling import describe
+from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, Withdrawn
 from sagas.driving.places import Place, enter
 from sagas.entries import ParallelClosed
@@ -25,19 +27,31 @@ async def join(
     Raises:
         Parked: A branch has to wait, and none failed.
     """
+    drive = outer.body.drive
+    drive.begin()
+    try:
+        return await _join(outer, path, branches)
+    finally:
+        outer.body.open.discard(f"{path}.")
+        drive.finish()
+
+
+async def _join(
+    outer: Place, path: str, branches: Sequence[tuple[Awaitable[Any], Place]]
+) -> tuple[Any, ...]:
     scopes = [scope for _, scope in branches]
     recorded = outer.body.drive.state.closed.get(path)
     if recorded is not None:
         _close_but(scopes, recorded)
-    tasks = [_start(work, scope) for work, scope in branches]
-    await _wait(outer, path, tasks, scopes)
-    failures = [error for task in tasks if (error := _failure(task)) is not None]
+    running = [(_start(work, scope), scope) for work, scope in branches]
+    await _wait(outer, path, running)
+    failures = [error for task, scope in running if (error := _failure(task, scope)) is not None]
     if failures:
         await _cancel_gates(outer, path)
         raise _with_notes(failures)
-    if any(isinstance(task.exception(), Parked) for task in tasks):
+    if outer.body.left or any(scope.parked for scope in scopes):
         outer.park()
-    return tuple(task.result() for task in tasks)
+    return tuple(task.result() for task, _ in running)
 
 
 def drop(branches: Sequence[Awaitable[Any]]) -> None:
@@ -47,8 +61,9 @@ def drop(branches: Sequence[Awaitable[Any]]) -> None:
             work.close()
 
 
-async def _wait(outer: Place, path: str, tasks: Sequence[Task], scopes: Sequence[Place]) -> None:
-    pending = set(tasks)
+async def _wait(outer: Place, path: str, running: Sequence[tuple[Task, Place]]) -> None:
+    scopes = [scope for _, scope in running]
+    pending = {task for task, _ in running}
     while pending:
         try:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -56,7 +71,11 @@ async def _wait(outer: Place, path: str, tasks: Sequence[Task], scopes: Sequence
             for task in pending:
                 task.cancel()
             continue
-        failed = [index for index, task in enumerate(tasks) if task in done and _failure(task)]
+        failed = [
+            index
+            for index, (task, scope) in enumerate(running)
+            if task in done and _failure(task, scope) is not None
+        ]
         if failed and not any(scope.closed for scope in scopes):
             _close(outer, path, scopes, failed[0])
 
@@ -83,19 +102,19 @@ def _start(work: Awaitable[Any], scope: Place) -> Task:
     async def run() -> Any:
         enter(scope)
         scope.task = asyncio.current_task()
-        return await work
+        return await Leash(work)
 
     return asyncio.get_running_loop().create_task(run())
 
 
-def _failure(task: Task) -> BaseException | None:
-    """How a branch failed, if it did: waiting is no failure."""
+def _failure(task: Task, scope: Place) -> BaseException | None:
+    """How a branch failed, if it did: one that was left did not, whatever it made of that."""
     if not task.done():
         return None
     if task.cancelled():
-        return asyncio.CancelledError()
+        return None if scope.is_parked else asyncio.CancelledError()
     error = task.exception()
-    return None if isinstance(error, Parked) else error
+    return None if scope.is_parked or isinstance(error, Parked) else error
 
 
 def _close_but(scopes: Sequence[Place], failed: int) -> None:
@@ -106,5 +125,5 @@ def _close_but(scopes: Sequence[Place], failed: int) -> None:
 def _with_notes(failures: list[BaseException]) -> BaseException:
     first = failures[0]
     for other in failures[1:]:
-        first.add_note(f"another branch failed too: {type(other).__name__}: {other}")
+        first.add_note(f"another branch failed too: {type(other).__name__}: {describe(other)}")
     return first

@@ -13,9 +13,9 @@ from compensations.interventions import offered
 from sagas.authoring.context import StepInfo, Undone
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
-from sagas.driving.log import SagaLog
+from sagas.driving.log import LogClosed, SagaLog
 from sagas.entries import InterventionOpened, UnwindBegan
-from sagas.errors import Parked
+from sagas.errors import LeaseLost, Parked
 from sagas.fold import SagaState, Step
 from sagas.model import Direction, Status, idempotency_key, short_id
 from sagas.ports import OpenQuestion, Project
@@ -47,7 +47,7 @@ class Drive:
         self.stopping = False
         self.fenced = False
         self.diverged: str | None = None
-        self.escaped: Exception | None = None
+        self.escaped: BaseException | None = None
         self.waits: list[int] = []
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
@@ -79,6 +79,18 @@ class Drive:
         self.fenced = True
         for give_up in list(self.readers):
             give_up()
+
+    def check_lease(self) -> None:
+        """Let go of the saga, and begin nothing, if the lease may be over.
+
+        Raises:
+            LogClosed: It may.
+        """
+        try:
+            self.environment.holder.check()
+        except LeaseLost as error:
+            self.log.close(error)
+            raise LogClosed from error
 
     # --- quiescing ----------------------------------------------------------------------------
 

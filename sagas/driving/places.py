@@ -22,8 +22,10 @@ from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Gates
+from sagas.driving.leash import PATIENCE, Endless
 from sagas.driving.steps import Call, Steps
-from sagas.errors import NotInSaga, Parked
+from sagas.errors import NotInSaga, Parked, StepInterrupted
+from sagas.fold import Phase, Step
 
 
 class Body:
@@ -33,20 +35,28 @@ class Body:
         self.drive = drive
         self.steps = steps
         self.gates = gates
-        self.parked = False
-        self.news_at_park = 0
+        self.root: Place
+        self.left = False
+        self.news_at_park: int | None = None
+        self.refusals = 0
+        self.open: set[str] = set()
         self.uncalled: set[StepCall] = set()
         self.unvisited = {path: set(calls) for path, calls in drive.state.calls.items() if calls}
 
     def park(self) -> None:
         """A part of the body has to wait."""
-        if not self.parked:
-            self.parked, self.news_at_park = True, self.drive.news
+        if self.news_at_park is None:
+            self.news_at_park = self.drive.news
+
+    def leave(self) -> None:
+        """Every part of the body is left, those that wait for nothing too."""
+        self.left = True
+        self.park()
 
     @property
     def has_news(self) -> bool:
         """Whether an outcome came after a part of the body was left to wait."""
-        return self.parked and self.drive.news != self.news_at_park
+        return self.news_at_park is not None and self.drive.news != self.news_at_park
 
     def diverge(self, detail: str) -> NoReturn:
         """The body no longer does what is recorded.
@@ -55,24 +65,45 @@ class Body:
             Parked: Always.
         """
         self.drive.diverged = self.drive.diverged or detail
-        self.park()
+        self.leave()
         raise Parked
+
+    def visit(self, scope: str, ordinal: int) -> None:
+        """A call was made again, or for the first time."""
+        waiting = self.unvisited.get(scope)
+        if waiting is not None:
+            waiting.discard(ordinal)
+            if not waiting:
+                del self.unvisited[scope]
 
     def left_unvisited(self) -> str | None:
         """A recorded call that the body did not make again, if any."""
-        for scope, ordinals in self.unvisited.items():
-            if ordinals:
-                return self.drive.state.calls[scope][min(ordinals)]
+        for scope in self.unvisited:
+            return self.first_unvisited(scope)
         return None
+
+    def first_unvisited(self, scope: str) -> str:
+        """The path of the first call of a scope that was not made again."""
+        return self.drive.state.calls[scope][min(self.unvisited[scope])]
 
 
 class Place:
-    """Where a running body is: one scope, with what is recorded of it."""
+    """Where a running body is: one scope, with what is recorded of it.
 
-    def __init__(self, body: Body, path: str, parent: "Place | None") -> None:
+    Attributes:
+        strand: The scope that this one's task began with: the body itself, or a branch.
+        task: The task that may call here.
+        parked: Something here waits, so that this scope has been left.
+        closed: Nothing new is begun here, because a sibling branch failed.
+    """
+
+    def __init__(
+        self, body: Body, path: str, parent: "Place | None", *, strand: "Place | None" = None
+    ) -> None:
         self.body = body
         self.path = path
         self.parent = parent
+        self.strand = strand or self
         self.task: asyncio.Task[Any] | None = None
         self.parked = False
         self.closed = False
@@ -92,15 +123,28 @@ class Place:
 
     async def perform(self, call: Call) -> Any:
         """Perform a step of this scope."""
+        drive = self.body.drive
         self.refuse_if_parked()
-        state = self.body.drive.state
-        if call.path not in state.steps:
+        step = drive.state.steps.get(call.path)
+        if step is None:
             self.begin_anew(call.path)
+        if self.is_closed and (step is None or _is_untried(step)):
+            self.park()
+        drive.begin()
         try:
             return await self.body.steps.perform(call)
         except Parked:
             self.mark_parked()
             raise
+        except asyncio.CancelledError:
+            if self.is_parked or drive.closing:
+                self.park()  # a task group cancels what is beside a step that waits
+            await self.body.steps.interrupted(call)
+            raise StepInterrupted(
+                f"{call.path}: the body stopped waiting for it; it goes on and is accounted for"
+            ) from None
+        finally:
+            drive.finish()
 
     def unvisit(self, ordinal: int) -> None:
         """A call was moved elsewhere: what is recorded in its place has not been visited."""
@@ -119,12 +163,12 @@ class Place:
         known = self.body.drive.state.calls.get(self.path, {}).get(self._ordinal)
         if known is not None and known != path:
             self.body.diverge(f"call {self._ordinal} of {self.path} was {known}, and is {path} now")
-        self.body.unvisited.get(self.path, set()).discard(self._ordinal)
+        self.body.visit(self.path, self._ordinal)
         return self._ordinal, path, known is not None
 
     def child(self, name: str) -> str:
         """The path of something in this scope."""
-        return f"{self.path}{name}" if self.path.endswith(":") else f"{self.path}/{name}"
+        return _inside(self.path) + name
 
     def _match(self, action: Action[..., Any], path: str, arguments: bytes) -> None:
         step = self.body.drive.state.steps.get(path)
@@ -141,16 +185,27 @@ class Place:
             )
 
     def begin_anew(self, path: str) -> None:
-        """Refuse a new call while recorded ones, here or around here, have not been made again."""
+        """Refuse a new call while recorded ones before it have not been made again.
+
+        Before it is what was called in this scope and in those around it, and in the branches and
+        blocks of all these that are not open now.
+        """
+        body = self.body
+        for missing in body.unvisited:
+            if self._is_past(_inside(missing)):
+                recorded = body.first_unvisited(missing)
+                body.diverge(f"{path} is new, but the recorded {recorded} was not called again")
+
+    def _is_past(self, missing: str) -> bool:
         scope: Place | None = self
         while scope is not None:
-            missing = self.body.unvisited.get(scope.path)
-            if missing:
-                recorded = self.body.drive.state.calls[scope.path][min(missing)]
-                self.body.diverge(
-                    f"{path} is new, but the recorded {recorded} was not called again"
-                )
+            around = _inside(scope.path)
+            if missing.startswith(around) and not any(
+                part.startswith(around) and missing.startswith(part) for part in self.body.open
+            ):
+                return True
             scope = scope.parent
+        return False
 
     # --- who may call, and when ---------------------------------------------------------------
 
@@ -185,7 +240,20 @@ class Place:
             if scope.parked:
                 return True
             scope = scope.parent
-        return self.body.drive.diverged is not None
+        return self.body.left or self.body.drive.diverged is not None
+
+    def refused(self) -> Endless | None:
+        """None if a call may be made here; what to return instead to a body that does not stop.
+
+        Raises:
+            Parked: This part of the body had been left.
+        """
+        if not self.is_parked:
+            return None
+        self.body.refusals += 1
+        if self.body.refusals <= PATIENCE:
+            raise Parked
+        return Endless()
 
     def refuse_if_parked(self) -> None:
         """Leave the body again, if it had been left.
@@ -197,8 +265,11 @@ class Place:
             raise Parked
 
     def mark_parked(self) -> None:
-        """This part of the body has to wait."""
-        self.parked = True
+        """This part of the body has to wait, with the blocks around it in the same task."""
+        scope: Place | None = self
+        while scope is not None and scope.strand is self.strand:
+            scope.parked = True
+            scope = scope.parent
         self.body.park()
 
     def park(self) -> NoReturn:
@@ -255,6 +326,16 @@ class StepCall(Coroutine[Any, Any, Any]):
 def enter(place: Place) -> Token[Scope | None]:
     """Make a place the one where calls of this task are recorded."""
     return context.scope.set(cast(Scope, place))
+
+
+def _is_untried(step: Step) -> bool:
+    """Whether nothing has become of a step yet: a gate may stand open in front of it."""
+    return step.forward.phase is Phase.NONE and not step.forward.attempts and not step.interrupted
+
+
+def _inside(scope: str) -> str:
+    """What the paths of everything in a scope begin with."""
+    return scope if scope.endswith(":") else f"{scope}/"
 
 
 def _cut(encoded: bytes) -> str:

@@ -16,6 +16,7 @@ from sagas.decide import Stage
 from sagas.driving.calling import describe
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.gates import Gates
+from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
 from sagas.driving.places import Body
 from sagas.driving.requests import Requests
@@ -219,12 +220,16 @@ class Run:
 
     def _start(self, body: Body) -> "asyncio.Task[Any]":
         saga = self.drive.saga
-        root = BodyScope(body, saga.short_name)
+        root = body.root = BodyScope(body, saga.short_name)
         ambient = contextvars.copy_context()
         ambient.run(context.scope.set, root)
         ambient.run(context.step.set, None)
-        coroutine = saga.fn(saga.input.decode(self.drive.state.input))
-        root.task = asyncio.get_running_loop().create_task(coroutine, context=ambient)
+        work = saga.fn(saga.input.decode(self.drive.state.input))
+
+        async def run() -> Any:
+            return await Leash(work)
+
+        root.task = asyncio.get_running_loop().create_task(run(), context=ambient)
         return root.task
 
     async def _after_body(
@@ -238,7 +243,7 @@ class Run:
             return False
         elif drive.escaped is not None:
             await self._failed(drive.escaped)
-        elif body.parked:
+        elif body.root.is_parked:
             return body.has_news
         elif missing is not None:
             await self._diverged(f"it ended without calling the recorded {missing}")
@@ -305,6 +310,8 @@ class Run:
     async def _settle_rest(self) -> bool:
         """Settle steps that the body stopped waiting for; False if one has to wait."""
         drive = self.drive
+        if any(step.interrupted for step in drive.state.steps.values()):
+            await drive.log.drained()  # what became of them may be on its way to the journal
         for step in list(drive.state.steps.values()):
             if step.forward.phase is not Phase.IN_DOUBT:
                 continue

@@ -8,6 +8,7 @@ from sagas.authoring import context
 from sagas.authoring.context import Scope
 from sagas.driving.calling import describe
 from sagas.driving.drive import first_line
+from sagas.driving.leash import Endless
 from sagas.driving.places import Place, enter
 from sagas.entries import RollbackBegan, SavepointSet
 from sagas.errors import Parked
@@ -33,6 +34,7 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
             outer.begin_anew(self._path)
             outer.body.drive.log.emit(SavepointSet(path=self._path, ordinal=self._ordinal))
         self._inner.task = outer.task
+        outer.body.open.add(f"{self._path}/")
         self._token = enter(self._inner)
 
     async def __aexit__(
@@ -45,9 +47,10 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
         if self._token is not None:
             context.scope.reset(self._token)
         body = self._outer.body
+        body.open.discard(f"{self._path}/")
         savepoint = body.drive.state.savepoints.get(self._path)
-        if isinstance(error, Parked) or body.drive.closing:
-            return
+        if isinstance(error, Parked) or self._inner.is_parked or body.drive.closing:
+            return  # whatever leaves a block that was left means nothing
         if error is None:
             if savepoint is not None and savepoint.began:
                 body.diverge(f"{self._path} was rolled back, and is left without an exception now")
@@ -56,16 +59,17 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
 
     async def _roll_back(self, error: BaseException) -> None:
         """Leave the body; the steps are undone from the journal before it runs again."""
-        drive = self._outer.body.drive
+        body, drive = self._outer.body, self._outer.body.drive
+        body.leave()
         if self._past_pivot():
-            drive.escaped = error if isinstance(error, Exception) else None
+            drive.escaped = error
         else:
             reason = first_line(f"{type(error).__name__}: {describe(error)}")
             generation = drive.state.generation + 1
             await drive.log.commit(
                 RollbackBegan(path=self._path, reason=reason, generation=generation)
             )
-        self._outer.park()
+        raise Parked
 
     def _past_pivot(self) -> bool:
         """Whether the block holds an irreversible step that may have happened."""
@@ -74,3 +78,17 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
             for step in self._outer.body.drive.state.steps.values()
             if step.path.startswith(f"{self._path}/")
         )
+
+
+class LeftBlock(AbstractAsyncContextManager[None]):
+    """What `savepoint` gives to a body that does not stop after it was left."""
+
+    def __init__(self, endless: Endless) -> None:
+        self._endless = endless
+
+    async def __aenter__(self) -> None:
+        """Never comes back."""
+        await self._endless
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing was opened."""

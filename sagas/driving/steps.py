@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,15 @@ from sagas.driving.calling import Raised, Returned, call, describe
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved, Withdrawn
-from sagas.entries import Entry, Failed, GateConsumed, Intended, Interrupted, Succeeded
+from sagas.entries import (
+    Entry,
+    Failed,
+    FoundInDoubt,
+    GateConsumed,
+    Intended,
+    Interrupted,
+    Succeeded,
+)
 from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
@@ -64,19 +73,36 @@ class Steps:
 
         Raises:
             StepFailed: It is known not to have happened; or one of the action's declared errors.
-            StepInterrupted: The body stopped waiting for it.
+            StepInterrupted: The body had stopped waiting for it.
             Parked: It has to wait for longer than a moment.
         """
-        self._drive.begin()
-        try:
-            return await self._until_settled(call)
-        except asyncio.CancelledError:
-            await self._interrupted(call)
-            raise StepInterrupted(
-                f"{call.path}: the body stopped waiting for it; it goes on and is accounted for"
-            ) from None
-        finally:
-            self._drive.finish()
+        while True:
+            step = self._drive.state.steps.get(call.path)
+            if step is None or step.forward.phase in (Phase.NONE, Phase.IN_DOUBT):
+                if step is not None and step.interrupted:
+                    raise StepInterrupted(f"{call.path}: the body had stopped waiting for it")
+                try:
+                    payload = await self._move(call, step)
+                except (Withdrawn, GateMoved):
+                    await self._drive.folded()
+                    continue
+                if payload is not None:
+                    return call.action.result.decode(payload)
+                continue
+            return await self._settled(call, step)
+
+    async def interrupted(self, call: Call) -> None:
+        """Record that the body stopped waiting, so that it sees the same when it runs again."""
+        with suppress(asyncio.CancelledError):  # a second one says nothing new
+            await self._drive.log.commit(
+                Interrupted(
+                    path=call.path,
+                    ordinal=call.ordinal,
+                    action=call.action.name,
+                    version=call.action.version,
+                    payload=call.arguments,
+                )
+            )
 
     async def advance(self, call: Call) -> Step:
         """Move a step until nothing is open about it.
@@ -92,22 +118,6 @@ class Steps:
                 await self._move(call, step)
             except (Withdrawn, GateMoved):
                 await self._drive.folded()
-
-    async def _until_settled(self, call: Call) -> Any:
-        while True:
-            step = self._drive.state.steps.get(call.path)
-            if step is None or step.forward.phase in (Phase.NONE, Phase.IN_DOUBT):
-                if step is not None and step.interrupted:
-                    raise StepInterrupted(f"{call.path}: the body had stopped waiting for it")
-                try:
-                    payload = await self._move(call, step)
-                except (Withdrawn, GateMoved):
-                    await self._drive.folded()
-                    continue
-                if payload is not None:
-                    return call.action.result.decode(payload)
-                continue
-            return await self._settled(call, step)
 
     async def _settled(self, call: Call, step: Step) -> Any:
         if step.interrupted:
@@ -187,6 +197,8 @@ class Steps:
             before=before,
         )
         intent = self._intent(call, step, attempted)
+        if drive.closing:
+            raise Parked  # it was asked for while a gate or the before-image was looked at
         try:
             await drive.log.commit(*entries, intent, ops=ops, guarded=True)
         except asyncio.CancelledError:
@@ -247,7 +259,7 @@ class Steps:
         drive, action = self._drive, call.action
         step = drive.state.steps[call.path]
         if step.reversibility.is_pivot:
-            drive.environment.holder.check()
+            drive.check_lease()
         flight = Flight(
             drive,
             step,
@@ -333,31 +345,25 @@ class Steps:
             raise Parked
         await drive.ask_and_park(InterventionKind.UNUSABLE_RESULT, reason, step.unstorable or "")
 
-    # --- interruptions and requests -----------------------------------------------------------
-
-    async def _interrupted(self, call: Call) -> None:
-        """Record that the body stopped waiting, so that it sees the same when it runs again."""
-        if self._drive.closing:
-            raise Parked
-        await self._drive.log.commit(
-            Interrupted(
-                path=call.path,
-                ordinal=call.ordinal,
-                action=call.action.name,
-                version=call.action.version,
-                payload=call.arguments,
-            )
-        )
-
     def _never_called(self, path: str) -> None:
-        """The intent became durable, but its call was cancelled before it was made."""
+        """The intent became durable, but its call was cancelled before it was made.
+
+        That says nothing about an earlier attempt that is in doubt.
+        """
         step = self._drive.state.steps.get(path)
-        if step is not None and step.forward.phase is Phase.INTENDED:
-            self._drive.log.emit(
-                Failed(
-                    path=path, error="Cancelled", message="cancelled before the call", via="cancel"
-                )
+        if step is None or step.forward.phase is not Phase.INTENDED:
+            return
+        reason = "cancelled before the call"
+        entry: Entry = Failed(path=path, error="Cancelled", message=reason, via="cancel")
+        if step.forward.doubt:
+            entry = FoundInDoubt(
+                path=path,
+                direction=Direction.DO,
+                reason=step.forward.message or reason,
+                ended=step.forward.last_end,
+                observed=False,
             )
+        self._drive.log.emit(entry)
 
 
 async def call_reader(

@@ -4,6 +4,7 @@ A timer is an entry; the wait itself costs nothing, because the body is left whi
 """
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,16 +36,21 @@ class Waiting:
 
     async def _recorded(self, work: Any) -> Any:
         """A cancellation by the body itself is recorded, so that it sees the same again."""
+        self._drive.begin()
         try:
             return await work
         except Parked:
             self._place.mark_parked()
             raise
         except asyncio.CancelledError:
-            if self._drive.closing or self._path not in self._drive.state.timers:
+            closing = self._drive.closing or self._place.is_parked
+            if closing or self._path not in self._drive.state.timers:
                 self._place.park()
-            await self._drive.log.commit(Interrupted(path=self._path, ordinal=self._ordinal))
+            with suppress(asyncio.CancelledError):  # a second one says nothing new
+                await self._drive.log.commit(Interrupted(path=self._path, ordinal=self._ordinal))
             raise self._interrupted() from None
+        finally:
+            self._drive.finish()
 
     async def _sleep(self, duration: timedelta) -> None:
         timer = await self._timer("sleep", self._drive.now() + span(duration))

@@ -241,7 +241,7 @@ class Undoing:
             ops=ops,
         )
         if undo.options.reversibility.is_pivot:
-            drive.environment.holder.check()
+            drive.check_lease()
         flight = Flight(
             drive,
             step,

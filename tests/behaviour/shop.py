@@ -1,0 +1,338 @@
+"""The actions that the scenarios are made of: one per class and kind of observability."""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from sagas import Catalog, NotExecuted, Residue, Retry, Reversibility, approval, waived
+from tests.behaviour.world import Refusal, world
+
+DAY = timedelta(hours=24)
+SOON = Retry(attempts=3, first=timedelta(milliseconds=5))
+ONCE = Retry(attempts=1, first=timedelta(milliseconds=5))
+QUICK = timedelta(milliseconds=150)
+PATIENT = timedelta(seconds=20)
+
+shop = Catalog("shop")
+
+
+class Order(BaseModel):
+    """What a saga is about."""
+
+    items: list[str] = []
+    choice: str = ""
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    timeout=PATIENT,
+    definite=(Refusal,),
+)
+async def keyed(what: str) -> str:
+    """The partner honours keys."""
+    return await world.do(what)
+
+
+@keyed.compensation()
+async def undo_keyed(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=ONCE,
+    timeout=QUICK,
+    definite=(Refusal,),
+)
+async def hasty(what: str) -> str:
+    """As `keyed`, with one attempt that may take a moment only."""
+    return await world.do(what)
+
+
+@hasty.compensation(residue="a fee", retry=SOON)
+async def undo_hasty(what: str, result: str) -> Residue | None:
+    """Undo it, for a fee."""
+    await world.do(f"undo-{what}")
+    return None
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, retry=SOON, timeout=QUICK, definite=(Refusal,)
+)
+async def keyless(what: str) -> str:
+    """The partner knows no keys and cannot be asked."""
+    return await world.do(what)
+
+
+@keyless.compensation(repeatable=True)
+async def undo_keyless(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, retry=SOON, timeout=QUICK, definite=(Refusal,)
+)
+async def blind(what: str) -> str:
+    """As `keyless`, but undoing it never does harm."""
+    return await world.do(what)
+
+
+@blind.compensation(repeatable=True)
+async def undo_blind(what: str, result: str | None) -> None:
+    """Undo it, if it happened."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, retry=SOON, timeout=QUICK, definite=(Refusal,)
+)
+async def probed(what: str) -> str:
+    """No keys, but the partner can be asked."""
+    return await world.do(what)
+
+
+@probed.probe(retry=ONCE)
+async def find_probed(what: str) -> str | None:
+    """Ask."""
+    return world.find(what)
+
+
+@probed.compensation(repeatable=True)
+async def undo_probed(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, retry=SOON, timeout=QUICK, definite=(Refusal,)
+)
+async def lagging(what: str) -> str:
+    """As `probed`, but the partner shows an effect a minute late."""
+    return await world.do(what)
+
+
+@lagging.probe(lag=timedelta(minutes=1), retry=ONCE)
+async def find_lagging(what: str) -> str | None:
+    """Ask."""
+    return world.find(what)
+
+
+@lagging.compensation(repeatable=True)
+async def undo_lagging(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    timeout=PATIENT,
+    definite=(Refusal,),
+)
+async def both(what: str) -> str:
+    """Keys and a probe."""
+    return await world.do(what)
+
+
+@both.probe(retry=ONCE)
+async def find_both(what: str) -> str | None:
+    """Ask."""
+    return world.find(what)
+
+
+@both.compensation()
+async def undo_both(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, repeatable=True, timeout=QUICK)
+def in_thread(what: str) -> str:
+    """Not async: it runs in a thread; "slow" ones wait until they are let go."""
+    if what.startswith("slow"):
+        world.let_go.wait(10)
+    return world.do_at_once(what)
+
+
+@in_thread.compensation()
+def undo_in_thread(what: str, result: str) -> None:
+    """Undo it."""
+    world.do_at_once(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, timeout=QUICK)
+def in_thread_keyless(what: str) -> str:
+    """Not async, no keys."""
+    world.let_go.wait(10)
+    return world.do_at_once(what)
+
+
+@in_thread_keyless.compensation(repeatable=True)
+def undo_in_thread_keyless(what: str, result: str) -> None:
+    """Undo it."""
+    world.do_at_once(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.REVERSIBLE, key_ttl=DAY, retry=SOON, definite=(Refusal,))
+async def labelled(what: str, label: str) -> str:
+    """Changes something that was read before."""
+    return await world.do(f"{what}={label}")
+
+
+@labelled.before
+async def read_label(what: str) -> str:
+    """Read it."""
+    script = world.script[f"before-{what}"]
+    if script:
+        await script.popleft()(world, None)  # type: ignore[arg-type]
+    return f"old-{what}"
+
+
+@labelled.compensation()
+async def restore_label(what: str, label: str, before: str) -> None:
+    """Put it back."""
+    await world.do(f"undo-{what}={before}")
+
+
+@shop.action(reversibility=Reversibility.READ_ONLY, retry=SOON, timeout=PATIENT)
+async def look_up(what: str) -> str:
+    """Only reads."""
+    return await world.do(what)
+
+
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    key_ttl=DAY,
+    retry=SOON,
+    timeout=PATIENT,
+    definite=(Refusal,),
+    approval=waived(reason="a scenario"),
+)
+async def mail(what: str) -> str:
+    """Cannot be taken back."""
+    return await world.do(what)
+
+
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    timeout=QUICK,
+    retry=ONCE,
+    approval=waived(reason="a scenario"),
+)
+async def wire(what: str) -> str:
+    """Cannot be taken back, and nobody can tell whether it happened."""
+    return await world.do(what)
+
+
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    approval=approval(by="anyone", within=timedelta(hours=1)),
+)
+async def publish(what: str) -> str:
+    """Cannot be taken back, so that somebody is asked first."""
+    return await world.do(what)
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    approval=approval(by="@desk", within=timedelta(hours=1), valid_for=timedelta(hours=2)),
+)
+async def gated(what: str) -> str:
+    """The desk is asked first."""
+    return await world.do(what)
+
+
+@gated.compensation()
+async def undo_gated(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    approval=approval(by="@desk", within=timedelta(hours=1), separate=True),
+)
+async def separated(what: str) -> str:
+    """The desk is asked first, but not who started the saga."""
+    return await world.do(what)
+
+
+@separated.compensation()
+async def undo_separated(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON, definite=(Refusal,)
+)
+async def costly(what: str) -> str:
+    """Its undo costs money."""
+    return await world.do(what)
+
+
+@costly.compensation(approval=approval(by="@desk", within=timedelta(hours=1)))
+async def undo_costly(what: str, result: str) -> None:
+    """Undo it, once the desk agrees."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    conflicts=lambda what: [what.split("-")[0]],
+)
+async def sharing(what: str) -> str:
+    """Touches a resource that others touch too: what stands before the dash."""
+    return await world.do(what)
+
+
+@sharing.compensation()
+async def undo_sharing(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON, timeout=PATIENT)
+async def strange(what: str) -> Any:
+    """Returns whatever the scenario says."""
+    await world.do(what)
+    return world.script["results"].popleft()
+
+
+@strange.compensation()
+async def undo_strange(what: str) -> None:
+    """Undo it, without its result."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON, timeout=PATIENT)
+async def delayed(what: str) -> str:
+    """Says when it may be tried again."""
+    script = world.script[what]
+    if script:
+        script.popleft()
+        raise NotExecuted("busy", retry_after=timedelta(milliseconds=20))
+    return await world.do(what)
+
+
+@delayed.compensation()
+async def undo_delayed(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")

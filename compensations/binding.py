@@ -17,6 +17,8 @@ from compensations.errors import BindingError
 RESULT = "result"
 BEFORE = "before"
 
+_UNIONS = (typing.Union, types.UnionType)
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -93,7 +95,7 @@ def bind(
 
 def without_none(hint: object) -> tuple[object, bool]:
     """A type without its None, and whether it had one."""
-    if typing.get_origin(hint) not in (typing.Union, types.UnionType):
+    if typing.get_origin(hint) not in _UNIONS:
         return hint, False
     members = typing.get_args(hint)
     rest = [member for member in members if member is not type(None)]
@@ -106,7 +108,15 @@ def without_none(hint: object) -> tuple[object, bool]:
 
 def shown(hint: object) -> str:
     """A type as its author would write it."""
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    if hint is type(None):
+        return "None"
+    if typing.get_origin(hint) in _UNIONS:
+        return " | ".join(map(shown, typing.get_args(hint)))
+    return (
+        hint.__name__
+        if isinstance(hint, type) and not typing.get_args(hint)
+        else str(hint).replace("typing.", "")
+    )
 
 
 def _hint(name: str, parameter: inspect.Parameter, hints: Mapping[str, object]) -> object:

@@ -5,138 +5,42 @@ module is imported and not when a saga has to be undone.
 """
 
 import inspect
-import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from approvals import Approval, Waiver
-from compensations import BindingError, Residue, Retry
-from compensations.binding import Binding, bind, without_none
-from reversibility import Observability, Reversibility, classify
+from compensations import Residue, Retry
+from compensations.binding import Binding, shown, without_none
+from reversibility import Reversibility, classify
 from sagas.authoring import context
-from sagas.authoring.signatures import Shape, arguments_codec, hints_of, is_async, shape_of
+from sagas.authoring.handlers import Before, Compensation, Probe, bound, name_of, policy_of
+from sagas.authoring.options import (
+    DEFAULT_TIMEOUT,
+    Definite,
+    Options,
+    check_options,
+    check_waits,
+)
+from sagas.authoring.signatures import (
+    Shape,
+    arguments_codec,
+    check_function,
+    check_version,
+    hints_of,
+    is_async,
+    local_names,
+    shape_of,
+)
 from sagas.decide import CallPolicy
-from sagas.errors import DefinitionError, NotInSaga
+from sagas.errors import DefinitionError
 from sagas.payloads import Codec
+
+__all__ = ["Action", "Before", "Compensation", "Decorator", "Definite", "Options", "Probe"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-DEFAULT_TIMEOUT = timedelta(seconds=30)
-
-Definite = type[BaseException] | tuple[type[BaseException], ...] | Callable[[BaseException], bool]
-"""Which errors state that nothing happened: classes, or a predicate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How an action or a compensation is called."""
-
-    reversibility: Reversibility
-    key_ttl: timedelta | None = None
-    repeatable: bool = False
-    retry: Retry = field(default_factory=Retry)
-    timeout: timedelta = DEFAULT_TIMEOUT
-    definite: Definite = ()
-    raises: tuple[type[Exception], ...] = ()
-    approval: Approval | Waiver | None = None
-
-    def is_definite(self, error: BaseException) -> bool:
-        """Whether an error states that nothing happened."""
-        if isinstance(self.definite, (type, tuple)):
-            return isinstance(error, self.definite)
-        return bool(self.definite(error))
-
-    @property
-    def known_errors(self) -> tuple[type[BaseException], ...]:
-        """The error classes that a body may see as themselves."""
-        classes = self.definite if isinstance(self.definite, (type, tuple)) else ()
-        return (*self.raises, *(classes if isinstance(classes, tuple) else (classes,)))
-
-
-@dataclass(slots=True)
-class Probe:
-    """Asks the destination whether a call took effect.
-
-    Attributes:
-        lag: How long after an effect the destination may still not show it.
-    """
-
-    fn: Callable[..., Any]
-    name: str
-    binding: Binding
-    lag: timedelta
-    timeout: timedelta
-    retry: Retry
-
-
-@dataclass(slots=True)
-class Before:
-    """Reads what an action is about to change."""
-
-    fn: Callable[..., Any]
-    name: str
-    binding: Binding
-    codec: Codec[Any]
-
-
-@dataclass(slots=True)
-class Compensation:
-    """Undoes one action.
-
-    It is not called by a body: a saga calls it when it unwinds, a `savepoint` when it rolls back.
-    """
-
-    fn: Callable[..., Any]
-    name: str
-    binding: Binding
-    options: Options
-    residue: str | None
-    _probe: Probe | None = None
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        """Refused: undoing is the saga's business."""
-        raise NotInSaga(
-            f"{self.name} undoes a step and is called by the saga itself; "
-            "to undo part of a body, put the part into `async with savepoint(...)`"
-        )
-
-    def policy(self) -> CallPolicy:
-        """What the rules need to know of it."""
-        return _policy(self.options, self._probe)
-
-    @property
-    def asks(self) -> Probe | None:
-        """Its probe, if it has one."""
-        return self._probe
-
-    def probe(
-        self,
-        *,
-        lag: timedelta = timedelta(0),
-        timeout: timedelta = DEFAULT_TIMEOUT,
-        retry: Retry | None = None,
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Decorate a function that tells, as a bool, whether this undo took effect.
-
-        Raises:
-            DefinitionError: It has another signature, or there is one already.
-        """
-
-        def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
-            if self._probe is not None:
-                raise DefinitionError(f"{self.name} has a probe already: {self._probe.name}")
-            hints = hints_of(fn, fn.__qualname__, _callers(fn))
-            if hints.get("return") is not bool:
-                raise DefinitionError(
-                    f"{fn.__qualname__}: the probe of a compensation returns a bool"
-                )
-            self._probe = Probe(fn, fn.__qualname__, self.binding, lag, timeout, retry or Retry())
-            return fn
-
-        return decorate
 
 
 class Action(Generic[P, R]):
@@ -155,12 +59,14 @@ class Action(Generic[P, R]):
         name: str,
         version: int,
         options: Options,
-        namespace: dict[str, Any],
+        namespace: Mapping[str, Any],
         classifier: Callable[..., Reversibility] | None = None,
         conflicts: Callable[..., Iterable[str]] | None = None,
         after: tuple[str, ...] = (),
         retired: bool = False,
     ) -> None:
+        check_function(fn, name)
+        check_version(name, version)
         self.fn = fn
         self.name = name
         self.version = version
@@ -173,9 +79,9 @@ class Action(Generic[P, R]):
         self.undo: Compensation | None = None
         self.asks: Probe | None = None
         self.image: Before | None = None
-        self._classifier = _bound(classifier, self.shape, f"classify= of {name}")
-        self._conflicts = _bound(conflicts, self.shape, f"conflicts= of {name}")
-        self._namespace = namespace
+        self._classifier = _of_all_inputs(classifier, self.shape, f"classify= of {name}")
+        self._conflicts = _of_all_inputs(conflicts, self.shape, f"conflicts= of {name}")
+        self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
 
@@ -234,7 +140,7 @@ class Action(Generic[P, R]):
 
     def policy(self, reversibility: Reversibility) -> CallPolicy:
         """What the rules need to know of a call of that class."""
-        found = _policy(replace(self.options, reversibility=reversibility), self.asks)
+        found = policy_of(replace(self.options, reversibility=reversibility), self.asks)
         safe = self.undo is not None and self.undo.binding.accepts_unknown
         return replace(found, accepts_unknown=safe)
 
@@ -265,13 +171,15 @@ class Action(Generic[P, R]):
         Raises:
             DefinitionError: It cannot be bound, the action cannot have one, or has one already.
         """
+        namespace = local_names(1)
 
         def decorate(fn: Callable[..., Any]) -> Compensation:
             self._refuse_second("compensation", self.undo.name if self.undo else None)
+            what = f"{self.name}: compensation {name_of(fn)}"
             if not self.options.reversibility.is_undoable:
                 raise DefinitionError(
                     f"{self.name} is {self.options.reversibility}, so it has no compensation "
-                    f"({fn.__name__}): declare the action reversible or compensatable, or remove it"
+                    f"({name_of(fn)}): declare the action reversible or compensatable, or remove it"
                 )
             options = replace(
                 self.options,
@@ -284,8 +192,13 @@ class Action(Generic[P, R]):
                 timeout=timeout or self.options.timeout,
                 definite=self.options.definite if definite is None else definite,
             )
-            check_options(f"{self.name}: compensation {fn.__name__}", options)
-            self.undo = Compensation(fn, fn.__qualname__, self._bind_undo(fn), options, residue)
+            check_options(what, options)
+            if not options.reversibility.has_effect:
+                raise DefinitionError(f"{what} cannot be read-only: it would undo nothing")
+            hints = hints_of(fn, what, self._namespace | namespace)
+            binding = self._bind_undo(what, fn, hints)
+            parameters = {name: hints[name] for name in inspect.signature(fn).parameters}
+            self.undo = Compensation(fn, fn.__qualname__, binding, options, residue, parameters)
             return self.undo
 
         return decorate
@@ -309,15 +222,15 @@ class Action(Generic[P, R]):
         Raises:
             DefinitionError: It cannot be bound, or there is one already.
         """
+        namespace = local_names(1)
 
         def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
             self._refuse_second("probe", self.asks.name if self.asks else None)
-            what = f"{self.name}: probe {fn.__name__}"
-            hints = hints_of(fn, what, self._namespace | _callers(fn))
-            self._check_answer(what, hints.get("return"))
-            binding = self._bind(what, fn, hints)
-            if binding.takes_result or binding.takes_before:
-                raise DefinitionError(f"{what}: a probe asks for the result, so it cannot take it")
+            what = f"{self.name}: probe {name_of(fn)}"
+            check_waits(what, timeout=timeout, lag=lag, retry=retry)
+            hints = hints_of(fn, what, self._namespace | namespace)
+            self._check_answer(what, hints)
+            binding = bound(what, fn, hints, inputs=self.shape.inputs)
             self.asks = Probe(fn, fn.__qualname__, binding, lag, timeout, retry or Retry())
             return fn
 
@@ -333,51 +246,47 @@ class Action(Generic[P, R]):
             DefinitionError: It cannot be bound or stored, or there is one already.
         """
         self._refuse_second("before-image reader", self.image.name if self.image else None)
-        what = f"{self.name}: before-image reader {fn.__name__}"
-        hints = hints_of(fn, what, self._namespace | _callers(fn))
+        what = f"{self.name}: before-image reader {name_of(fn)}"
+        hints = hints_of(fn, what, self._namespace | local_names(1))
         if "return" not in hints:
-            raise DefinitionError(f"{what} needs a return annotation")
+            raise DefinitionError(f"{what} needs a return annotation: the type of what it reads")
         if self.undo is not None:
             raise DefinitionError(f"{what} must be defined above the compensation that uses it")
         codec: Codec[Any] = Codec(hints["return"], f"before-image of {self.name}")
-        self.image = Before(fn, fn.__qualname__, self._bind(what, fn, hints), codec)
+        binding = bound(what, fn, hints, inputs=self.shape.inputs)
+        self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"])
         return fn
 
-    def _bind_undo(self, fn: Callable[..., Any]) -> Binding:
-        what = f"{self.name}: compensation {fn.__name__}"
-        hints = hints_of(fn, what, self._namespace | _callers(fn))
-        returned, _ = without_none(hints.get("return", type(None)))
-        if returned not in (Residue, type(None)):
-            raise DefinitionError(f"{what} returns {returned}; it can return a Residue or None")
-        return self._bind(what, fn, hints)
-
-    def _bind(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:
-        try:
-            return bind(
-                what,
-                hints=hints,
-                signature=inspect.signature(fn),
-                inputs=self.shape.inputs,
-                result=self.shape.result,
-                before=hints_of(self.image.fn, what, self._namespace)["return"]
-                if self.image
-                else None,
+    def _bind_undo(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:
+        returned, _ = without_none(hints.get("return"))
+        if returned is not None and returned is not Residue and returned is not type(None):
+            raise DefinitionError(
+                f"{what} returns {shown(returned)}: it can return a Residue, None, or either"
             )
-        except BindingError as error:
-            raise DefinitionError(str(error)) from error
+        return bound(
+            what,
+            fn,
+            hints,
+            inputs=self.shape.inputs,
+            result=self.shape.result,
+            before=self.image.hint if self.image else None,
+        )
 
-    def _check_answer(self, what: str, hint: object) -> None:
-        result = self.shape.result
+    def _check_answer(self, what: str, hints: Mapping[str, Any]) -> None:
+        answer, result = hints.get("return"), self.shape.result
         if result is type(None):
-            if hint is not bool:
+            if answer is not bool:
                 raise DefinitionError(
-                    f"{what}: the action returns nothing, so its probe returns a bool"
+                    f"{what}: the action returns nothing, so its probe tells whether it happened: "
+                    "annotate it as `-> bool`"
                 )
             return
-        bare, optional = without_none(hint)
-        if not optional or (bare != result and hint != result):
+        bare, optional = without_none(answer)
+        if not optional or not (bare == result or answer == result):  # noqa: PLR1714  not hashable
+            wrong = f"returns {shown(answer)}" if "return" in hints else "has no return annotation"
             raise DefinitionError(
-                f"{what} returns {hint}; it must return the action's result or None: {result} | None"
+                f"{what} {wrong}: a probe returns the action's result, or None if there is no trace "
+                f"of it: `-> {shown(without_none(result)[0])} | None`"
             )
 
     def _refuse_second(self, what: str, existing: str | None) -> None:
@@ -402,65 +311,21 @@ class Decorator:
         return self._make(fn)
 
 
-def check_options(what: str, options: Options) -> None:
-    """Refuse what cannot be right.
-
-    Raises:
-        DefinitionError: Each mistake with its own message.
-    """
-    if options.timeout <= timedelta(0):
-        raise DefinitionError(f"{what}: timeout must be positive, not {options.timeout}")
-    if options.reversibility.needs_approval and options.approval is None:
-        raise DefinitionError(
-            f"{what} is {options.reversibility} and needs a gate: approval=approval(by=..., within=...), "
-            "or approval=waived(reason=...) to go without one on the record"
-        )
-    if not options.reversibility.has_effect and options.approval is not None:
-        raise DefinitionError(f"{what} is read-only: there is nothing to approve")
-    if isinstance(options.definite, tuple):
-        for item in options.definite:
-            if not (isinstance(item, type) and issubclass(item, BaseException)):
-                raise DefinitionError(
-                    f"{what}: definite= takes exception classes or a predicate, not {item!r}"
-                )
-    _observability(what, options, probe=False)
-
-
-def _observability(what: str, options: Options, *, probe: bool) -> Observability:
-    try:
-        return Observability(key_ttl=options.key_ttl, repeatable=options.repeatable, probe=probe)
-    except ValueError as error:
-        raise DefinitionError(f"{what}: {error}") from error
-
-
-def _policy(options: Options, probe: Probe | None) -> CallPolicy:
-    return CallPolicy(
-        reversibility=options.reversibility,
-        observability=_observability("", options, probe=probe is not None),
-        retry=options.retry,
-        timeout=options.timeout,
-        lag=probe.lag if probe else timedelta(0),
-    )
-
-
-def _bound(
+def _of_all_inputs(
     fn: Callable[..., Any] | None, shape: Shape, what: str
 ) -> Callable[[Mapping[str, object]], Any] | None:
     """A function of some of the inputs, made into a function of all of them."""
     if fn is None:
         return None
+    if not callable(fn):
+        raise DefinitionError(f"{what} is a function of some of the inputs, not {fn!r}")
+    if is_async(fn):
+        raise DefinitionError(f"{what} must not be async: it only looks at the arguments")
     names = list(inspect.signature(fn).parameters)
     for name in names:
         if name not in shape.inputs:
             raise DefinitionError(
-                f"{what} takes {name!r}, which is not an input: {', '.join(shape.inputs)}"
+                f"{what} takes {name!r}, which is not an input; "
+                f"it can take {', '.join(shape.inputs) or 'nothing'}"
             )
-    if is_async(fn):
-        raise DefinitionError(f"{what} must not be async: it only looks at the arguments")
     return lambda arguments: fn(**{name: arguments[name] for name in names})
-
-
-def _callers(fn: Callable[..., Any]) -> dict[str, Any]:
-    """The local names where a decorator was applied, for annotations of local types."""
-    frame = sys._getframe(2)  # noqa: SLF001  the only way to a function's defining namespace
-    return dict(frame.f_locals) if "<locals>" in fn.__qualname__ else {}

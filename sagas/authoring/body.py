@@ -89,7 +89,9 @@ def sleep(duration: timedelta) -> Coroutine[Any, Any, None]:
 
     Raises:
         NotInSaga: Called outside a saga's body.
+        SagaError: `duration` is no timedelta.
     """
+    _check_duration(duration)
     return current_scope("sagas.sleep() belongs into a saga's body").sleep(duration)
 
 
@@ -114,3 +116,8 @@ def event(name: str, *, until: datetime | None = None) -> Coroutine[Any, Any, An
             "event(until=...) needs an aware datetime, for example sagas.now() + timedelta(...)"
         )
     return current_scope("sagas.event() belongs into a saga's body").event(name, until)
+
+
+def _check_duration(given: object) -> None:
+    if not isinstance(given, timedelta):
+        raise SagaError(f"sleep takes a timedelta, such as timedelta(minutes=5), not {given!r}")

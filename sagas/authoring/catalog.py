@@ -5,7 +5,6 @@ has the catalog finds a compensation long after the code that ran the step is go
 """
 
 import re
-import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar, overload
@@ -13,15 +12,17 @@ from typing import Any, TypeVar, overload
 from approvals import Approval, Waiver
 from compensations import Retry
 from reversibility import Reversibility
-from sagas.authoring.action import (
+from sagas.authoring.action import Action, Decorator
+from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
-    Action,
-    Decorator,
     Definite,
     Options,
+    check_class,
     check_options,
+    check_waits,
 )
 from sagas.authoring.saga import Saga
+from sagas.authoring.signatures import check_function, local_names
 from sagas.errors import DefinitionError
 from sagas.model import AfterPivot
 
@@ -49,7 +50,7 @@ class Catalog:
 
     # --- registering --------------------------------------------------------------------------
 
-    def action(
+    def action(  # noqa: PLR0913  each is one thing an author may say of an action
         self,
         *,
         reversibility: Reversibility,
@@ -80,7 +81,7 @@ class Catalog:
             approval: Who must approve it: `approval(...)`, or `waived(...)`.
             classify: Computes the class from the arguments; it may only be worse than declared.
             conflicts: Computes keys of the resources that a call touches.
-            after: Names of actions whose effect this one builds on.
+            after: Names of actions whose effect this one builds on: it is undone before they are.
             name: Its name, if not the function's.
             version: Raise it when its inputs or its meaning change.
 
@@ -97,14 +98,16 @@ class Catalog:
             raises=raises,
             approval=approval,
         )
-        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001  types local to a function
+        namespace = local_names(1)
 
         def make(fn: Callable[..., Any]) -> Action[..., Any]:
+            check_function(fn, f"an action of {self.name}")
             full = self._full_name(name or fn.__name__)
             check_options(full, options)
             if classify is not None and approval is None:
                 raise DefinitionError(
-                    f"{full}: its class may turn out irreversible, so it needs approval= for that case"
+                    f"{full}: classify= may find it irreversible, so it needs a gate for that case: "
+                    "approval=approval(by=..., within=...), or approval=waived(reason=...)"
                 )
             return self._add(
                 Action(
@@ -115,7 +118,7 @@ class Catalog:
                     namespace=namespace,
                     classifier=classify,
                     conflicts=conflicts,
-                    after=tuple(after),
+                    after=self._all_full_names(after),
                 )
             )
 
@@ -148,10 +151,12 @@ class Catalog:
             timeout=timeout,
             definite=definite,
         )
-        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001
+        namespace = local_names(1)
 
         def make(fn: Callable[..., Any]) -> Action[..., Any]:
             full = self._full_name(name)
+            check_class(full, reversibility)
+            check_waits(full, timeout=timeout, lag=timedelta(0), retry=retry)
             return self._add(
                 Action(
                     fn,
@@ -199,9 +204,10 @@ class Catalog:
         Raises:
             DefinitionError: It cannot be right, or an action above it is incomplete.
         """
-        namespace = dict(sys._getframe(1).f_locals)  # noqa: SLF001
+        namespace = local_names(1)
 
         def register(body: Callable[[I], Coroutine[Any, Any, O]]) -> Saga[I, O]:
+            check_function(body, f"a saga of {self.name}")
             self.check()
             saga = Saga(
                 body,
@@ -211,7 +217,10 @@ class Catalog:
                 namespace=namespace,
             )
             if (saga.name, version) in self._sagas:
-                raise DefinitionError(f"{saga.name} version {version} is registered twice")
+                raise DefinitionError(
+                    f"{saga.name} version {version} is registered twice: "
+                    "give one of them another name or version"
+                )
             self._sagas[saga.name, version] = saga
             return saga
 
@@ -221,8 +230,10 @@ class Catalog:
         """Refuse actions that are incomplete. Called by `saga` and by `connect`.
 
         Raises:
-            DefinitionError: A compensatable or reversible action has no compensation.
+            DefinitionError: A compensatable or reversible action has no compensation, or one is
+                said to come after an action that does not exist.
         """
+        names = {action.name for action in self._actions.values()}
         for action in self._actions.values():
             if action.options.reversibility.is_undoable and action.undo is None:
                 raise DefinitionError(
@@ -230,6 +241,12 @@ class Catalog:
                     f"define one right below it with `@{action.__name__}.compensation()`, "
                     "or declare it irreversible"
                 )
+            for name in action.after:
+                if name.startswith(f"{self.name}.") and name not in names:
+                    raise DefinitionError(
+                        f"{action.name}: after= names {name}, which is no action of this catalog: "
+                        f"it has {', '.join(sorted(names))}"
+                    )
 
     # --- finding ------------------------------------------------------------------------------
 
@@ -260,6 +277,11 @@ class Catalog:
         self._actions[action.name, action.version] = action
         return action
 
+    def _all_full_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Names as the journal knows them; those of another catalog are given in full."""
+        given = (names,) if isinstance(names, str) else tuple(names)
+        return tuple(name if "." in name else self._full_name(name) for name in given)
+
     def _full_name(self, name: str) -> str:
         check_name("action or saga", name)
         return f"{self.name}.{name}"
@@ -272,7 +294,10 @@ def check_name(what: str, name: str) -> None:
         DefinitionError: The name holds anything but letters, digits, `_` and `-`.
     """
     if not _NAME.fullmatch(name):
-        raise DefinitionError(f"{name!r} is no name for a {what}: use letters, digits, _ and -")
+        raise DefinitionError(
+            f"{what} name {name!r} cannot be used: begin with a letter or _, "
+            "and go on with letters, digits, _ and -"
+        )
 
 
 def _after_pivot(value: AfterPivot | str) -> AfterPivot:

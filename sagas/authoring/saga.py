@@ -3,7 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, TypeVar
 
-from sagas.authoring.signatures import shape_of
+from sagas.authoring.signatures import check_version, shape_of
 from sagas.errors import DefinitionError, NotInSaga
 from sagas.model import AfterPivot
 from sagas.payloads import Codec
@@ -31,6 +31,7 @@ class Saga(Generic[I, O]):
         after_pivot: AfterPivot,
         namespace: Mapping[str, Any],
     ) -> None:
+        check_version(name, version)
         shape = shape_of(fn, name, namespace)
         if not shape.is_async:
             raise DefinitionError(f"{name}: a saga's body is an `async def`")
@@ -39,6 +40,9 @@ class Saga(Generic[I, O]):
                 f"{name} takes {len(shape.inputs)} parameters; a saga takes exactly one input: "
                 "put what it needs into one model"
             )
+        (parameter,) = shape.signature.parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            raise DefinitionError(f"{name}: its input {parameter.name!r} must not be keyword-only")
         self.fn = fn
         self.name = name
         self.version = version

@@ -151,7 +151,7 @@ MISTAKES: list[tuple[Callable[..., object], dict[str, Any], str]] = [
         "a Room, but the action returns Bill: annotate it as `Bill`, or `Bill | None`",
     ),
     (other_optional_result, {}, "annotate it as `Bill`, or `Bill | None`"),
-    (other_result, {"result": type(None)}, "annotate it as `NoneType`"),
+    (other_result, {"result": type(None)}, "annotate it as `None`"),
     (other_result, {"result": None}, "nothing to bind `result` to"),
     (other_before, {"before": Room}, "cancel: `before` is a Bill here"),
     (variadic, {}, "cancel: parameter *rooms"),
@@ -188,7 +188,12 @@ def test_a_type_without_its_none(hint: object, rest: object, optional: bool) -> 
 
 @pytest.mark.parametrize(
     ("hint", "text"),
-    [(Room, "Room"), (list[int], "list[int]"), (Optional[int], "Optional[int]")],  # noqa: UP045
+    [
+        (Room, "Room"),
+        (list[int], "list[int]"),
+        (Optional[int], "int | None"),  # noqa: UP045
+        (Room | None, "Room | None"),
+    ],
 )
 def test_a_type_is_shown_as_its_author_would_write_it(hint: object, text: str) -> None:
     assert shown(hint) == text

@@ -1,0 +1,158 @@
+"""What belongs to an action: the compensation that undoes it, probes, the before-image reader.
+
+Pure.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from compensations import BindingError, Retry
+from compensations.binding import Binding, bind
+from sagas.authoring.options import DEFAULT_TIMEOUT, Options, check_waits, observability
+from sagas.authoring.signatures import check_function, hints_of, local_names
+from sagas.decide import CallPolicy
+from sagas.errors import DefinitionError, NotInSaga
+from sagas.payloads import Codec
+
+
+@dataclass(slots=True)
+class Probe:
+    """Asks the destination whether a call took effect.
+
+    Attributes:
+        lag: How long after an effect the destination may still not show it.
+    """
+
+    fn: Callable[..., Any]
+    name: str
+    binding: Binding
+    lag: timedelta
+    timeout: timedelta
+    retry: Retry
+
+
+@dataclass(slots=True)
+class Before:
+    """Reads what an action is about to change."""
+
+    fn: Callable[..., Any]
+    name: str
+    binding: Binding
+    codec: Codec[Any]
+    hint: object
+
+
+@dataclass(slots=True)
+class Compensation:
+    """Undoes one action.
+
+    It is not called by a body: a saga calls it when it unwinds, a `savepoint` when it rolls back.
+    """
+
+    fn: Callable[..., Any]
+    name: str
+    binding: Binding
+    options: Options
+    residue: str | None
+    parameters: Mapping[str, object]
+    _probe: Probe | None = None
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Refused: undoing is the saga's business."""
+        raise NotInSaga(
+            f"{self.name} undoes a step and is called by the saga itself; "
+            "to undo part of a body, put the part into `async with savepoint(...)`"
+        )
+
+    def policy(self) -> CallPolicy:
+        """What the rules need to know of it."""
+        return policy_of(self.options, self._probe)
+
+    @property
+    def asks(self) -> Probe | None:
+        """Its probe, if it has one."""
+        return self._probe
+
+    def probe(
+        self,
+        *,
+        lag: timedelta = timedelta(0),
+        timeout: timedelta = DEFAULT_TIMEOUT,
+        retry: Retry | None = None,
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a function that tells, as a bool, whether this undo took effect.
+
+        It takes any of the compensation's own parameters.
+
+        Raises:
+            DefinitionError: It cannot be bound, answers otherwise, or there is one already.
+        """
+        namespace = local_names(1)
+
+        def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+            what = f"{self.name}: probe {name_of(fn)}"
+            if self._probe is not None:
+                raise DefinitionError(f"{self.name} has a probe already: {self._probe.name}")
+            check_waits(what, timeout=timeout, lag=lag, retry=retry)
+            hints = hints_of(fn, what, namespace)
+            if hints.get("return") is not bool:
+                raise DefinitionError(
+                    f"{what}: the probe of a compensation tells whether it took effect: "
+                    "annotate it as `-> bool`"
+                )
+            binding = bound(what, fn, hints, inputs=self.parameters)
+            self._probe = Probe(fn, fn.__qualname__, binding, lag, timeout, retry or Retry())
+            return fn
+
+        return decorate
+
+
+def bound(
+    what: str,
+    fn: Callable[..., Any],
+    hints: Mapping[str, Any],
+    *,
+    inputs: Mapping[str, object],
+    result: object | None = None,
+    before: object | None = None,
+) -> Binding:
+    """Bind a handler's parameters.
+
+    Raises:
+        DefinitionError: One of them has no source, or another type than its source.
+    """
+    try:
+        return bind(
+            what,
+            hints=hints,
+            signature=inspect.signature(fn),
+            inputs=inputs,
+            result=result,
+            before=before,
+        )
+    except BindingError as error:
+        raise DefinitionError(str(error)) from error
+
+
+def policy_of(options: Options, probe: Probe | None) -> CallPolicy:
+    """What the rules need to know of a call."""
+    return CallPolicy(
+        reversibility=options.reversibility,
+        observability=observability("", options, probe=probe is not None),
+        retry=options.retry,
+        timeout=options.timeout,
+        lag=probe.lag if probe else timedelta(0),
+    )
+
+
+def name_of(fn: object) -> str:
+    """The name of a function that is being decorated.
+
+    Raises:
+        DefinitionError: It is no plain function.
+    """
+    check_function(fn, "what is decorated here")
+    return str(getattr(fn, "__name__", fn))

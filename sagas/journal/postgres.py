@@ -93,6 +93,7 @@ class _Lane:
         self._settings = settings
         self._room = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
+        self._is_closed = False
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
@@ -110,12 +111,13 @@ class _Lane:
             self._give_back(connection)
 
     async def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle; what is lent is closed when it comes back."""
+        self._is_closed = True
         while self._idle:
             await _close(self._idle.pop())
 
     def _give_back(self, connection: Connection) -> None:
-        if connection.is_closed() or connection.is_in_transaction():
+        if self._is_closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
         else:
             self._idle.append(connection)

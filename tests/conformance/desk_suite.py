@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -249,6 +250,12 @@ class DeskSuite:
         _, gate = await with_gate(store, await registered(store))
         with pytest.raises(Refused, match="the vote is bo's, but cy was identified"):
             await store.vote(gate.id, ballot("bo"), person("cy"))
+
+    async def test_nobody_votes_with_groups_that_are_not_theirs(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), by="@desk")
+        forged = replace(ballot("bo"), groups=frozenset({"desk"}))
+        with pytest.raises(Refused, match="other groups than those that bo is in"):
+            await store.vote(gate.id, forged, person("bo"))
 
     async def test_there_is_no_vote_without_a_gate(self, store: Store) -> None:
         with pytest.raises(Refused, match="no gate g-9"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
@@ -11,7 +12,7 @@ from sagas.journal import statements
 from sagas.journal.postgres_connection import connect
 from sagas.journal.urls import PostgresUrl, parse
 from sagas.model import Status
-from sagas.ports import Applied, Project, Store
+from sagas.ports import Applied, FoldRequests, Project, Store, Unit
 from tests.conformance.support import AT, LEASE_SECONDS, Tale, begun, registered
 from tests.journal.conftest import Opening
 from tests.journal.support import Raw, raw, rendered
@@ -208,3 +209,51 @@ async def test_a_load_is_one_snapshot(migrated_url: str, opened: Opening) -> Non
         looks += 1
     await asking
     assert looks > 5
+
+
+async def test_whatever_comes_together_the_server_finds_nobody_waiting_in_a_circle(
+    migrated_url: str, opened: Opening
+) -> None:
+    stores = [await opened(migrated_url) for _ in range(3)]
+    names = [f"trip-{number}" for number in range(6)]
+    lease = await registered(stores[0])
+    for name in names:
+        await begun(stores[0], lease, name)
+    await stores[0].retire(lease)
+    stop = asyncio.get_running_loop().time() + 1.5
+    rounds = {"drives": 0, "requests": 0}
+
+    async def drive(store: Store) -> None:
+        while asyncio.get_running_loop().time() < stop:
+            lease = await store.register("driver", 0.05)
+            claimed: list[str] = []
+            with suppress(LeaseLost):  # somebody may have buried it already
+                claimed = await store.claim(lease, now=AT, only=None, limit=4)
+            release = Project(Status.WAITING, None, AT, release=True)
+            units = [Unit(name, [], [FoldRequests((), 0), release]) for name in claimed]
+            await store.commit(lease, units)
+            rounds["drives"] += 1
+
+    async def ask(store: Store, number: int) -> None:
+        while asyncio.get_running_loop().time() < stop:
+            name = names[(number + rounds["requests"]) % len(names)]
+            key = f"{number}-{rounds['requests']}"
+            await store.send(name, "tick", b"1", key=key, by="clock", at=AT)
+            rounds["requests"] += 1
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(
+            *(drive(store) for store in stores for _ in range(2)),
+            *(ask(store, number) for number, store in enumerate(stores)),
+        )
+    assert min(rounds.values()) > 10
+    for store in stores:
+        await store.close()  # the server counts when a session ends
+    async with raw(migrated_url) as admin:
+        await asyncio.sleep(0.2)
+        assert (
+            await admin.fetchval(
+                "select deadlocks from pg_stat_database where datname = current_database()"
+            )
+            == 0
+        )

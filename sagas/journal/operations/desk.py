@@ -68,6 +68,8 @@ def vote(journal_id: str, gate_id: str, given: Vote, voter: Principal) -> Operat
     """Count a vote, and decide the gate if it is enough or if its time is over."""
     if given.principal != voter.name:
         raise Refused(f"the vote is {given.principal}'s, but {voter.name} was identified")
+    if given.groups != voter.groups:
+        raise Refused(f"the vote claims other groups than those that {voter.name} is in")
     found = yield Query(statements.SAGA_OF_GATE, (gate_id,))
     if not found:
         raise Refused(f"there is no gate {gate_id}")

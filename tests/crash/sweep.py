@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count, repeat
 from pathlib import Path
+from uuid import uuid4
 
 from examples.travel.booking import travel
 from sagas import Coordinator, connect
@@ -47,6 +48,7 @@ class Stage:
 
     Attributes:
         reader: Connected to the database, and driving nothing.
+        mark: Makes the ids of sagas unique in the world, which several databases share.
     """
 
     scenario: Scenario
@@ -54,6 +56,11 @@ class Stage:
     world: Path
     nurseries: Sequence[Nursery]
     reader: Coordinator
+    mark: str = field(default_factory=lambda: uuid4().hex[:8])
+
+    def name(self, number: int | str) -> str:
+        """The id of a saga; none is the beginning of another."""
+        return f"{self.scenario.name}-{self.mark}-{number}-"
 
     def order(self, saga_id: str, *, kill_at: int | str | None = None, life: int = 0) -> Order:
         """One life of one saga; later lives are in a hurry."""
@@ -120,8 +127,10 @@ class Trial:
     @property
     def report(self) -> list[str]:
         """Its problems, and where each life ended."""
-        ends = [life.reached[-1] if life.reached else "at once" for life in self.lives]
-        return [f"{self.saga_id} (lives ended at {ends}): {text}" for text in self.problems]
+        ends = [life.reached[-1] if life.reached else "at once" for life in self.lives[-3:]]
+        return [
+            f"{self.saga_id} (the last lives ended at {ends}): {text}" for text in self.problems
+        ]
 
 
 async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) -> Trial:
@@ -214,33 +223,32 @@ def again_and_again(boundary: int) -> Kills:
     return repeat(boundary, LIVES)
 
 
-async def sweep(stage: Stage, plan: Plan = once, *, first: int = 1, name: str = "") -> Sweep:
-    """Try every boundary from `first` on, until lives pass untouched."""
+async def sweep(stage: Stage, plan: Plan = once, *, first: int = 1, step: int = 1) -> Sweep:
+    """Try every boundary from `first` on, or every so many, until lives pass untouched."""
     found, began = Sweep(), time.monotonic()
-    numbers = count(first)
+    numbers = count(first, step)
     untouched = 0
 
     async def lane(nursery: Nursery) -> None:
         nonlocal untouched
         while untouched < UNTOUCHED:
             boundary = next(numbers)
-            saga_id = f"{stage.scenario.name}{name}-{boundary}-"
-            trial = await attempt(stage, nursery, saga_id, plan(boundary))
+            trial = await attempt(stage, nursery, stage.name(boundary), plan(boundary))
             untouched += not trial.kills
             found.note(trial)
 
     await asyncio.gather(*map(lane, stage.nurseries))
     if plan is once:
-        await _try_again(stage, found, name)
+        await _try_again(stage, found)
     found.seconds = time.monotonic() - began
     return found
 
 
-async def _try_again(stage: Stage, found: Sweep, name: str) -> None:
+async def _try_again(stage: Stage, found: Sweep) -> None:
     """Aim, by name, at what was missed."""
     tries = 0
     while found.missed and tries < TRIES:
         for boundary in sorted(found.missed):
             tries += 1
-            saga_id = f"{stage.scenario.name}{name}-again-{tries}-"
+            saga_id = stage.name(f"again-{tries}")
             found.note(await attempt(stage, stage.nurseries[0], saga_id, (boundary,)))

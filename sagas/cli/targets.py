@@ -12,6 +12,7 @@ from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
 from sagas.cli.failing import OURS, Mistake
 
+_NOT_THE_USERS = {"sagas", "approvals", "compensations", "reversibility", "importlib"}
 _FORM = "a target is module:catalog or module:catalog.saga, such as trips.booking:travel.book_trip"
 
 
@@ -108,15 +109,21 @@ def _dotted(path: Path) -> str | None:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else None
 
 
-def _broken(name: str, error: BaseException) -> Exception:
-    """An error raised by the user's own module; ours already say what to do."""
-    if isinstance(error, OURS):
-        return error
-    trace, where = error.__traceback__, ""
+def _broken(name: str, error: BaseException) -> Mistake:
+    """An error raised by the user's own module, with its place there; ours say what to do."""
+    told = f"{error}" if isinstance(error, OURS) else f"{type(error).__name__}: {error}"
+    return Mistake(f"{name} cannot be imported: {told}{_place(error)}")
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line that is neither ours nor the import machinery's."""
+    trace, place = error.__traceback__, ""
     while trace is not None:
-        where = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
+        package = str(trace.tb_frame.f_globals.get("__name__")).partition(".")[0]
+        if package not in _NOT_THE_USERS:
+            place = f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"
         trace = trace.tb_next
-    return Mistake(f"{name} cannot be imported: {type(error).__name__}: {error}{where}")
+    return place
 
 
 def _catalog(module: ModuleType, where: str, name: str) -> Catalog:

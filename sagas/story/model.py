@@ -178,7 +178,7 @@ class Lasting(StrEnum):
     IN_DOUBT = "in-doubt"
     """Nobody knows whether it is there."""
     NOT_UNDONE = "not-undone"
-    """It is to be undone, and is not yet."""
+    """It is not undone, or not yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,12 +74,13 @@ def remains(state: SagaState, labels: Mapping[str, str]) -> tuple[Remainder, ...
     standings = {item.path: item.standing for item in decide.effects(state)}
     found: list[Remainder] = []
     for step in state.steps.values():
-        for why, text in _left(step, standings.get(step.path, Standing.SETTLED)):
+        standing = standings.get(step.path, Standing.SETTLED)
+        for why, text in _left(step, standing, ended=state.ended is not None):
             found.append(Remainder(step.path, labels.get(step.path, step.path), why, text))
     return tuple(found)
 
 
-def _left(step: Step, standing: Standing) -> list[tuple[Lasting, str]]:
+def _left(step: Step, standing: Standing, *, ended: bool) -> list[tuple[Lasting, str]]:
     if step.residue is not None:
         return [(Lasting.RESIDUE, str(step.residue))]
     if standing is Standing.REMAINS:
@@ -89,4 +90,5 @@ def _left(step: Step, standing: Standing) -> list[tuple[Lasting, str]]:
     if Phase.IN_DOUBT in (step.forward.phase, step.undo.phase):
         track = step.undo if step.undo.phase is Phase.IN_DOUBT else step.forward
         return [(Lasting.IN_DOUBT, track.message or "nobody knows whether it took effect")]
-    return [(Lasting.NOT_UNDONE, step.undo.message or "not undone yet")]
+    waiting = "it was left in place" if ended else "not undone yet"
+    return [(Lasting.NOT_UNDONE, step.undo.message or waiting)]

@@ -51,7 +51,7 @@ def test_an_unknown_target_is_answered_with_what_exists(
         ("x = 1\nbroken(", ["SyntaxError"]),
         ("x = 1\ny = z", ["NameError", "line 2"]),
         ("raise SystemExit(3)", ["SystemExit"]),
-        ("from sagas import Catalog\nc = Catalog('a b')", ["'a b' is no name"]),
+        ("from sagas import Catalog\nc = Catalog('a b')", ["'a b'", "broken-module.py, line 2"]),
     ],
 )
 def test_a_target_that_cannot_be_imported_says_why(

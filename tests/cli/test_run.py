@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pexpect
 import pytest
 
-from sagas.cli.settings import operating_system_user
+from sagas.cli.settings import Settings, operating_system_user
 from tests.cli.conftest import OSLO, ROOT, TRIPS, Sagas, Spawn, first_id
 
 Trip = Callable[..., str]
@@ -167,6 +167,26 @@ def test_a_worker_drives_what_others_left_and_ends_in_peace(sagas: Sagas, spawn:
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "sagas: stopped: nothing was cut off\n")
     assert out == "drives travel, mailing on sqlite:///sagas.db; Ctrl-C or SIGTERM ends it\n"
+
+
+def test_a_journal_on_postgresql_is_driven_and_read_the_same_way(
+    sagas: Sagas, postgres_url: str
+) -> None:
+    there = ["--db", postgres_url]
+    assert sagas("migrate", *there).code == 0
+    assert sagas(*run("write"), "--no-wait", *there).code == 6
+    [item] = json.loads(sagas("inbox", "--json", *there).out)
+    assert sagas("approve", item["id"], *there).code == 0
+    assert sagas(*run("write"), *there).code == 0
+    assert json.loads(sagas("show", "t1", "--json", *there).out)["status"] == "completed"
+    assert sagas("verify", *there).code == 0
+
+
+def test_the_printed_command_holds_no_password() -> None:
+    settings = Settings(db="postgresql://ana:secret@db.example/trips")
+    assert settings.command("approve", "g-1") == (
+        "sagas approve g-1 --db postgresql://ana@db.example/trips"
+    )
 
 
 # --- in a terminal ----------------------------------------------------------------------------

@@ -133,6 +133,12 @@ def test_what_an_unwind_leaves_is_told_with_why(entries: list[e.Entry], why: Las
     assert [item.why for item in story(*entries, status=Status.UNWINDING).remains] == [why]
 
 
+def test_what_a_person_kept_is_told_as_left_in_place() -> None:
+    kept = e.Ended(status="residual", reason="left as it is by ana")
+    [item] = story(intended("a"), succeeded("a"), kept, status=Status.RESIDUAL).remains
+    assert (item.why, item.text) == (Lasting.NOT_UNDONE, "it was left in place")
+
+
 # --- people -----------------------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """The command line as a demonstration uses it: each command is shown, then what it printed."""
 
-import getpass
 import json
 import os
+import pwd
 import shlex
 import subprocess
 import sys
@@ -61,7 +61,7 @@ class Console:
     @classmethod
     def open(cls, directory: Path, group: str, services: Mapping[str, str]) -> "Console":
         """Prepare a journal in `directory` and an approvers' file with you in `group`."""
-        user = json.dumps(getpass.getuser())
+        user = json.dumps(pwd.getpwuid(os.getuid()).pw_name)
         approvers = directory / "approvers.toml"
         approvers.write_text(f"[users.{user}]\n\n[groups]\n{group} = [{user}]\n")
         settings = {

@@ -20,25 +20,36 @@ D = TypeVar("D")
 E = TypeVar("E")
 
 
+# The coroutines below say `object` and `None` where others say `Any`: mypy takes an `Any` among the
+# arguments of an overload for a reason to give up, and a tuple of results would be `Any` too.
 @overload
-def parallel(a: Awaitable[A], /) -> Coroutine[Any, Any, tuple[A]]: ...
+def parallel(a: Awaitable[A], /) -> Coroutine[object, None, tuple[A]]: ...
 @overload
-def parallel(a: Awaitable[A], b: Awaitable[B], /) -> Coroutine[Any, Any, tuple[A, B]]: ...
+def parallel(a: Awaitable[A], b: Awaitable[B], /) -> Coroutine[object, None, tuple[A, B]]: ...
 @overload
 def parallel(
     a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], /
-) -> Coroutine[Any, Any, tuple[A, B, C]]: ...
+) -> Coroutine[object, None, tuple[A, B, C]]: ...
 @overload
 def parallel(
-    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], /
-) -> Coroutine[Any, Any, tuple[A, B, C, D]]: ...
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    /,
+) -> Coroutine[object, None, tuple[A, B, C, D]]: ...
 @overload
 def parallel(
-    a: Awaitable[A], b: Awaitable[B], c: Awaitable[C], d: Awaitable[D], e: Awaitable[E], /
-) -> Coroutine[Any, Any, tuple[A, B, C, D, E]]: ...
+    a: Awaitable[A],
+    b: Awaitable[B],
+    c: Awaitable[C],
+    d: Awaitable[D],
+    e: Awaitable[E],
+    /,
+) -> Coroutine[object, None, tuple[A, B, C, D, E]]: ...
 @overload
-def parallel(*branches: Awaitable[A]) -> Coroutine[Any, Any, tuple[A, ...]]: ...
-def parallel(*branches: Awaitable[Any]) -> Coroutine[Any, Any, tuple[Any, ...]]:
+def parallel(*branches: Awaitable[A]) -> Coroutine[object, None, tuple[A, ...]]: ...
+def parallel(*branches: Awaitable[Any]) -> Coroutine[object, None, tuple[Any, ...]]:
     """Run branches at the same time; each is a step, or a coroutine that calls steps.
 
     When a branch fails, the others begin nothing new, what is running is waited for, and the
@@ -84,7 +95,7 @@ def uuid() -> UUID:
     return current_scope("sagas.uuid() belongs into a saga's body; elsewhere use uuid4()").uuid()
 
 
-def sleep(duration: timedelta) -> Coroutine[Any, Any, None]:
+def sleep(duration: timedelta) -> Coroutine[object, None, None]:
     """Sleep durably: it outlives the process, and costs nothing while it lasts.
 
     Raises:

@@ -100,6 +100,7 @@ class Coordinator:
         self._directory = directory
         self._user = user
         self._worker = worker(self)
+        self._closed = False
         self._following: WeakValueDictionary[str, Following] = WeakValueDictionary()
 
     # --- running ------------------------------------------------------------------------------
@@ -404,7 +405,10 @@ class Coordinator:
     # --- life ---------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Stop driving, write what is known, release the lease, close the database."""
+        """Stop driving, write what is known, release the lease, close the database; once."""
+        if self._closed:
+            return
+        self._closed = True
         await self._worker.close()
         await self.store.close()
 

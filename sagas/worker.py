@@ -112,6 +112,7 @@ class Worker:
         writer = Writer(self._store, holder, self._clock, self._requested, faults=self._faults)
         return Environment(
             journal=self._store,
+            desk=self._store,
             handlers=self._handlers,
             clock=self._clock,
             directory=self._directory,

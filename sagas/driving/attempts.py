@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from compensations import Residue
+from compensations import Choice, Residue
 from compensations.residue import settle as settle_residue
 from sagas import decide
 from sagas.authoring.action import Action, Compensation, Options, Probe
@@ -27,7 +27,8 @@ from sagas.driving.calling import (
     describe,
     plain_arguments,
 )
-from sagas.driving.drive import Drive, first_line
+from sagas.driving.drive import MOOT, Drive, first_line
+from sagas.driving.environment import LATE
 from sagas.driving.log import LogClosed, Submission
 from sagas.entries import (
     Compensated,
@@ -35,13 +36,16 @@ from sagas.entries import (
     Entry,
     Failed,
     FoundInDoubt,
+    InterventionClosed,
     Postponed,
     Probed,
     Succeeded,
 )
 from sagas.errors import NotExecuted, PayloadError
-from sagas.fold import Phase, Step, Track
+from sagas.fold import Phase, Question, Step, Track, read_residue
 from sagas.model import Direction, span
+from sagas.payloads import check_bytes
+from sagas.ports import CloseQuestion, Op
 
 
 @dataclass(slots=True)
@@ -137,14 +141,30 @@ class Flight:
 
     def _late(self, answer: Answer) -> None:
         """An abandoned call answered after all: heard, if nobody has settled it by other means."""
-        self._drive.environment.abandoned -= 1
+        environment = self._drive.environment
+        environment.abandoned -= 1
         if not isinstance(answer, Returned) or self.track.phase is not Phase.IN_DOUBT:
             return
+        entry = self._callee.encode(answer.value)
+        asked = self._drive.state.question_about(self._step.path, self._callee.direction)
         try:
-            self._drive.log.emit(self._callee.encode(answer.value))
+            self._drive.log.emit(*self._moot(asked), entry, ops=self._closing(asked))
         except LogClosed:
-            return  # it stays in doubt, and whoever drives the saga now resolves it
+            if asked is not None:  # the saga was let go of meanwhile, and waits for an answer
+                environment.answer(asked.id, self._says(entry), entry.payload)
+            return
         self._drive.news += 1
+
+    def _says(self, entry: Entry) -> Choice:
+        return Choice.HAPPENED if isinstance(entry, Succeeded) else Choice.DONE
+
+    def _moot(self, asked: Question | None) -> list[Entry]:
+        if asked is None:
+            return []
+        return [InterventionClosed(intervention=asked.id, choice=MOOT, by="", reason=LATE)]
+
+    def _closing(self, asked: Question | None) -> list[Op]:
+        return [] if asked is None else [CloseQuestion(asked.id, self._drive.now())]
 
     @property
     def _where(self) -> dict[str, Any]:
@@ -216,14 +236,27 @@ def result_entry(action: Action[..., Any], path: str, value: Any, via: str = "ca
         return Succeeded(path=path, via=via, payload=action.result.encode(value))
     except PayloadError as error:
         return Succeeded(path=path, via=via, unstorable=first_line(str(error)))
+    except Exception as error:  # noqa: BLE001  comparing and printing a value is user code
+        return Succeeded(path=path, via=via, unstorable=first_line(describe(error)) or "unreadable")
 
 
 def residue_entry(undo: Compensation, path: str, value: Any, via: str = "call") -> Compensated:
     """The entry for an undo that took effect, with what remains."""
     returned = value if isinstance(value, Residue) else None
     residue = settle_residue(returned, undo.residue)
-    payload = None if residue is None else residue.model_dump_json(exclude_none=True).encode()
-    return Compensated(path=path, via=via, payload=payload)
+    return Compensated(path=path, via=via, payload=None if residue is None else _stored(residue))
+
+
+def _stored(residue: Residue) -> bytes:
+    """A residue's bytes; one that could not be read again is replaced by a statement of that."""
+    try:
+        payload = residue.model_dump_json(exclude_none=True).encode()
+        check_bytes(payload, "the residue")
+        read_residue(payload)
+    except Exception as error:  # noqa: BLE001  the undo took effect, whatever it says remains
+        unreadable = Residue(f"something that cannot be stored: {first_line(describe(error))}")
+        return unreadable.model_dump_json(exclude_none=True).encode()
+    return payload
 
 
 async def ask_destination(

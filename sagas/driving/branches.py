@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
 from sagas.driving.calling import describe
+from sagas.driving.drive import REOPENED
 from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, Withdrawn
 from sagas.driving.places import Place, enter
@@ -41,7 +42,7 @@ async def _join(
 ) -> tuple[Any, ...]:
     scopes = [scope for _, scope in branches]
     recorded = outer.body.drive.state.closed.get(path)
-    if recorded is not None:
+    if recorded is not None and recorded != REOPENED:
         _close_but(scopes, recorded)
     running = [(_start(work, scope), scope) for work, scope in branches]
     await _wait(outer, path, running)
@@ -83,7 +84,7 @@ async def _wait(outer: Place, path: str, running: Sequence[tuple[Task, Place]]) 
 def _close(outer: Place, path: str, scopes: Sequence[Place], failed: int) -> None:
     _close_but(scopes, failed)
     drive = outer.body.drive
-    if path not in drive.state.closed and not drive.closing:
+    if drive.state.closed.get(path, REOPENED) == REOPENED and not drive.closing:
         drive.log.emit(ParallelClosed(path=path, branch=failed))
 
 

@@ -5,20 +5,34 @@ decides nothing itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, NoReturn
 
+from approvals import GateState
 from compensations import InterventionKind
 from compensations.interventions import offered
 from sagas.authoring.context import StepInfo, Undone
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
 from sagas.driving.log import LogClosed, SagaLog
-from sagas.entries import InterventionOpened, UnwindBegan
+from sagas.entries import (
+    Entry,
+    FoundInDoubt,
+    GateDecided,
+    InterventionClosed,
+    InterventionOpened,
+    UnwindBegan,
+)
 from sagas.errors import LeaseLost, Parked
-from sagas.fold import SagaState, Step
+from sagas.fold import Phase, SagaState, Step
 from sagas.model import Direction, Status, idempotency_key, short_id
-from sagas.ports import OpenQuestion, Project
+from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project
+
+MOOT = "moot"
+"""How a question is closed that needs no answer any more."""
+
+REOPENED = -1
+"""In the place of the branch that failed: the branches of this `parallel` go on after all."""
 
 SHORT_WAIT = 1_000_000
 """Waits below this (microseconds) keep the coroutine; longer ones park."""
@@ -52,6 +66,8 @@ class Drive:
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
+        self._asked: set[str] = set()
+        self._unwinding = False
         self._busy = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -167,6 +183,10 @@ class Drive:
             return
         choices = offered(kind, unwinding=self.state.unwinding)
         identity = self.id("i", path or "", kind, str(self.state.head))
+        if identity in self._asked:
+            await self.log.drained()  # two parts of the saga ask the same at one instant
+            return
+        self._asked.add(identity)
         await self.log.commit(
             InterventionOpened(
                 intervention=identity,
@@ -206,13 +226,108 @@ class Drive:
 
     async def begin_unwind(self, reason: str, cause: str) -> None:
         """Fence: from here on nothing new is done."""
+        entries, ops = self.unwinding(reason, cause)
+        if entries:
+            await self.log.commit(*entries, ops=ops)
+
+    @property
+    def is_unwinding(self) -> bool:
+        """Whether the unwind began, or its beginning is on its way to the journal."""
+        return self._unwinding or self.state.unwinding
+
+    def unwinding(
+        self, reason: str, cause: str, *, answered: Collection[str] = ()
+    ) -> tuple[list[Entry], list[Op]]:
+        """What begins the unwind; nothing if it has begun.
+
+        Args:
+            answered: Questions that are being closed already.
+        """
         self.fence()
-        if self.state.unwinding:
-            return
-        await self.log.commit(
-            UnwindBegan(reason=reason, cause=cause, generation=self.state.generation + 1),
-            ops=[Project(Status.UNWINDING, reason, None, release=False)],
+        if self.is_unwinding:
+            return [], []
+        self._unwinding = True
+        entries, ops = self._without_questions("the saga is being unwound", answered)
+        entries += self.doubtful()
+        entries.append(
+            UnwindBegan(reason=reason, cause=cause, generation=self.state.generation + 1)
         )
+        return entries, [*ops, Project(Status.UNWINDING, reason, None, release=False)]
+
+    def leaving(
+        self, by: str, reason: str, *, answered: Collection[str] = ()
+    ) -> tuple[list[Entry], list[Op]]:
+        """What must be closed before a saga ends as it is: doubt, questions, gates."""
+        entries: list[Entry] = []
+        ops: list[Op] = []
+        settled = set(answered)
+        for step in self.state.steps.values():
+            if step.forward.phase is Phase.IN_DOUBT or is_retried(step):
+                asked = self.state.question_about(step.path)
+                identity = asked.id if asked else self.id("i", step.path, "left", str(step.ordinal))
+                if asked is None:
+                    entries.append(_opened(identity, step))
+                settled.add(identity)
+                entries.append(
+                    InterventionClosed(intervention=identity, choice="waive", by=by, reason=reason)
+                )
+                ops.append(CloseQuestion(identity, self.now()))
+        more, closing = self._without_questions("the saga was left as it is", settled)
+        for gate in self.state.open_gates():
+            new = GateState.CANCELLED if gate.state == "pending" else GateState.INVALIDATED
+            more.append(GateDecided(gate=gate.id, path=gate.path, state=new, reason=reason))
+            closing.append(MoveGate(gate.id, GateState(gate.state), new, self.now()))
+        return [*entries, *more], [*ops, *closing]
+
+    def doubtful(self, within: str = "") -> list[Entry]:
+        """What says again that steps are in doubt of which a person asked another attempt.
+
+        They will not be called again; whether they took effect is as unknown as before.
+        """
+        return [
+            doubt(step, step.forward.message or "nobody knows whether it took effect")
+            for step in self.state.steps.values()
+            if is_retried(step) and step.path.startswith(within)
+        ]
+
+    def _without_questions(
+        self, reason: str, answered: Collection[str]
+    ) -> tuple[list[Entry], list[Op]]:
+        """Close what nobody need answer any more: where it still matters, it is asked anew."""
+        moot = [item for item in self.state.questions.values() if item.id not in answered]
+        entries: list[Entry] = [
+            InterventionClosed(intervention=item.id, choice=MOOT, by="", reason=reason)
+            for item in moot
+        ]
+        return entries, [CloseQuestion(item.id, self.now()) for item in moot]
+
+
+def is_retried(step: Step) -> bool:
+    """Whether a step in doubt is to be called again, because a person said so."""
+    return step.forward.phase is Phase.NONE and step.forward.doubt
+
+
+def doubt(step: Step, reason: str) -> FoundInDoubt:
+    """The entry that says that nobody knows whether a step took effect."""
+    return FoundInDoubt(
+        path=step.path,
+        direction=Direction.DO,
+        reason=reason,
+        ended=step.forward.last_end,
+        observed=False,
+    )
+
+
+def _opened(identity: str, step: Step) -> InterventionOpened:
+    return InterventionOpened(
+        intervention=identity,
+        what=InterventionKind.IN_DOUBT,
+        question=f"did {step.action} take effect?",
+        evidence=step.forward.message or "",
+        choices=["waive"],
+        path=step.path,
+        direction=Direction.DO,
+    )
 
 
 async def _nothing() -> bool:

@@ -14,7 +14,15 @@ from sagas.fold import Gate, Phase
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, OpenGate
 
-OVER = frozenset({GateState.LAPSED, GateState.INVALIDATED, GateState.SUPERSEDED, GateState.REVOKED})
+OVER = frozenset(
+    {
+        GateState.LAPSED,
+        GateState.INVALIDATED,
+        GateState.SUPERSEDED,
+        GateState.REVOKED,
+        GateState.CANCELLED,
+    }
+)
 """States after which another gate asks again."""
 
 

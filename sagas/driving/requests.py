@@ -8,7 +8,8 @@ import asyncio
 
 from compensations import Choice
 from sagas import decide
-from sagas.driving.drive import Drive
+from sagas.driving.drive import REOPENED, Drive, doubt
+from sagas.driving.log import GateMoved
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -18,8 +19,8 @@ from sagas.entries import (
     Failed,
     GateDecided,
     InterventionClosed,
+    ParallelClosed,
     Succeeded,
-    UnwindBegan,
 )
 from sagas.fold import Question
 from sagas.model import Direction, Status
@@ -36,53 +37,69 @@ class Requests:
     async def fold(self) -> bool:
         """Fold everything that waits; whether there was anything."""
         async with self._lock:
-            control, requests = await self._drive.environment.journal.requests(self._drive.saga_id)
-            if requests or control != self._drive.control:
-                await self._fold(control, requests)
-            return bool(requests)
+            while True:
+                journal = self._drive.environment.journal
+                control, requests = await journal.requests(self._drive.saga_id)
+                try:
+                    if requests or control != self._drive.control:
+                        await self._fold(control, requests)
+                except GateMoved:
+                    continue  # decided at this instant, which is another request
+                return bool(requests)
 
     async def _fold(self, control: int, requests: list[Request]) -> None:
         await self._drive.log.drained()
-        entries: list[Entry] = []
-        ops: list[Op] = [FoldRequests(tuple(request.id for request in requests), control)]
+        batch = _Batch(self._drive)
         for request in requests:
-            entries += self._translate(request)
-        if any(isinstance(entry, (UnwindBegan, Ended)) for entry in entries):
-            self._drive.fence()
-        ops += [_projection(entry) for entry in entries if isinstance(entry, (UnwindBegan, Ended))]
-        await self._drive.log.commit(*_once(entries), ops=ops)
+            batch.take(request)
+        folded = FoldRequests(tuple(request.id for request in requests), control)
+        await self._drive.log.commit(*batch.entries, ops=[folded, *batch.ops])
         self._drive.control = control
-        self._drive.news += len(entries)
+        self._drive.news += len(batch.entries)
 
-    def _translate(self, request: Request) -> list[Entry]:
+
+class _Batch:
+    """Requests that are folded together: each sees what those before it led to."""
+
+    def __init__(self, drive: Drive) -> None:
+        self._drive = drive
+        self._answered: set[str] = set()
+        self._called_again: list[str] = []
+        self._ended = False
+        self.entries: list[Entry] = []
+        self.ops: list[Op] = []
+
+    def take(self, request: Request) -> None:
+        """Fold one request; after an end nothing is left to ask for."""
+        if self._ended:
+            return
         match request.kind:
             case "cancel":
-                return self._cancel(request)
+                self._cancel(request)
             case "gate":
-                return self._gate(request)
+                self._gate(request)
             case "event":
-                received = EventReceived(
-                    name=request.ref, key=request.state, by=request.by, payload=request.payload
+                self.entries.append(
+                    EventReceived(
+                        name=request.ref, key=request.state, by=request.by, payload=request.payload
+                    )
                 )
-                return [received]
             case _:
-                return self._answer(request)
+                self._answer(request)
 
-    def _cancel(self, request: Request) -> list[Entry]:
-        state = self._drive.state
-        may = decide.may_unwind(state, self._drive.saga.after_pivot)
-        asked = CancelRequested(
-            by=request.by, reason=request.reason, too_late=not may and not state.unwinding
-        )
-        if state.unwinding or not may:
-            return [asked]
-        return [asked, self._unwind(f"cancelled by {request.by}: {request.reason}", "cancel")]
+    def _cancel(self, request: Request) -> None:
+        drive = self._drive
+        may = decide.may_unwind(drive.state, drive.saga.after_pivot)
+        late = not may and not drive.is_unwinding
+        self.entries.append(CancelRequested(by=request.by, reason=request.reason, too_late=late))
+        if may:
+            self._unwind(f"cancelled by {request.by}: {request.reason}", "cancel")
 
-    def _gate(self, request: Request) -> list[Entry]:
+    def _gate(self, request: Request) -> None:
         gate = self._drive.state.gates.get(request.ref)
         if gate is None or gate.state != "pending":
-            return []
-        return [
+            return
+        self.entries.append(
             GateDecided(
                 gate=gate.id,
                 path=gate.path,
@@ -91,58 +108,83 @@ class Requests:
                 reason=request.reason or None,
                 valid_until=request.valid_until,
             )
-        ]
+        )
 
-    def _answer(self, request: Request) -> list[Entry]:
+    def _answer(self, request: Request) -> None:
         question = self._drive.state.questions.get(request.ref)
         if question is None:
-            return []
-        closed = InterventionClosed(
-            intervention=question.id,
-            choice=request.state,
-            by=request.by,
-            reason=request.reason,
-            payload=request.payload,
-        )
-        return [closed, *self._consequence(question, Choice(request.state), request)]
-
-    def _consequence(self, question: Question, choice: Choice, request: Request) -> list[Entry]:
-        path = question.path
-        said = f"{request.by}: {request.reason}"
-        if choice is Choice.UNWIND:
-            return (
-                []
-                if self._drive.state.unwinding
-                else [self._unwind(f"decided by {said}", "person")]
+            return
+        self._answered.add(question.id)
+        self.entries.append(
+            InterventionClosed(
+                intervention=question.id,
+                choice=request.state,
+                by=request.by,
+                reason=request.reason,
+                payload=request.payload,
             )
-        if choice is Choice.KEEP:
-            return [Ended(status=Status.RESIDUAL, reason=f"left as it is by {said}")]
-        if path is None:
-            return []
+        )
+        said = f"{request.by}: {request.reason}"
+        match Choice(request.state):
+            case Choice.UNWIND:
+                self._unwind(f"decided by {said}", "person")
+            case Choice.KEEP:
+                self._keep(request.by, request.reason)
+            case choice if question.path is not None:
+                self.entries += self._consequence(question, question.path, choice, request)
+            case _:
+                return
+
+    def _consequence(
+        self, question: Question, path: str, choice: Choice, request: Request
+    ) -> list[Entry]:
         if choice is Choice.HAPPENED:
             return [Succeeded(path=path, via="person", payload=request.payload or b"null")]
         if choice is Choice.NOT_HAPPENED and question.direction is not Direction.UNDO:
+            said = f"{request.by}: {request.reason}"
             return [Failed(path=path, error="NotExecuted", message=said, via="person")]
         if choice is Choice.DONE:
             return [Compensated(path=path, via="person")]
+        if choice is Choice.RETRY and question.direction is Direction.DO:
+            return self._retried(path)
         return []
 
-    def _unwind(self, reason: str, cause: str) -> UnwindBegan:
-        return UnwindBegan(reason=reason, cause=cause, generation=self._drive.state.generation + 1)
+    def _retried(self, path: str) -> list[Entry]:
+        """A step goes forward again, and so do the branches that were closed because it failed.
 
+        In an unwind nothing goes forward: what was in doubt is in doubt again.
+        """
+        state = self._drive.state
+        if self._drive.is_unwinding or state.rolling_back is not None:
+            step = state.steps[path]
+            return [doubt(step, "asked to be called again, when it was to be undone")]
+        self._called_again.append(path)
+        return [
+            ParallelClosed(path=group, branch=REOPENED)
+            for group, failed in state.closed.items()
+            if failed != REOPENED and path.startswith(f"{group}.")
+        ]
 
-def _projection(entry: Entry) -> Project:
-    if isinstance(entry, Ended):
-        return Project(Status(entry.status), entry.reason, None, release=True)
-    reason = entry.reason if isinstance(entry, UnwindBegan) else None
-    return Project(Status.UNWINDING, reason, None, release=False)
+    def _unwind(self, reason: str, cause: str) -> None:
+        entries, ops = self._drive.unwinding(reason, cause, answered=self._answered)
+        steps = self._drive.state.steps
+        if entries:  # what was to be called again will not be: it is as doubtful as before
+            self.entries += [
+                doubt(steps[path], steps[path].forward.message or reason)
+                for path in self._called_again
+                if steps[path].forward.doubt
+            ]
+        self.entries += entries
+        self.ops += ops
 
-
-def _once(entries: list[Entry]) -> list[Entry]:
-    """At most one unwind begins, however many requests ask for it."""
-    kept: list[Entry] = []
-    for entry in entries:
-        if isinstance(entry, UnwindBegan) and any(isinstance(item, UnwindBegan) for item in kept):
-            continue
-        kept.append(entry)
-    return kept
+    def _keep(self, by: str, reason: str) -> None:
+        """End the saga as it is; what is in doubt is left, on the record, and nothing stays open."""
+        drive = self._drive
+        if drive.is_unwinding:
+            return
+        drive.fence()
+        self._ended = True
+        entries, ops = drive.leaving(by, reason, answered=self._answered)
+        ended = Ended(status=Status.RESIDUAL, reason=f"left as it is by {by}: {reason}")
+        self.entries += [*entries, ended]
+        self.ops += [*ops, Project(Status.RESIDUAL, ended.reason, None, release=True)]

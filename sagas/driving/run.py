@@ -14,7 +14,7 @@ from sagas import decide
 from sagas.authoring import context
 from sagas.decide import Stage
 from sagas.driving.calling import describe
-from sagas.driving.drive import Drive, first_line
+from sagas.driving.drive import Drive, first_line, is_retried
 from sagas.driving.gates import Gates
 from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
@@ -109,7 +109,7 @@ class Run:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
         drive = self.drive
         drive.waits.clear()
-        stage = decide.stage(drive.state)
+        stage, news = decide.stage(drive.state), drive.news
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
         again = await self._stage(stage)
         if drive.log.error is not None:
@@ -118,6 +118,8 @@ class Run:
             return self._done()
         await drive.log.drained()
         again = await self._requests.fold() or again or drive.stopping
+        if stage is not Stage.BODY:
+            again = again or drive.news != news  # folded or learned while an undo was waited for
         if again or decide.stage(drive.state) is not stage:
             return None
         return await self._park()
@@ -258,7 +260,7 @@ class Run:
 
     async def _left(self, error: BaseException) -> None:
         """An exception left the body."""
-        if isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed):
+        if _is_defect(error):
             where = f"{type(error).__name__}: {describe(error)}{_line(error)}"
             await self._ask(InterventionKind.DEFECT, "the body has a defect", where)
             return
@@ -313,7 +315,7 @@ class Run:
         if any(step.interrupted for step in drive.state.steps.values()):
             await drive.log.drained()  # what became of them may be on its way to the journal
         for step in list(drive.state.steps.values()):
-            if step.forward.phase is not Phase.IN_DOUBT:
+            if step.forward.phase is not Phase.IN_DOUBT and not is_retried(step):
                 continue
             action = drive.environment.handlers.action(step.action, step.version)
             if action is None:
@@ -326,6 +328,13 @@ class Run:
 
     async def _ask(self, kind: InterventionKind, question: str, evidence: str) -> None:
         await self.drive.ask(kind, question, evidence)
+
+
+def _is_defect(error: BaseException) -> bool:
+    """Whether the code is wrong; one such error among those of a group is enough."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_defect(item) for item in error.exceptions)
+    return isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed)
 
 
 def _failed_path(error: BaseException) -> str | None:

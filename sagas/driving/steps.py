@@ -185,8 +185,6 @@ class Steps:
         if entries is None:
             return None
         before = await self._before(call, arguments) if attempt == 1 else None
-        if isinstance(before, Failed):
-            return None
         known = step.forward.key if step is not None else ""
         attempted = _Attempt(
             arguments=arguments,
@@ -194,11 +192,14 @@ class Steps:
             number=attempt,
             key=known or drive.key(call.path, Direction.DO),
             gate=next((item.gate for item in entries if isinstance(item, GateConsumed)), None),
-            before=before,
+            before=None if isinstance(before, Failed) else before,
         )
         intent = self._intent(call, step, attempted)
         if drive.closing:
             raise Parked  # it was asked for while a gate or the before-image was looked at
+        if isinstance(before, Failed):
+            await drive.log.commit(*entries, intent, before, ops=ops, guarded=True)
+            return None
         try:
             await drive.log.commit(*entries, intent, ops=ops, guarded=True)
         except asyncio.CancelledError:
@@ -287,7 +288,7 @@ class Steps:
             return call.action.options.reversibility
 
     async def _before(self, call: Call, arguments: Mapping[str, object]) -> bytes | Failed | None:
-        """The before-image; a `Failed` that was journaled, if it could not be read."""
+        """The before-image; what is to be journaled instead, if it could not be read or stored."""
         image = call.action.image
         if image is None:
             return None
@@ -299,15 +300,13 @@ class Steps:
             1,
         )
         answer = await call_reader(image.fn, image.binding.arguments(arguments), info, call.action)
-        if isinstance(answer, Returned):
-            return image.codec.encode(answer.value)
         reason = describe(answer.error) if isinstance(answer, Raised) else "no answer in time"
-        failed = Failed(path=call.path, error="BeforeImageUnread", message=reason, via="before")
-        entries: list[Entry] = [failed]
-        if call.path not in drive.state.steps:
-            raise StepFailed(call.path, "BeforeImageUnread", reason)
-        await drive.log.commit(*entries)
-        return failed
+        if isinstance(answer, Returned):
+            try:
+                return image.codec.encode(answer.value)
+            except PayloadError as error:
+                reason = str(error)
+        return Failed(path=call.path, error="BeforeImageUnread", message=reason, via="before")
 
     # --- doubt --------------------------------------------------------------------------------
 
@@ -327,6 +326,8 @@ class Steps:
         )
 
     async def _ask(self, call: Call, reason: str) -> None:
+        if self._drive.closing:
+            raise Parked  # what an unwind needs to know, it asks itself
         await self._drive.ask_and_park(
             InterventionKind.IN_DOUBT,
             f"did {call.action.name} take effect?",

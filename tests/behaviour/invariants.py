@@ -56,7 +56,13 @@ def _check_legal(state: SagaState, entry: e.Entry) -> None:
         if step.undo.attempts:
             assert step.undo.key == entry.key, "the key changed between attempts"
     if isinstance(entry, e.Ended):
-        open_ = [s.path for s in state.steps.values() if _is_open(s.forward.phase, s.forward.doubt)]
+        open_ = [
+            step.path
+            for step in state.steps.values()
+            if _is_open(step.forward.phase, step.forward.doubt)
+            and step.undo.phase not in (Phase.SUCCEEDED, Phase.WAIVED)
+            and step.reversibility.has_effect
+        ]
         assert not open_, f"it ended while {open_} are open"
 
 

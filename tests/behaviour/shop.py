@@ -313,7 +313,7 @@ async def undo_sharing(what: str, result: str) -> None:
 async def strange(what: str) -> Any:
     """Returns whatever the scenario says."""
     await world.do(what)
-    return world.script["results"].popleft()
+    return world.results.popleft()
 
 
 @strange.compensation()

@@ -1,24 +1,17 @@
 """Bodies that are left and run again: what they see, and what they may not do."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import sagas
-from sagas import Coordinator, Handle, Status, StepInterrupted, parallel, savepoint
+from sagas import Handle, Status, StepInterrupted, parallel, savepoint
+from tests.behaviour.acting import LIMIT, approve_all
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, gated, keyed, keyless, look_up, publish, shop
 from tests.behaviour.world import World, hang, lose_request, refuse, wait_for_release
-
-LIMIT = 10.0
-
-
-async def approve_all(coordinator: Coordinator, *, by: str = "ben") -> None:
-    for gate in await coordinator.store.open_gates():
-        await coordinator.approve(gate.id, by=by)
 
 
 @shop.saga
@@ -528,9 +521,6 @@ async def test_events_during_parallel_steps_disturb_none_of_them(
         world.released.set()
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == [f"{item}-done" for item in items]
-
-
-Body = Callable[[Order], Coroutine[Any, Any, Any]]
 
 
 @shop.saga

@@ -5,6 +5,7 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sagas import current_step
 from sagas.model import Direction
@@ -55,6 +56,7 @@ class World:
     let_go: threading.Event = field(default_factory=threading.Event)
     under_way: asyncio.Event = field(default_factory=asyncio.Event)
     script: dict[str, deque[Behaviour]] = field(default_factory=lambda: defaultdict(deque))
+    results: deque[Any] = field(default_factory=deque[Any])
     hidden: set[str] = field(default_factory=set)
     blind: int = 0
 

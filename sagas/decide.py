@@ -102,7 +102,7 @@ Move = Act | Probe | Wait | Settled | KnownAbsent | Unwind | CompensateUnknown |
 
 def forward(track: Track, policy: CallPolicy, now: int, *, past_pivot: bool) -> Move:
     """The next move for a step that the body waits for."""
-    if track.phase is Phase.NONE:
+    if track.phase is Phase.NONE or _is_wanted(track):
         return _first_or_next(track, policy, now)
     if track.phase is not Phase.IN_DOUBT:
         return Settled()
@@ -129,7 +129,7 @@ def settle(track: Track, policy: CallPolicy, now: int) -> Move:
 
 def undo(track: Track, policy: CallPolicy, now: int) -> Move:
     """The next move for a compensation."""
-    if track.phase is Phase.NONE:
+    if track.phase is Phase.NONE or _is_wanted(track):
         return _first_or_next(track, policy, now)
     if track.phase is Phase.FAILED:
         return Ask(f"{track.error}: {track.message}")
@@ -138,8 +138,12 @@ def undo(track: Track, policy: CallPolicy, now: int) -> Move:
     return _resolve(track, policy, now, Ask(_doubt(track)))
 
 
+def _is_wanted(track: Track) -> bool:
+    return track.phase is Phase.IN_DOUBT and track.wanted
+
+
 def _first_or_next(track: Track, policy: CallPolicy, now: int) -> Move:
-    """No attempt so far, or every one is known not to have happened."""
+    """No attempt so far, every one is known not to have happened, or a person wants another."""
     if track.failures >= policy.retry.attempts:
         return KnownAbsent(track.message or "it failed")
     return Act(track.attempts + 1) if now >= track.not_before else Wait(track.not_before)

@@ -42,6 +42,7 @@ class Track:
         failed_at: When an attempt was last seen to fail; waits count from here.
         not_before: No attempt before this instant.
         doubt: Whether an attempt is in doubt, even if a later one is known not to have happened.
+        wanted: Whether a person asked for another attempt, which has not been made yet.
         probed_early: Whether a probe said "absent" too early to count, after the last attempt.
         absent: Whether a probe that counts said "absent" after the last attempt.
         blind: Whether the probe failed after the last attempt, so that it counts as no probe.
@@ -61,6 +62,7 @@ class Track:
     generation: int = 0
     not_before: int = 0
     doubt: bool = False
+    wanted: bool = False
     probed_early: bool = False
     absent: bool = False
     blind: bool = False
@@ -70,8 +72,9 @@ class Track:
     gate: str | None = None
 
     def retry(self) -> None:
-        """Forget the failures, because a person asked for another attempt."""
-        self.phase = Phase.NONE
+        """Forget the failures, because a person asked for another attempt; doubt is not forgotten."""
+        self.phase = Phase.IN_DOUBT if self.doubt else Phase.NONE
+        self.wanted = True
         self.failures = 0
         self.probed_early = self.absent = self.blind = False
 
@@ -331,7 +334,7 @@ def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.Compensation
     track.attempts = entry.attempt
     track.last_at, track.last_end = at, max(track.last_end, entry.latest_end)
     track.key, track.generation, track.gate = entry.key, entry.generation, entry.gate
-    track.probed_early = track.absent = track.blind = False
+    track.probed_early = track.absent = track.blind = track.wanted = False
 
 
 def _succeeded(state: SagaState, seq: int, at: int, entry: e.Succeeded) -> None:

@@ -378,6 +378,23 @@ def test_a_person_who_says_retry_has_the_call_made_once_more() -> None:
     assert do(script, policy()) == Act(2)
 
 
+def test_a_persons_retry_is_no_call_in_an_unwind() -> None:
+    assert isinstance(resolve(in_doubt().ask().answer("retry").unwind(), policy()), Ask)
+
+
+def test_a_persons_retry_of_a_compensation_has_it_called_once_more() -> None:
+    script = undo_in_doubt().ask("compensation-in-doubt", UNDO).answer("retry")
+
+    assert take_back(script, policy()) == Act(2)
+
+
+def test_a_persons_retry_of_a_failed_compensation_has_it_called_once_more() -> None:
+    script = Script().intend().succeed().unwind().intend_undo()
+    script.add(CompensationFailed(path=PATH, error="Closed", message="it is too late"))
+
+    assert take_back(script.ask("compensation-failed", UNDO).answer("retry"), policy()) == Act(2)
+
+
 def test_after_a_persons_retry_doubt_is_put_before_a_person_again() -> None:
     script = in_doubt().ask().answer("retry").intend().doubt()
 

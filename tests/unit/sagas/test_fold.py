@@ -594,19 +594,45 @@ def test_an_answer_is_kept() -> None:
 def test_retry_begins_the_call_anew_and_keeps_the_doubt() -> None:
     track = Script().intend().doubt().probed("absent").ask().answer("retry").step().forward
 
-    assert (track.phase, track.failures, track.probed_early, track.doubt) == (
-        Phase.NONE,
+    assert (track.phase, track.failures, track.probed_early, track.doubt, track.wanted) == (
+        Phase.IN_DOUBT,
         0,
         False,
         True,
+        True,
     )
+
+
+def test_retry_of_what_failed_begins_the_call_anew() -> None:
+    track = Script().intend().fail().ask("past-pivot").answer("retry").step().forward
+
+    assert (track.phase, track.wanted) == (Phase.NONE, True)
+
+
+def test_the_attempt_that_a_person_wanted_is_made_once() -> None:
+    assert not Script().intend().doubt().ask().answer("retry").intend().step().forward.wanted
+
+
+def test_what_a_person_wants_retried_may_have_happened() -> None:
+    assert Script().intend().doubt().ask().answer("retry").step().may_have_happened
+
+
+def test_a_pivot_that_a_person_wants_retried_is_still_the_pivot() -> None:
+    script = Script().intend(reversibility=Reversibility.IRREVERSIBLE).doubt().ask().answer("retry")
+
+    assert script.state.pivot is script.step()
 
 
 def test_retry_of_an_undo_leaves_the_step_alone() -> None:
     script = Script().intend().succeed().unwind().intend_undo().doubt(Direction.UNDO)
     step = script.ask("compensation-in-doubt", Direction.UNDO).answer("retry").step()
 
-    assert (step.undo.phase, step.forward.phase) == (Phase.NONE, Phase.SUCCEEDED)
+    assert (step.undo.phase, step.undo.wanted, step.forward.phase, step.forward.wanted) == (
+        Phase.IN_DOUBT,
+        True,
+        Phase.SUCCEEDED,
+        False,
+    )
 
 
 def test_a_missing_handler_that_is_there_again_leaves_the_doubt_to_the_rules() -> None:

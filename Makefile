@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup postgres demo test check fmt docs clean
+.PHONY: help setup postgres demo test soak check fmt docs clean
 
 # The first Python on the path that the project supports.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -37,6 +37,9 @@ test: postgres ## Run every ring of tests and report the coverage
 	$(BIN)/coverage report
 	@echo "the pure modules, to the last branch:"
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+soak: postgres ## Kill processes for hours: every pair of boundaries, random moments
+	SAGAS_SOAK=1 $(BIN)/python -m pytest tests/crash
 
 check: $(INSTALLED)-check ## Check format, lint, types and architecture
 	$(BIN)/ruff format --check .

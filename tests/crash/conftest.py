@@ -1,7 +1,7 @@
 """The world that is looked at, the processes that are killed, and what was counted."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import certifi
@@ -10,8 +10,14 @@ import pytest
 from examples.travel.partner import KINDS
 from examples.travel.world import World
 from tests.crash.nursery import Nursery, open_nursery
+from tests.crash.scenarios import SCENARIOS
+from tests.crash.stages import SOAK, Open
+from tests.crash.sweep import Stage, stage_for
 
-LANES = 2
+collect_ignore = [] if SOAK else ["test_soak.py"]
+
+LANES = 4
+"""More than there are processors: a life waits for disks and partners most of its time."""
 
 _COUNTED = pytest.StashKey[dict[str, str]]()
 
@@ -54,6 +60,21 @@ def nurseries(crash_world: World, crash_directory: Path) -> Iterator[Sequence[Nu
     }
     with ExitStack() as stack:
         yield [stack.enter_context(open_nursery(environment)) for _ in range(LANES)]
+
+
+@pytest.fixture
+def stage(crash_moods: World, crash_directory: Path, nurseries: Sequence[Nursery]) -> Open:
+    """Opens the stage for a scenario on a database, with the partners in the mood for it."""
+
+    @asynccontextmanager
+    async def opened(name: str, url: str) -> AsyncGenerator[Stage]:
+        scenario = SCENARIOS[name]
+        for kind, mood in scenario.moods.items():
+            crash_moods.set_mood(kind, mood)
+        async with stage_for(scenario, url, crash_directory, nurseries) as stage:
+            yield stage
+
+    return opened
 
 
 def one_authority(directory: Path) -> Path:

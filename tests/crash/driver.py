@@ -3,12 +3,14 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from examples.travel.booking import travel
 from sagas import Coordinator, connect
+from tests.crash.backends import kill_a_backend
 from tests.crash.faults import KillAt
-from tests.crash.orders import Order
+from tests.crash.orders import Blow, Order
 from tests.crash.person import Person
 from tests.crash.scenarios import PERSON, SCENARIOS, Scenario, detours, trip_of
 
@@ -34,7 +36,8 @@ async def live(order: Order, record: int) -> None:
         Astonished: A person was asked what they should never be asked.
     """
     scenario = SCENARIOS[order.scenario]
-    faults = KillAt(order.kill_at, record, pace=order.pace)
+    strike = partial(kill_a_backend, order.url) if order.blow is Blow.BACKEND else None
+    faults = KillAt(order.kill_at, record, pace=order.pace, strike=strike)
     async with connect(
         order.url,
         travel,

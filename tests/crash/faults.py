@@ -11,29 +11,43 @@ from collections.abc import Awaitable, Callable
 from tests.crash.boundaries import Namer
 
 
+async def die() -> None:
+    """End this process, as nothing can prevent it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class KillAt:
-    """Ends this process with SIGKILL at one of its boundaries.
+    """Ends this process with SIGKILL, or strikes elsewhere, at one of its boundaries.
 
     Args:
         boundary: Counted from 1, or its name; None lets the process live.
         record: The file descriptor that boundaries are written to, one a line.
         pace: Seconds that pass before each call.
+        strike: What happens at the boundary, if not that this process is killed.
     """
 
-    def __init__(self, boundary: int | str | None, record: int, *, pace: float = 0.0) -> None:
+    def __init__(
+        self,
+        boundary: int | str | None,
+        record: int,
+        *,
+        pace: float = 0.0,
+        strike: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._boundary = boundary
         self._record = record
         self._pace = pace
+        self._strike = strike or die
         self._count = 0
         self._namer = Namer()
         self.before_call: Callable[[str, str], Awaitable[None]] | None = None
 
     async def reached(self, point: str, saga_id: str, path: str) -> None:
-        """Count and write down a boundary; at the chosen one, die."""
+        """Count and write down a boundary; at the chosen one, strike."""
         self._count += 1
         os.write(self._record, f"{point} {saga_id} {path}\n".encode())
         if self._boundary in (self._count, *self._namer.name(point, path)):
-            os.kill(os.getpid(), signal.SIGKILL)
+            await self._strike()
         if point == "before-call":
             if self.before_call is not None:
                 await self.before_call(saga_id, path)

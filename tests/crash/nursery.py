@@ -32,9 +32,13 @@ class Nursery:
 
     def __init__(self, parent: "subprocess.Popen[bytes]") -> None:
         self._parent = parent
+        self._has_child = False
 
     def begin(self, order: Order) -> int:
-        """Bring a child to life and return its process id."""
+        """Bring a child to life, after the end of the one before, and return its process id."""
+        if self._has_child:
+            self.end()
+        self._has_child = True
         assert self._parent.stdin is not None
         self._parent.stdin.write(order.model_dump_json().encode() + b"\n")
         self._parent.stdin.flush()
@@ -43,6 +47,7 @@ class Nursery:
 
     def end(self) -> Ending:
         """Wait for the child's end."""
+        self._has_child = False
         return Ending.model_validate_json(self._line())
 
     def run(self, order: Order) -> Ending:

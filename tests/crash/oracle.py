@@ -202,6 +202,20 @@ def outcomes_are_true(history: History, books: Books) -> Iterator[str]:
                 pass
 
 
+def an_outcome_is_told_once(history: History, books: Books) -> Iterator[str]:
+    """Nobody tells again what became of a call: neither a worker that was replaced, nor anyone."""
+    told: set[tuple[str, bool]] = set()
+    for seq, entry in history.entries:
+        match entry:
+            case Succeeded() | Failed() | Compensated():
+                call = (entry.path, isinstance(entry, Compensated))
+                if call in told:
+                    yield f"entry {seq} tells the outcome of {entry.path} again"
+                told.add(call)
+            case _:
+                pass
+
+
 def nothing_follows_the_end(history: History, books: Books) -> Iterator[str]:
     """There is at most one end, and it is the last entry."""
     for seq, _ in history.of(Ended):
@@ -219,6 +233,7 @@ ALWAYS: Sequence[Rule] = (
     the_irreversible_was_approved,
     a_person_settles_what_nobody_can_ask_about,
     outcomes_are_true,
+    an_outcome_is_told_once,
     nothing_follows_the_end,
 )
 

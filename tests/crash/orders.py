@@ -3,7 +3,18 @@
 Pure.
 """
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict
+
+
+class Blow(StrEnum):
+    """What happens at the chosen boundary."""
+
+    KILL = "kill"
+    """The process is killed."""
+    BACKEND = "backend"
+    """The server's process that appends for it is killed; the process lives on."""
 
 
 class Order(BaseModel):
@@ -12,8 +23,8 @@ class Order(BaseModel):
     Attributes:
         scenario: The name of one of `tests.crash.scenarios.SCENARIOS`.
         saga_ids: The sagas to start, or to take up again.
-        kill_at: The process kills itself at this boundary: the n-th, counted from 1, or the one
-            of that name (see `tests.crash.boundaries`). None lets it live.
+        kill_at: The blow falls at this boundary: the n-th, counted from 1, or the one of that
+            name (see `tests.crash.boundaries`). None lets it live.
         hurry: By how many seconds its clock is ahead: a later life need not wait out the time that
             a call of the earlier one may have been running for.
         patience: Real seconds after which the kernel ends the process.
@@ -28,6 +39,7 @@ class Order(BaseModel):
     directory: str
     mail: str
     kill_at: int | str | None = None
+    blow: Blow = Blow.KILL
     hurry: float = 0.0
     lease: float = 10.0
     patience: int = 30

@@ -92,15 +92,23 @@ class Person:
         await asyncio.sleep(DELIVERY_SECONDS)
         receipt = await self._receipt(question.saga_id, path)
         await self._faults.reached("before-answer", question.saga_id, path)
+        try:
+            await self._resolve(question.id, receipt)
+        except SagaError as refusal:  # somebody else was asked as well, and was faster
+            stored = await self._coordinator.store.question(question.id)
+            if stored is None or stored.state == "open":
+                raise Astonished(f"{question.id} could not be answered: {refusal}") from refusal
+        await self._faults.reached("after-answer", question.saga_id, path)
+
+    async def _resolve(self, question: str, receipt: Receipt | None) -> None:
         if receipt is None:
             reason = "the mailbox does not have it"
-            await self._coordinator.resolve(question.id, Choice.RETRY, reason=reason)
+            await self._coordinator.resolve(question, Choice.RETRY, reason=reason)
         else:
             reason = "it is in the mailbox"
             await self._coordinator.resolve(
-                question.id, Choice.HAPPENED, reason=reason, result=receipt
+                question, Choice.HAPPENED, reason=reason, result=receipt
             )
-        await self._faults.reached("after-answer", question.saga_id, path)
 
     async def _receipt(self, saga_id: str, path: str) -> Receipt | None:
         state = await self._coordinator.state(saga_id)

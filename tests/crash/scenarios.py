@@ -79,10 +79,13 @@ class Scenario:
 
 FULL = {"cars": Mood(full=True)}
 
+UNHEARD = {"hotels": Mood(drop_next=1_000_000)}
+
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("forward", book_trip, Decision.APPROVE, Status.COMPLETED),
+        Scenario("unheard", book_trip, Decision.APPROVE, Status.COMPLETED, UNHEARD),
         Scenario("no-car", book_trip, Decision.APPROVE, Status.COMPENSATED, FULL),
         Scenario("rejected", book_trip, Decision.REJECT, Status.COMPENSATED),
         Scenario("cancelled", book_trip, Decision.CANCEL, Status.COMPENSATED),

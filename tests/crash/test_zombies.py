@@ -1,0 +1,192 @@
+"""Workers that are stopped until others have replaced them, and then go on as if nothing was."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from random import Random
+
+import pytest
+
+from examples.travel.partner import Mood
+from examples.travel.world import World
+from sagas.entries import FoundInDoubt
+from sagas.journal import migrate
+from tests.crash.history import read_history
+from tests.crash.orders import Ending, Order
+from tests.crash.stages import SOAK, SOAK_SECONDS, Open
+from tests.crash.sweep import Stage
+from tests.crash.test_killed_from_outside import seen
+
+pytestmark = pytest.mark.crash
+
+LEASE_SECONDS = 0.5
+LONG_AGO_SECONDS = 0.8
+"""By then a stopped worker's lease is over."""
+
+PACE_SECONDS = 0.15
+"""Four calls, one after the other, keep a worker alive until it is stopped."""
+
+TRIALS = 200 if SOAK else 4
+SEED = 20270302
+
+
+def order(stage: Stage, saga_id: str, *, pace: float = 0.0) -> Order:
+    changes = {"lease": LEASE_SECONDS, "pace": pace}
+    return stage.order(saga_id).model_copy(update=changes)
+
+
+@asynccontextmanager
+async def stopped(stage: Stage, pid: int) -> AsyncGenerator[None]:
+    """Stop a process where it does not keep the database locked, until the block ends."""
+    try:
+        while True:
+            os.kill(pid, signal.SIGSTOP)
+            if is_writable(stage.url):
+                break
+            os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(LONG_AGO_SECONDS)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def is_writable(url: str) -> bool:
+    """Whether a stopped process leaves an SQLite file to others; PostgreSQL sees to it itself."""
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite":
+        return True
+    with closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as connection:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("rollback")
+        return True
+
+
+async def ended(stage: Stage, nursery: int) -> Ending:
+    ending = await asyncio.to_thread(stage.nurseries[nursery].end)
+    assert ending.code == 0, ending.said
+    return ending
+
+
+def was_replaced(zombie: Ending) -> bool:
+    return "was declared dead" in zombie.said
+
+
+async def waking_when_all_is_over(stage: Stage, world: World) -> None:
+    """Stop a worker in a call; have another bring the saga to its end; let the first go on."""
+    saga_id = stage.name("over")
+    world.set_mood("hotels", Mood(slow=1))
+    pid = stage.nurseries[0].begin(order(stage, saga_id))
+    await seen(stage, saga_id, "hotels", "book")
+    async with stopped(stage, pid):
+        world.set_mood("hotels")
+        stage.nurseries[1].begin(order(stage, saga_id))
+        await ended(stage, 1)
+        before = await read_history(stage.reader, saga_id)
+    zombie = await ended(stage, 0)
+    after = await read_history(stage.reader, saga_id)
+    assert was_replaced(zombie)
+    assert after.rows == before.rows
+    assert await stage.wrong_in_the_end(saga_id) == []
+
+
+async def waking_beside_the_heir(stage: Stage, world: World) -> None:
+    """Stop a worker in a call; when another has taken the saga over, let both go on."""
+    saga_id = stage.name("beside")
+    world.set_mood("hotels", Mood(slow=1))
+    pid = stage.nurseries[0].begin(order(stage, saga_id))
+    await seen(stage, saga_id, "hotels", "book")
+    async with stopped(stage, pid):
+        world.set_mood("hotels")
+        stage.nurseries[1].begin(order(stage, saga_id, pace=0.2))
+        await taken_over(stage, saga_id)
+    zombie, _ = await ended(stage, 0), await ended(stage, 1)
+    assert was_replaced(zombie)
+    assert await stage.wrong_in_the_end(saga_id) == []
+
+
+async def taken_over(stage: Stage, saga_id: str) -> None:
+    """Wait until the heir has found the doubt that its predecessor left."""
+    async with asyncio.timeout(20):
+        while True:
+            history = await read_history(stage.reader, saga_id)
+            if any(history.of(FoundInDoubt)):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def stopped_at_random(stage: Stage, seed: int) -> int:
+    """Stop workers at random moments, and wake them at random moments; how many were replaced.
+
+    Nothing here is asked whether it is absent, since such an answer counts only when the stopped
+    call's time is up; and no mail is sent, which a worker that wakes in the middle of it sends.
+    """
+    chance, replaced = Random(seed), 0  # noqa: S311  seeded, to be had again
+    for number in range(TRIALS):
+        saga_id = stage.name(number)
+        pid = stage.nurseries[0].begin(order(stage, saga_id, pace=PACE_SECONDS))
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
+        async with stopped(stage, pid):
+            stage.nurseries[1].begin(order(stage, saga_id, pace=PACE_SECONDS))
+            await asyncio.sleep(chance.uniform(0.0, 0.6))
+        zombie, _ = await ended(stage, 0), await ended(stage, 1)
+        replaced += was_replaced(zombie)
+        assert await stage.wrong_in_the_end(saga_id) == [], f"trial {number}, seed {seed}"
+    return replaced
+
+
+async def test_on_sqlite_a_worker_that_wakes_when_all_is_over_writes_nothing(
+    stage: Open, sqlite_url: str, crash_moods: World
+) -> None:
+    async with stage("forward", sqlite_url) as opened:
+        await waking_when_all_is_over(opened, crash_moods)
+
+
+async def test_on_postgres_a_worker_that_wakes_when_all_is_over_writes_nothing(
+    stage: Open, postgres_url: str, crash_moods: World
+) -> None:
+    await asyncio.to_thread(migrate, postgres_url)
+    async with stage("forward", postgres_url) as opened:
+        await waking_when_all_is_over(opened, crash_moods)
+
+
+async def test_on_sqlite_a_worker_that_wakes_beside_its_heir_does_no_harm(
+    stage: Open, sqlite_url: str, crash_moods: World
+) -> None:
+    async with stage("forward", sqlite_url) as opened:
+        await waking_beside_the_heir(opened, crash_moods)
+
+
+async def test_on_postgres_a_worker_that_wakes_beside_its_heir_does_no_harm(
+    stage: Open, postgres_url: str, crash_moods: World
+) -> None:
+    await asyncio.to_thread(migrate, postgres_url)
+    async with stage("forward", postgres_url) as opened:
+        await waking_beside_the_heir(opened, crash_moods)
+
+
+@pytest.mark.timeout(SOAK_SECONDS if SOAK else 120)
+async def test_on_sqlite_workers_that_are_stopped_at_random_do_no_harm(
+    stage: Open, sqlite_url: str, counted: dict[str, str]
+) -> None:
+    async with stage("rejected", sqlite_url) as opened:
+        replaced = await stopped_at_random(opened, SEED)
+    counted["stopped on SQLite"] = f"{replaced} of {TRIALS} workers were replaced"
+    assert replaced > 0
+
+
+@pytest.mark.timeout(SOAK_SECONDS if SOAK else 120)
+async def test_on_postgres_workers_that_are_stopped_at_random_do_no_harm(
+    stage: Open, postgres_url: str, counted: dict[str, str]
+) -> None:
+    await asyncio.to_thread(migrate, postgres_url)
+    async with stage("rejected", postgres_url) as opened:
+        replaced = await stopped_at_random(opened, SEED)
+    counted["stopped on PostgreSQL"] = f"{replaced} of {TRIALS} workers were replaced"
+    assert replaced > 0

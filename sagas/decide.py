@@ -20,7 +20,7 @@ from enum import StrEnum
 from compensations import InterventionKind, Retry
 from compensations.plan import Effect, Standing, plan
 from reversibility import Observability, ObservabilityKind, Reversibility
-from sagas.fold import Phase, SagaState, Step, Timer, Track
+from sagas.fold import NEVER, Phase, SagaState, Step, Timer, Track
 from sagas.model import AfterPivot, Status, instant
 
 KEY_MARGIN = timedelta(seconds=5)
@@ -173,6 +173,8 @@ def _probe(track: Track, policy: CallPolicy, now: int, absent: Move) -> Move:
     counts_from = track.last_end + policy.lag // timedelta(microseconds=1)
     if not track.probed_early or now >= counts_from:
         return Probe(absent_counts=now >= counts_from)
+    if track.last_end >= NEVER:
+        return Ask(f"{_doubt(track)}; the call goes on, so that finding nothing means nothing")
     return Wait(counts_from)
 
 

@@ -160,13 +160,17 @@ class Failed(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundInDoubt(Entry):
-    """Nobody knows whether an attempt took effect. `ended` is when it surely was over."""
+    """Nobody knows whether an attempt took effect. `ended` is when it surely was over.
+
+    With `running` the call goes on although its time was up, and nobody can tell when it ends.
+    """
 
     path: str
     direction: str
     reason: str
     ended: int
     observed: bool
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

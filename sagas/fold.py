@@ -17,6 +17,9 @@ from reversibility import Reversibility
 from sagas import entries as e
 from sagas.model import Direction
 
+NEVER = 2**62
+"""The end of a call that goes on after its time was up."""
+
 
 class Phase(StrEnum):
     """Where one call stands."""
@@ -362,6 +365,8 @@ def _track(state: SagaState, path: str, direction: str) -> Track:
 def _found_in_doubt(state: SagaState, seq: int, at: int, entry: e.FoundInDoubt) -> None:
     track = _track(state, entry.path, entry.direction)
     track.phase, track.doubt, track.message = Phase.IN_DOUBT, True, entry.reason
+    if entry.running:
+        track.unseen_end = NEVER
     if entry.observed:
         _seen_to_fail(track, entry.ended)
     else:

@@ -33,7 +33,6 @@ class StepInfo:
         idempotency_key: The key to send with the call. In a probe it is the key of the call
             that is asked about.
         attempt: 1 for the first.
-        undoes: In a compensation: the forward call, with its key.
     """
 
     saga_id: str
@@ -41,7 +40,18 @@ class StepInfo:
     attempt: int
     direction: Direction
     idempotency_key: str
-    undoes: Undone | None = None
+    forward_key: str | None = None
+
+    @property
+    def undoes(self) -> Undone:
+        """In a compensation and its probe: the forward call, with its key.
+
+        Raises:
+            NotInSaga: This is no compensation.
+        """
+        if self.forward_key is None:
+            raise NotInSaga("current_step().undoes has a value only inside a compensation")
+        return Undone(self.forward_key)
 
 
 class Scope(Protocol):

@@ -174,9 +174,9 @@ class Flight:
         match answer:
             case Returned(value):
                 return self._callee.encode(value)
-            case TimedOut():
+            case TimedOut(abandoned):
                 limit = self._callee.options.timeout.total_seconds()
-                return self._in_doubt(f"no answer within {limit:g} s")
+                return self._in_doubt(f"no answer within {limit:g} s", running=abandoned)
             case Raised(error):
                 return self._raised(error)
 
@@ -220,8 +220,15 @@ class Flight:
             return self._drive.now() + span(wait)
         return None
 
-    def _in_doubt(self, reason: str) -> FoundInDoubt:
-        return FoundInDoubt(**self._where, reason=reason, ended=self._drive.now(), observed=True)
+    def _in_doubt(self, reason: str, *, running: bool = False) -> FoundInDoubt:
+        return FoundInDoubt(
+            path=self._step.path,
+            direction=self._callee.direction,
+            reason=reason,
+            ended=self._drive.now(),
+            observed=True,
+            running=running,
+        )
 
 
 def _unwritten() -> Submission:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from approvals import GateState
 from compensations import InterventionKind
 from compensations.interventions import offered
-from sagas.authoring.context import StepInfo, Undone
+from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
 from sagas.driving.log import LogClosed, SagaLog
@@ -159,8 +159,8 @@ class Drive:
 
     def info(self, step: Step, direction: Direction, key: str, attempt: int) -> StepInfo:
         """What the called function may know."""
-        undoes = Undone(step.forward.key) if direction is Direction.UNDO else None
-        return StepInfo(self.saga_id, step.path, attempt, direction, key, undoes)
+        undone = step.forward.key if direction is Direction.UNDO else None
+        return StepInfo(self.saga_id, step.path, attempt, direction, key, undone)
 
     def id(self, prefix: str, *parts: str) -> str:
         """A short id for people, unique in this journal."""

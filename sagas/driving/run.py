@@ -24,7 +24,7 @@ from sagas.driving.scopes import BodyScope
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
 from sagas.entries import Ended, FoundInDoubt, RolledBackTo
-from sagas.errors import Parked, PayloadError, StepFailed
+from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed
 from sagas.fold import Phase
 from sagas.model import Direction, Status
 from sagas.ports import Project
@@ -38,6 +38,8 @@ DEFECTS = (
     AssertionError,
     NotImplementedError,
     RecursionError,
+    PayloadError,
+    NotInSaga,
 )
 """Errors that mean that the code is wrong: they undo nothing until a person has looked."""
 
@@ -112,14 +114,15 @@ class Run:
         stage, news = decide.stage(drive.state), drive.news
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
         again = await self._stage(stage)
+        if stage is Stage.BODY:
+            news = drive.news  # what came before, the body has seen or is run again for
         if drive.log.error is not None:
             raise LogClosed
         if decide.stage(drive.state) is Stage.DONE:
             return self._done()
         await drive.log.drained()
         again = await self._requests.fold() or again or drive.stopping
-        if stage is not Stage.BODY:
-            again = again or drive.news != news  # folded or learned while an undo was waited for
+        again = again or drive.news != news  # folded by somebody else in the meantime
         if again or decide.stage(drive.state) is not stage:
             return None
         return await self._park()
@@ -261,20 +264,19 @@ class Run:
     async def _left(self, error: BaseException) -> None:
         """An exception left the body."""
         if _is_defect(error):
-            where = f"{type(error).__name__}: {describe(error)}{_line(error)}"
+            where = f"{_named(error)}{_line(error)}"
             await self._ask(InterventionKind.DEFECT, "the body has a defect", where)
             return
         await self._failed(error)
 
     async def _failed(self, error: BaseException) -> None:
         drive = self.drive
-        reason = first_line(f"{type(error).__name__}: {describe(error)}")
-        if isinstance(error, StepFailed):
-            reason = first_line(str(error))
+        path = _failed_path(error)
+        what = describe(error) if isinstance(error, StepFailed) else _named(error)
+        reason = first_line(what if path is None or path in what else f"{path}: {what}")
         if decide.may_unwind(drive.state, drive.saga.after_pivot):
             await drive.begin_unwind(reason, "failure")
             return
-        path = _failed_path(error)
         pivot = drive.state.pivot
         await drive.ask(
             InterventionKind.PAST_PIVOT,
@@ -335,6 +337,11 @@ def _is_defect(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return any(_is_defect(item) for item in error.exceptions)
     return isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed)
+
+
+def _named(error: BaseException) -> str:
+    """An error's class and text."""
+    return f"{type(error).__name__}: {describe(error)}"
 
 
 def _failed_path(error: BaseException) -> str | None:

@@ -109,11 +109,18 @@ class Script:
     def fail(self, path: str = PATH) -> "Script":
         return self.add(e.Failed(path=path, error="NoRoom", message="full"))
 
-    def doubt(self, direction: Direction = Direction.DO, path: str = PATH) -> "Script":
-        """An attempt was seen to end in doubt, now."""
+    def doubt(
+        self, direction: Direction = Direction.DO, path: str = PATH, *, running: bool = False
+    ) -> "Script":
+        """An attempt was seen to end in doubt, now, or was left alone when its time was up."""
         return self.add(
             e.FoundInDoubt(
-                path=path, direction=direction, reason="timed out", ended=self.now, observed=True
+                path=path,
+                direction=direction,
+                reason="timed out",
+                ended=self.now,
+                observed=True,
+                running=running,
             )
         )
 

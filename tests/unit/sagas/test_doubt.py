@@ -643,3 +643,24 @@ def test_a_definite_answer_does_not_settle_earlier_doubt_of_what_is_only_repeata
 
 def test_a_definite_answer_settles_a_read_however_many_attempts_were_lost() -> None:
     assert settles(crashed().intend().crash().intend(), policy(R.READ_ONLY))
+
+
+# --- a call that goes on after its time was up ---------------------------------------------------
+
+
+def test_nothing_found_means_nothing_while_the_abandoned_call_goes_on() -> None:
+    script = Script().intend().later(SECOND).doubt(running=True).probed("absent")
+    move = do(script.later(365 * 86_400 * SECOND), policy(R.COMPENSATABLE, probe=True))
+    assert isinstance(move, Ask)
+    assert "goes on" in move.reason
+
+
+def test_a_live_key_settles_an_abandoned_call_without_a_person() -> None:
+    script = Script().intend().later(SECOND).doubt(running=True)
+    rules = policy(R.COMPENSATABLE, key=True)
+    assert do(script.later(30 * SECOND), rules) == Act(2)
+
+
+def test_an_abandoned_call_that_is_found_after_all_needs_no_person() -> None:
+    script = Script().intend().later(SECOND).doubt(running=True)
+    assert do(script, policy(R.COMPENSATABLE, probe=True)) == Probe(absent_counts=False)

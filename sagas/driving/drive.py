@@ -17,7 +17,6 @@ from sagas.driving.environment import Environment
 from sagas.driving.log import LogClosed, SagaLog
 from sagas.entries import (
     Entry,
-    FoundInDoubt,
     GateDecided,
     InterventionClosed,
     InterventionOpened,
@@ -248,7 +247,6 @@ class Drive:
             return [], []
         self._unwinding = True
         entries, ops = self._without_questions("the saga is being unwound", answered)
-        entries += self.doubtful()
         entries.append(
             UnwindBegan(reason=reason, cause=cause, generation=self.state.generation + 1)
         )
@@ -262,7 +260,7 @@ class Drive:
         ops: list[Op] = []
         settled = set(answered)
         for step in self.state.steps.values():
-            if step.forward.phase is Phase.IN_DOUBT or is_retried(step):
+            if step.forward.phase is Phase.IN_DOUBT:
                 asked = self.state.question_about(step.path)
                 identity = asked.id if asked else self.id("i", step.path, "left", str(step.ordinal))
                 if asked is None:
@@ -279,17 +277,6 @@ class Drive:
             closing.append(MoveGate(gate.id, GateState(gate.state), new, self.now()))
         return [*entries, *more], [*ops, *closing]
 
-    def doubtful(self, within: str = "") -> list[Entry]:
-        """What says again that steps are in doubt of which a person asked another attempt.
-
-        They will not be called again; whether they took effect is as unknown as before.
-        """
-        return [
-            doubt(step, step.forward.message or "nobody knows whether it took effect")
-            for step in self.state.steps.values()
-            if is_retried(step) and step.path.startswith(within)
-        ]
-
     def _without_questions(
         self, reason: str, answered: Collection[str]
     ) -> tuple[list[Entry], list[Op]]:
@@ -300,22 +287,6 @@ class Drive:
             for item in moot
         ]
         return entries, [CloseQuestion(item.id, self.now()) for item in moot]
-
-
-def is_retried(step: Step) -> bool:
-    """Whether a step in doubt is to be called again, because a person said so."""
-    return step.forward.phase is Phase.NONE and step.forward.doubt
-
-
-def doubt(step: Step, reason: str) -> FoundInDoubt:
-    """The entry that says that nobody knows whether a step took effect."""
-    return FoundInDoubt(
-        path=step.path,
-        direction=Direction.DO,
-        reason=reason,
-        ended=step.forward.last_end,
-        observed=False,
-    )
 
 
 def _opened(identity: str, step: Step) -> InterventionOpened:

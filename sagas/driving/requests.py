@@ -8,7 +8,7 @@ import asyncio
 
 from compensations import Choice
 from sagas import decide
-from sagas.driving.drive import REOPENED, Drive, doubt
+from sagas.driving.drive import REOPENED, Drive
 from sagas.driving.log import GateMoved
 from sagas.entries import (
     CancelRequested,
@@ -64,7 +64,6 @@ class _Batch:
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
         self._answered: set[str] = set()
-        self._called_again: list[str] = []
         self._ended = False
         self.entries: list[Entry] = []
         self.ops: list[Op] = []
@@ -150,30 +149,17 @@ class _Batch:
         return []
 
     def _retried(self, path: str) -> list[Entry]:
-        """A step goes forward again, and so do the branches that were closed because it failed.
-
-        In an unwind nothing goes forward: what was in doubt is in doubt again.
-        """
-        state = self._drive.state
-        if self._drive.is_unwinding or state.rolling_back is not None:
-            step = state.steps[path]
-            return [doubt(step, "asked to be called again, when it was to be undone")]
-        self._called_again.append(path)
+        """A step goes forward again, and so do the branches that were closed because it failed."""
+        if self._drive.is_unwinding:
+            return []
         return [
             ParallelClosed(path=group, branch=REOPENED)
-            for group, failed in state.closed.items()
+            for group, failed in self._drive.state.closed.items()
             if failed != REOPENED and path.startswith(f"{group}.")
         ]
 
     def _unwind(self, reason: str, cause: str) -> None:
         entries, ops = self._drive.unwinding(reason, cause, answered=self._answered)
-        steps = self._drive.state.steps
-        if entries:  # what was to be called again will not be: it is as doubtful as before
-            self.entries += [
-                doubt(steps[path], steps[path].forward.message or reason)
-                for path in self._called_again
-                if steps[path].forward.doubt
-            ]
         self.entries += entries
         self.ops += ops
 

@@ -14,7 +14,7 @@ from sagas import decide
 from sagas.authoring import context
 from sagas.decide import Stage
 from sagas.driving.calling import describe
-from sagas.driving.drive import Drive, first_line, is_retried
+from sagas.driving.drive import Drive, first_line
 from sagas.driving.gates import Gates
 from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
@@ -317,7 +317,7 @@ class Run:
         if any(step.interrupted for step in drive.state.steps.values()):
             await drive.log.drained()  # what became of them may be on its way to the journal
         for step in list(drive.state.steps.values()):
-            if step.forward.phase is not Phase.IN_DOUBT and not is_retried(step):
+            if step.forward.phase is not Phase.IN_DOUBT:
                 continue
             action = drive.environment.handlers.action(step.action, step.version)
             if action is None:

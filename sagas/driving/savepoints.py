@@ -67,7 +67,6 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
             reason = first_line(f"{type(error).__name__}: {describe(error)}")
             generation = drive.state.generation + 1
             await drive.log.commit(
-                *drive.doubtful(f"{self._path}/"),
                 RollbackBegan(path=self._path, reason=reason, generation=generation),
             )
         raise Parked

@@ -121,7 +121,7 @@ def _check_order(rows: Rows, state: SagaState) -> None:
     for earlier, since in begun.items():
         for later, until in undone.items():
             first, second = state.steps[earlier], state.steps[later]
-            if second.forward.seq <= first.forward.seq or later in asked:
+            if not first.forward.seq < second.forward.seq < since or later in asked:
                 continue
             if concurrent(earlier, later):
                 continue

@@ -9,6 +9,7 @@ from sagas import Catalog, NotExecuted, Residue, Retry, Reversibility, approval,
 from tests.behaviour.world import Refusal, world
 
 DAY = timedelta(hours=24)
+HOUR = timedelta(hours=1)
 SOON = Retry(attempts=3, first=timedelta(milliseconds=5))
 ONCE = Retry(attempts=1, first=timedelta(milliseconds=5))
 QUICK = timedelta(milliseconds=150)

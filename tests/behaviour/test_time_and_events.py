@@ -1,0 +1,211 @@
+"""Sleeps, clocks, ids and events: durable, and the same in every run."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from freezegun import freeze_time
+
+import sagas
+from sagas import Status, StepInterrupted, parallel
+from sagas.errors import PayloadError, Refused
+from tests.behaviour.acting import LIMIT, approve_all, kinds
+from tests.behaviour.conftest import House
+from tests.behaviour.shop import HOUR, Order, gated, keyed, shop
+from tests.behaviour.world import World
+
+
+@shop.saga
+async def sleeping(order: Order) -> str:
+    await keyed("before")
+    await sagas.sleep(HOUR)
+    return await keyed("after")
+
+
+@shop.saga
+async def napping(order: Order) -> str:
+    await sagas.sleep(timedelta(milliseconds=50))
+    return "awake"
+
+
+@shop.saga
+async def recording(order: Order) -> list[str]:
+    first = [sagas.now().isoformat(), str(sagas.uuid()), str(sagas.uuid())]
+    await keyed(" ".join(first))
+    await gated("asked")
+    return first
+
+
+@shop.saga
+async def listening(order: Order) -> Any:
+    await keyed("before")
+    return await sagas.event("go")
+
+
+@shop.saga
+async def listening_for_a_while(order: Order) -> Any:
+    until = sagas.now() + HOUR
+    return await sagas.event("go", until=until)
+
+
+@shop.saga
+async def listening_twice(order: Order) -> list[Any]:
+    first = await sagas.event("go")
+    return [first, await sagas.event("go")]
+
+
+@shop.saga
+async def listening_in_branches(order: Order) -> list[Any]:
+    return list(await parallel(sagas.event("go"), sagas.event("go"), sagas.event("stop")))
+
+
+@shop.saga
+async def impatient(order: Order) -> str:
+    try:
+        async with asyncio.timeout(0.05):
+            await sagas.sleep(timedelta(milliseconds=900))
+    except StepInterrupted:
+        await gated("asked")
+        return "interrupted"
+    return "slept"
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_sleep_outlives_the_process(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(sleeping, Order(), id="s")
+        assert (await handle.settled()).status is Status.WAITING
+    house.clock.forward(timedelta(hours=2))
+    async with house.open() as coordinator:
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.result == "after-done"
+    assert world.done == ["before", "after"]
+
+
+async def test_a_sleep_is_not_over_early(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(sleeping, Order(), id="s")
+        await handle.settled()
+        house.clock.forward(timedelta(minutes=59))
+        await coordinator.resume("s")
+        assert world.done == ["before"]
+
+
+async def test_a_sleep_ends_by_the_clock_that_is_frozen(house: House, world: World) -> None:
+    with freeze_time(tick=True, real_asyncio=True) as frozen:
+        async with house.open(clock=None) as coordinator:
+            handle = await coordinator.start(sleeping, Order(), id="s")
+            await handle.settled()
+            frozen.tick(timedelta(minutes=61))
+            outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.completed
+
+
+async def test_a_nap_is_slept_in_place(house: House) -> None:
+    async with house.open() as coordinator:
+        outcome = await coordinator.run(napping, Order(), id="s", timeout=LIMIT)
+    assert outcome.result == "awake"
+
+
+async def test_clocks_and_ids_are_the_same_in_every_run(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(recording, Order(), id="s")).settled()
+    house.clock.forward(timedelta(minutes=1))
+    async with house.open() as coordinator:
+        await approve_all(coordinator)
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.result is not None
+    assert world.done[0] == " ".join(outcome.result)
+    assert len(set(outcome.result)) == 3
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_an_event_before_during_or_after_the_wait_is_taken(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        early = await coordinator.start(listening, Order(), id="early")
+        assert await coordinator.send("early", "go", {"n": 1}, key="a")
+        late = await coordinator.start(listening, Order(), id="late")
+        await late.settled()
+        assert await coordinator.send("late", "go", [1, 2], key="a")
+        assert (await early.outcome(timeout=LIMIT)).result == {"n": 1}
+        assert (await late.outcome(timeout=LIMIT)).result == [1, 2]
+    async with house.open() as coordinator:
+        await (await coordinator.start(listening, Order(), id="away")).settled()
+    async with house.open() as coordinator:
+        await coordinator.send("away", "go", "back", key="a")
+    async with house.open() as coordinator:
+        outcome = await (await coordinator.resume("away")).outcome(timeout=LIMIT)
+    assert outcome.result == "back"
+
+
+async def test_an_event_is_delivered_once_for_each_key(house: House) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(listening_twice, Order(), id="s")
+        assert await coordinator.send("s", "go", 1, key="a")
+        assert not await coordinator.send("s", "go", 2, key="a")
+        await coordinator.send("s", "other", 3, key="b")
+        await coordinator.send("s", "go", 4, key="c")
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.result == [1, 4]
+
+
+async def test_each_branch_takes_an_event_of_its_own(house: House) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(listening_in_branches, Order(), id="s")
+        await coordinator.send("s", "go", 1, key="a")
+        await coordinator.send("s", "stop", 2, key="b")
+        await handle.settled()
+        await coordinator.send("s", "go", 3, key="c")
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.result is not None
+    assert sorted(outcome.result[:2]) == [1, 3]
+    assert outcome.result[2] == 2
+
+
+async def test_an_event_that_does_not_come_in_time_is_none(house: House) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(listening_for_a_while, Order(choice="x"), id="s")
+        await handle.settled()
+        house.clock.forward(timedelta(hours=2))
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert (await kinds(coordinator))[-2:] == ["TimerFired", "Ended"]
+    assert outcome.completed
+    assert outcome.result is None
+
+
+async def test_an_event_in_time_wins_over_the_deadline(house: House) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(listening_for_a_while, Order(), id="s")).settled()
+    async with house.open() as coordinator:
+        await coordinator.send("s", "go", "in time", key="a")
+        house.clock.forward(timedelta(hours=2))
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.result == "in time"
+
+
+async def test_an_interrupted_sleep_is_interrupted_again(house: House) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(impatient, Order(), id="s")).settled()
+    async with house.open() as coordinator:
+        await approve_all(coordinator)
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.result == "interrupted"
+
+
+async def test_an_event_after_the_end_is_refused(house: House) -> None:
+    async with house.open() as coordinator:
+        await coordinator.run(napping, Order(), id="s", timeout=LIMIT)
+        with pytest.raises(Refused, match="ended"):
+            await coordinator.send("s", "go", 1, key="a")
+
+
+@pytest.mark.parametrize("payload", [float("nan"), {1: 2, "1": 3}, "\ud800", "\x00", object()])
+async def test_an_event_that_cannot_be_stored_is_refused(house: House, payload: Any) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(listening, Order(), id="s")).settled()
+        with pytest.raises(PayloadError):
+            await coordinator.send("s", "go", payload, key="a")
+        assert "EventReceived" not in await kinds(coordinator)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +80,12 @@ def trip(sagas: Sagas) -> Callable[..., str]:
     return start
 
 
-def in_process_of_its_own(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-    """Start a command in another process, in the current directory."""
+def in_process_of_its_own(
+    *arguments: str, before: Sequence[str] = (), **settings: str
+) -> subprocess.Popen[str]:
+    """Start a command in another process, in the current directory; `before` starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "sagas.cli", *arguments],
+        [*before, sys.executable, "-m", "sagas.cli", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -97,8 +99,10 @@ def spawn() -> Iterator[Spawn]:
     """Start commands in other processes; what is left of them is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str, **settings: str) -> subprocess.Popen[str]:
-        started.append(in_process_of_its_own(*arguments, **settings))
+    def start(
+        *arguments: str, before: Sequence[str] = (), **settings: str
+    ) -> subprocess.Popen[str]:
+        started.append(in_process_of_its_own(*arguments, before=before, **settings))
         return started[-1]
 
     yield start

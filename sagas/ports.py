@@ -125,7 +125,7 @@ class Unit:
 
     saga_id: str
     rows: list[Row]
-    ops: list[Op] = field(default_factory=list)
+    ops: list[Op] = field(default_factory=list[Op])
     guarded: bool = False
     before: tuple[int, str] | None = None
 

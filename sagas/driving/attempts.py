@@ -5,6 +5,7 @@ time its partner answers.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,6 +47,8 @@ from sagas.fold import Phase, Question, Step, Track, read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
 from sagas.ports import CloseQuestion, Op
+
+log = logging.getLogger("sagas")
 
 
 @dataclass(slots=True)
@@ -143,7 +146,7 @@ class Flight:
         """An abandoned call answered after all: heard, if nobody has settled it by other means."""
         environment = self._drive.environment
         environment.abandoned -= 1
-        if not isinstance(answer, Returned) or self.track.phase is not Phase.IN_DOUBT:
+        if not isinstance(answer, Returned) or not self._is_news():
             return
         entry = self._callee.encode(answer.value)
         asked = self._drive.state.question_about(self._step.path, self._callee.direction)
@@ -154,6 +157,18 @@ class Flight:
                 environment.answer(asked.id, self._says(entry), entry.payload)
             return
         self._drive.news += 1
+
+    def _is_news(self) -> bool:
+        """Whether a success changes anything: in an unwind also what was held not to have happened.
+
+        A body that has been told of a failure cannot be told otherwise.
+        """
+        phase = self.track.phase
+        if phase is Phase.FAILED and not self._drive.state.unwinding:
+            log.error("%s: %s took effect after all", self._drive.saga_id, self._step.path)
+        return phase is Phase.IN_DOUBT or (
+            phase is Phase.FAILED and self._drive.state.unwinding and self._drive.log.error is None
+        )
 
     def _says(self, entry: Entry) -> Choice:
         return Choice.HAPPENED if isinstance(entry, Succeeded) else Choice.DONE

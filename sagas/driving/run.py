@@ -334,8 +334,9 @@ class Run:
 
 def _is_defect(error: BaseException) -> bool:
     """Whether the code is wrong; one such error among those of a group is enough."""
+    parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_defect(item) for item in error.exceptions)
+        return any(_is_defect(part) for part in parts)
     return isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed)
 
 

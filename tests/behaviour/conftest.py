@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -78,7 +78,7 @@ class House:
     @asynccontextmanager
     async def open(
         self, catalog: Catalog = shop, *, user: str = "ana", **options: Any
-    ) -> AsyncIterator[Coordinator]:
+    ) -> AsyncGenerator[Coordinator]:
         options.setdefault("clock", self.clock)
         async with connect(
             self.url, catalog, directory=self.people, user=user, **options

@@ -18,6 +18,11 @@ PATIENT = timedelta(seconds=20)
 shop = Catalog("shop")
 
 
+def resource(what: str) -> list[str]:
+    """What stands before the dash."""
+    return [what.split("-", maxsplit=1)[0]]
+
+
 class Order(BaseModel):
     """What a saga is about."""
 
@@ -297,7 +302,7 @@ async def undo_costly(what: str, result: str) -> None:
     key_ttl=DAY,
     retry=SOON,
     definite=(Refusal,),
-    conflicts=lambda what: [what.split("-")[0]],
+    conflicts=resource,
 )
 async def sharing(what: str) -> str:
     """Touches a resource that others touch too: what stands before the dash."""

@@ -357,9 +357,8 @@ async def test_a_thousand_parked_sagas_keep_no_tasks(house: House, world: World)
                 for number in range(1000)
             )
         )
-        for handle in handles:
-            await handle.settled()
-        del handles, handle
+        await asyncio.gather(*(handle.settled() for handle in handles))
+        del handles
         gc.collect()
         assert len(asyncio.all_tasks()) <= before + 5
         assert not coordinator._worker._drives

@@ -1,7 +1,7 @@
 """Steps of which nobody knows whether they took effect: forward, and in an unwind."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -94,7 +94,7 @@ async def caught(order: Order) -> str:
 @asynccontextmanager
 async def started(
     house: House, saga: Any, choice: str, **options: Any
-) -> AsyncIterator[tuple[Coordinator, Handle[Any]]]:
+) -> AsyncGenerator[tuple[Coordinator, Handle[Any]]]:
     async with house.open(**options) as coordinator:
         handle: Handle[Any] = await coordinator.start(saga, Order(choice=choice), id="s")
         yield coordinator, handle
@@ -395,6 +395,37 @@ async def test_a_late_success_during_the_unwind_is_undone(house: House, world: W
             outcome = await handle.outcome(timeout=LIMIT)
             await asyncio.sleep(0.02)
     assert outcome.status is Status.COMPENSATED
+    assert "it" in world.undone
+
+
+async def test_a_late_success_that_a_person_denied_is_undone_while_the_saga_unwinds(
+    house: House, world: World
+) -> None:
+    hold = asyncio.Event()
+
+    async def held(world: World, call: Any) -> str:
+        await hold.wait()
+        return world.happen(call)
+
+    world.plan("it", ignore_cancellation)
+    world.plan("undo-before", held)
+    async with started(house, one_then_refused, "keyless") as (coordinator, handle):
+        await asyncio.wait_for(world.under_way.wait(), LIMIT)
+        await coordinator.cancel("s", reason="enough")
+
+        async def asked() -> bool:
+            return bool(await coordinator.store.open_questions())
+
+        await until(asked)
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+        await asyncio.sleep(0.1)
+        world.released.set()
+        await asyncio.sleep(0.1)
+        hold.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.status is Status.COMPENSATED
+    assert sorted(world.undone) == sorted(world.done)
     assert "it" in world.undone
 
 

@@ -47,17 +47,17 @@ class World:
         orphans: Calls whose intent was not.
     """
 
-    calls: list[Effect] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    probes: list[str] = field(default_factory=list)
-    orphans: list[Effect] = field(default_factory=list)
+    calls: list[Effect] = field(default_factory=list[Effect])
+    effects: list[Effect] = field(default_factory=list[Effect])
+    probes: list[str] = field(default_factory=list[str])
+    orphans: list[Effect] = field(default_factory=list[Effect])
     witness: Witness | None = None
     released: asyncio.Event = field(default_factory=asyncio.Event)
     let_go: threading.Event = field(default_factory=threading.Event)
     under_way: asyncio.Event = field(default_factory=asyncio.Event)
     script: dict[str, deque[Behaviour]] = field(default_factory=lambda: defaultdict(deque))
     results: deque[Any] = field(default_factory=deque[Any])
-    hidden: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set[str])
     blind: int = 0
 
     def plan(self, what: str, *behaviours: Behaviour) -> None:

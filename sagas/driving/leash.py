@@ -6,7 +6,7 @@ and whoever runs it stops there. Such a body is never freed, because that would 
 
 An exit in a body ends the body, never the process that drives it.
 
-Pure.
+Touches: the interpreter's reference counts.
 """
 
 import ctypes

@@ -88,6 +88,19 @@ def no_key_took_effect_twice(history: History, books: Books) -> Iterator[str]:
             yield f"{count} effects under the key {key}"
 
 
+def a_call_keeps_its_key(history: History, books: Books) -> Iterator[str]:
+    """Every attempt at a call is sent under one key, and no other call is."""
+    keys: dict[tuple[str, str], str] = {}
+    owners: dict[str, tuple[str, str]] = {}
+    for seq, entry in history.entries:
+        if isinstance(entry, Intended | CompensationIntended):
+            call = (entry.kind, entry.path)
+            if keys.setdefault(call, entry.key) != entry.key:
+                yield f"entry {seq} is another attempt at {entry.path}, under another key"
+            if owners.setdefault(entry.key, call) != call:
+                yield f"entry {seq} begins {entry.path} under the key of {owners[entry.key]}"
+
+
 def nothing_new_is_done_while_undoing(history: History, books: Books) -> Iterator[str]:
     """No step begins after the unwind, or during the rollback of a savepoint."""
     unwinding, rolling_back = False, False
@@ -227,6 +240,7 @@ ALWAYS: Sequence[Rule] = (
     the_chain_verifies,
     every_effect_was_intended,
     no_key_took_effect_twice,
+    a_call_keeps_its_key,
     nothing_new_is_done_while_undoing,
     only_what_happened_is_undone,
     only_what_is_unwound_is_undone,

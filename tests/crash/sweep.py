@@ -38,6 +38,9 @@ LIVES = 25
 UNTOUCHED = 2
 """A sweep ends after as many lives that passed untouched."""
 
+ENOUGH = 5
+"""After as many problems a sweep ends: what is wrong is known."""
+
 TRIES = 30
 """How often, in all, boundaries that timing hid are tried again."""
 
@@ -246,14 +249,14 @@ async def sweep(
 
     async def lane(nursery: Nursery) -> None:
         nonlocal untouched
-        while untouched < UNTOUCHED:
+        while untouched < UNTOUCHED and len(found.problems) < ENOUGH:
             boundary = next(numbers)
             trial = await attempt(stage, nursery, stage.name(boundary), plan(boundary))
             untouched += trial.kills < fewest
             found.note(trial)
 
     await asyncio.gather(*map(lane, stage.nurseries))
-    if plan is once:
+    if plan is once and not found.problems:
         await _try_again(stage, found)
     found.seconds = time.monotonic() - began
     return found

@@ -38,7 +38,11 @@ from tests.crash.tales import CAR, FLIGHT, HOTEL, MAIL, NOON, books, effect, tol
 
 def broken(history: History, books: Books, end: Status = Status.COMPLETED) -> set[str]:
     """The names of the rules that do not hold."""
-    return {text.partition(":")[0] for text in violations_at_the_end(history, books, end)}
+    return names_of(violations_at_the_end(history, books, end))
+
+
+def names_of(found: Sequence[str]) -> set[str]:
+    return {text.partition(":")[0] for text in found}
 
 
 def broken_undo(entries: Sequence[Entry], effects: Sequence[Effect]) -> set[str]:
@@ -137,6 +141,28 @@ def test_a_missing_end_is_found() -> None:
     assert broken(told(entries), books(tales.sent())) >= {"it_has_ended"}
 
 
+def test_an_attempt_under_another_key_is_found() -> None:
+    again = tales.intended(CAR, attempt=2, key="another")
+    entries = put(tales.booked(), again, Succeeded)
+    assert names_of(violations(told(entries), books(tales.bookings()))) >= {"a_call_keeps_its_key"}
+
+
+def test_an_attempt_under_the_same_key_is_no_violation() -> None:
+    again = tales.intended(FLIGHT, attempt=2)
+    entries = put(tales.booked(), again, Succeeded)
+    assert violations(told(entries), books(tales.bookings())) == []
+
+
+def test_two_calls_under_one_key_are_found() -> None:
+    entries = [
+        replace(entry, key=f"do {HOTEL}")
+        if isinstance(entry, Intended) and entry.path == CAR
+        else entry
+        for entry in tales.booked()
+    ]
+    assert names_of(violations(told(entries), books([]))) >= {"a_call_keeps_its_key"}
+
+
 def test_a_step_that_begins_after_the_unwind_is_found() -> None:
     entries = without(tales.booked(), UnwindBegan)
     late = [*entries[:3], UnwindBegan(reason="ill", cause="cancel", generation=1), *entries[3:]]
@@ -151,8 +177,8 @@ def test_a_step_that_begins_during_a_rollback_is_found() -> None:
         RollbackBegan(path=path, reason="unfit", generation=1),
         *tales.booked()[3:],
     ]
-    names = {text.partition(":")[0] for text in violations(told(entries), books(tales.bookings()))}
-    assert names == {"nothing_new_is_done_while_undoing"}
+    found = violations(told(entries), books(tales.bookings()))
+    assert names_of(found) == {"nothing_new_is_done_while_undoing"}
 
 
 def test_a_step_that_begins_after_a_rollback_is_no_violation() -> None:
@@ -263,7 +289,7 @@ def test_a_booking_that_the_journal_calls_failed_is_found() -> None:
         for entry in tales.booked()
     ]
     found = violations(told(entries), books(tales.bookings()))
-    assert [text.partition(":")[0] for text in found] == ["outcomes_are_true"]
+    assert names_of(found) == {"outcomes_are_true"}
 
 
 def test_a_compensation_that_the_world_knows_nothing_of_is_found() -> None:

@@ -274,9 +274,24 @@ class Ownership(Protocol):
         ...
 
     async def claim(
-        self, lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+        self,
+        lease: Lease,
+        *,
+        now: int,
+        only: Sequence[str] | None,
+        limit: int,
+        known: Sequence[tuple[str, int]] | None = None,
     ) -> list[str]:
-        """Take sagas that are due and that no living worker holds; `only` names candidates."""
+        """Take sagas that are due and that no living worker holds.
+
+        Args:
+            only: Candidates; None for every saga.
+            known: Names and versions whose code this process has; None for every code.
+        """
+        ...
+
+    async def held(self, lease: Lease) -> list[str]:
+        """The sagas that this worker holds."""
         ...
 
     async def raised(self, lease: Lease) -> tuple[int, list[str]]:

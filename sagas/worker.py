@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
+from weakref import WeakValueDictionary
 
 from approvals import Directory
 from sagas.authoring.saga import Saga
@@ -23,14 +24,14 @@ from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
 from sagas.errors import JournalError, LeaseLost
 from sagas.fold import SagaState, fold
-from sagas.model import Status
-from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
+from sagas.ports import Clock, CreateSaga, FaultPoints, Store
 
 log = logging.getLogger("sagas")
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-UNKNOWN_SAGA_MICROS = 60_000_000
+LATER_SECONDS = 5.0
+SWEEP_SECONDS = 3.0
 GRACE_SECONDS = 10.0
 
 Finished = Callable[[str, Result, SagaState], None]
@@ -68,6 +69,11 @@ class Worker:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._followed: set[str] = set()
         self._again: set[str] = set()
+        self._later: set[str] = set()
+        self._rounds: set[asyncio.Task[None]] = set()
+        self._looking = asyncio.Lock()
+        self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._swept_at = 0.0
         self._all = False
         self._upkeep: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -96,7 +102,7 @@ class Worker:
             await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
         for task in self._upkeep:
             task.cancel()
-        await asyncio.gather(*self._upkeep, return_exceptions=True)
+        await asyncio.gather(*self._upkeep, *self._rounds, return_exceptions=True)
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -132,15 +138,25 @@ class Worker:
         finds a saga and does not disturb the one that is driven.
         """
         environment = await self.begin()
-        while saga_id in self._drives:
-            if await self._has_begun(self._drives[saga_id]):
-                return False
+        async with self._lock(saga_id):
+            while saga_id in self._drives:
+                if await self._has_begun(self._drives[saga_id]):
+                    return False
+            return await self._start(environment, saga, started, create, saga_id)
+
+    async def _start(
+        self,
+        environment: Environment,
+        saga: Saga[Any, Any],
+        started: Started,
+        create: CreateSaga,
+        saga_id: str,
+    ) -> bool:
         state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
         state.input = started.payload or b"null"
         saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)
-        drive = Drive(environment, saga_log, saga)
         submission = saga_log.emit(started, ops=[create])
-        self._launch(drive, fresh=True)
+        self._launch(Drive(environment, saga_log, saga), fresh=True)
         try:
             await saga_log.durable(submission)
         except BaseException:
@@ -150,6 +166,13 @@ class Worker:
                 raise saga_log.error from None
             raise
         return True
+
+    def _lock(self, saga_id: str) -> asyncio.Lock:
+        """What keeps a beginning and a take-up of one saga apart."""
+        found = self._beginning.get(saga_id)
+        if found is None:
+            found = self._beginning[saga_id] = asyncio.Lock()
+        return found
 
     async def _has_begun(self, drive: Drive) -> bool:
         """Whether a saga that is driven here is durable; waits until that is known."""
@@ -173,21 +196,58 @@ class Worker:
         self._all = True
 
     async def look(self) -> None:
-        """Take what is due now."""
+        """Take what is due now.
+
+        The round is made to its end even if whoever asked for it is cancelled: what was claimed
+        is driven.
+        """
         if self._stopping:
             return
-        environment = await self.begin()
-        again, self._again = self._again, set()
-        for saga_id in again:
-            await self._try(environment, saga_id)
+        await self.begin()
+        await asyncio.shield(self._look_around())
+
+    def _look_around(self) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(self._round(), name="sagas-look")
+        self._rounds.add(task)
+        task.add_done_callback(self._looked)
+        return task
+
+    def _looked(self, task: "asyncio.Task[None]") -> None:
+        self._rounds.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; if nobody does, the next round meets it too
+
+    async def _round(self) -> None:
+        async with self._looking:
+            environment = self._environment
+            if environment is None or self._stopping:
+                return
+            await self._sweep(environment)
+            again, self._again = self._again, set()
+            for saga_id in [*again, *await self._claim(environment)]:
+                await self._try(environment, saga_id)
+
+    async def _claim(self, environment: Environment) -> list[str]:
         only = None if self._all else sorted(self._followed)
         room = self._concurrency - len(self._drives)
         if room <= 0 or only == []:
+            return []
+        return await self._store.claim(
+            environment.holder.lease,
+            now=environment.now(),
+            only=only,
+            limit=room,
+            known=self._handlers.sagas,
+        )
+
+    async def _sweep(self, environment: Environment) -> None:
+        """Find what this worker holds and does not drive, whatever lost it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._swept_at < SWEEP_SECONDS:
             return
-        now = environment.now()
-        claimed = await self._store.claim(environment.holder.lease, now=now, only=only, limit=room)
-        for saga_id in claimed:
-            await self._try(environment, saga_id)
+        self._swept_at = now
+        held = await self._store.held(environment.holder.lease)
+        self._again.update(id_ for id_ in held if id_ not in self._tasks and id_ not in self._later)
 
     async def look_if_begun(self) -> None:
         """Take what is due now, if this process drives anything."""
@@ -201,22 +261,26 @@ class Worker:
     async def _try(self, environment: Environment, saga_id: str) -> None:
         """Take a saga up; what is wrong with one of them keeps no other from being driven."""
         try:
-            await self._take_up(environment, saga_id)
+            async with self._lock(saga_id):
+                await self._take_up(environment, saga_id)
         except LeaseLost:
             raise
         except JournalError as error:
             self._try_again(saga_id, str(error))
+        except Exception as error:
+            log.exception("%s: it cannot be taken up", saga_id)
+            self._try_again(saga_id, f"{type(error).__name__}: {error}", after=LATER_SECONDS)
 
     async def _take_up(self, environment: Environment, saga_id: str) -> None:
         task = self._tasks.get(saga_id)
-        if task is not None:
-            await asyncio.wait({task})  # it has let go of the saga and is about to end
+        if task is not None:  # it has let go of the saga, or is about to: look again when it ends
+            task.add_done_callback(lambda _: self._look_again(saga_id))
+            return
         loaded = await self._store.load(saga_id)
         if loaded is None or loaded.row.owner != environment.holder.lease.worker:
             return
         saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
         if saga is None:
-            await self._leave(environment, loaded)
             return
         state = fold(saga_id, entries_of(loaded.rows))
         saga_log = SagaLog(
@@ -224,14 +288,10 @@ class Worker:
         )
         self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded))
 
-    async def _leave(self, environment: Environment, loaded: Loaded) -> None:
-        """A saga that this process does not know waits for one that does."""
-        row = loaded.row
-        reason = f"no worker here knows {row.saga} version {row.version}"
-        log.warning("%s: %s", row.id, reason)
-        wake_at = environment.now() + UNKNOWN_SAGA_MICROS
-        waiting = Project(Status.WAITING, reason, wake_at, release=True)
-        await self._store.commit(environment.holder.lease, [Unit(row.id, [], [waiting])])
+    def _look_again(self, saga_id: str) -> None:
+        if not self._stopping:
+            self._again.add(saga_id)
+            self._look_around()
 
     def _launch(self, drive: Drive, *, fresh: bool = False) -> None:
         self._drives[drive.saga_id] = drive
@@ -245,22 +305,28 @@ class Worker:
             if not drive.stopping or isinstance(result, Done):
                 self._finished(saga_id, result, drive.state)
         except Taken:
-            pass
+            log.debug("%s: its id is taken", saga_id)
         except JournalError as error:
             self._try_again(saga_id, str(error))
         except Exception as error:
             log.exception("%s: driving it failed unexpectedly", saga_id)
-            self._try_again(saga_id, f"{type(error).__name__}: {error}")
+            self._try_again(saga_id, f"{type(error).__name__}: {error}", after=LATER_SECONDS)
         finally:
             drive.log.close(LeaseLost(f"{saga_id} is not driven here any more"))
-            self._drives.pop(saga_id, None)
-            self._tasks.pop(saga_id, None)
+            if self._tasks.get(saga_id) is asyncio.current_task():
+                self._drives.pop(saga_id, None)
+                self._tasks.pop(saga_id, None)
 
-    def _try_again(self, saga_id: str, reason: str) -> None:
+    def _try_again(self, saga_id: str, reason: str, *, after: float = RETRY_SECONDS) -> None:
         """Driving failed; this worker still owns the saga, and takes it up again."""
         if not self._stopping:
             log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._again.add, saga_id)
+            self._later.add(saga_id)
+            asyncio.get_running_loop().call_later(after, self._now_again, saga_id)
+
+    def _now_again(self, saga_id: str) -> None:
+        self._later.discard(saga_id)
+        self._again.add(saga_id)
 
     # --- upkeep -------------------------------------------------------------------------------
 

@@ -23,6 +23,12 @@ class Handlers:
     def __init__(self, catalogs: Iterable[Catalog]) -> None:
         self._catalogs = {catalog.name: catalog for catalog in catalogs}
 
+    @property
+    def sagas(self) -> list[tuple[str, int]]:
+        """The names and versions of every saga that this process can drive."""
+        found = (saga for catalog in self._catalogs.values() for saga in catalog.sagas)
+        return sorted((saga.name, saga.version) for saga in found)
+
     def action(self, name: str, version: int) -> Action[..., Any] | None:
         """The action of that full name and version, if this process has it."""
         catalog = self._catalogs.get(name.partition(".")[0])

@@ -74,12 +74,17 @@ class Writer:
         self._requested = requested
         self._faults = faults
         self._dirty: dict[SagaLog, None] = {}
+        self._writing: list[SagaLog] = []
+        self._dead: JournalError | None = None
         self._awake: asyncio.Future[None] | None = None
         self._stopping = False
         self._task = asyncio.get_running_loop().create_task(self._write(), name="sagas-writer")
 
     def wake(self, log: SagaLog) -> None:
         """There is something to write for a saga."""
+        if self._dead is not None:
+            log.close(self._dead)
+            return
         self._dirty[log] = None
         if self._awake is not None and not self._awake.done():
             self._awake.set_result(None)
@@ -92,6 +97,14 @@ class Writer:
         await self._task
 
     async def _write(self) -> None:
+        try:
+            await self._write_until_stopped()
+        finally:
+            self._dead = JournalError("the writer has stopped: nothing more is written here")
+            for log in [*self._writing, *self._dirty]:
+                log.close(self._dead)  # whoever waits would wait for ever
+
+    async def _write_until_stopped(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             if not self._dirty:
@@ -108,6 +121,7 @@ class Writer:
         units = [(log, unit) for log in logs if (unit := log.seal(now)) is not None]
         if not units:
             return
+        self._writing = [log for log, _ in units]
         try:
             answers = await self._commit([unit for _, unit in units])
         except Exception as error:  # noqa: BLE001  a dead writer would hang every saga
@@ -117,6 +131,7 @@ class Writer:
         for (log, _), answer in zip(units, answers, strict=True):
             if log.settle(answer):
                 self._dirty[log] = None
+        self._writing = []
         if Applied.REQUESTED in answers:
             await self.announce()
 

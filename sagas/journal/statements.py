@@ -55,9 +55,11 @@ set state = $3,
     decided_at = case when $2 = 'pending' then $4 else decided_at end,
     consumed_at = case when $3 = 'consumed' then $4 else consumed_at end
 where id = $1 and state = $2
+    and ($3 <> 'consumed' or valid_until is null or $4 < valid_until)
 returning id
 """
-"""Compare and set: of two that move a gate out of one state, one waits and then changes nothing."""
+"""Compare and set: of two that move a gate out of one state, one waits and then changes nothing. An
+approval that has lapsed is not used, however slowly its unit came here."""
 
 GATE_STATE = "select state from gate where id = $1"
 """Read only to settle an append whose answer was lost."""
@@ -168,20 +170,22 @@ with due as (
         union all
         select id from saga where owner is null and wake_at <= $2
             and status not in ('completed', 'compensated', 'residual'))
+        and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
     order by created_at, id limit $3
     {skip_locked})
 update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
 """
-"""Of several that claim at once each gets sagas of its own. The two ways to be due are apart because
-each has its own index. `wake_at` becomes the present: whoever takes the saga from a dead worker need
+"""Of several that claim at once each gets sagas of its own, and none gets one whose code it lacks.
+The two ways to be due are apart because each has its own index. `wake_at` becomes the present: whoever takes the saga from a dead worker need
 not know what it was doing."""
 
 CLAIM_AMONG = """
 with due as (
     select id from saga
-    where id in (select value from {elements}($4) as element) and owner is null
+    where id in (select value from {elements}($5) as element) and owner is null
         and status not in ('completed', 'compensated', 'residual')
         and (control <> folded or wake_at <= $2)
+        and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
     order by created_at, id limit $3
     {skip_locked})
 update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
@@ -194,6 +198,9 @@ where id in (select value from {elements}($3) as element) and (owner is null or 
 returning id
 """
 """After a claim whose answer was lost: waits for it, and takes what it took or would have taken."""
+
+HELD = "select id from saga where owner = $1 order by id"
+"""What a worker holds, for it to find what it holds and does not drive."""
 
 RAISED = """
 select worker.control, saga.id

@@ -107,9 +107,17 @@ class SqlStore:
         await self._write(lambda _: ownership.retire(lease))
 
     async def claim(
-        self, lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+        self,
+        lease: Lease,
+        *,
+        now: int,
+        only: Sequence[str] | None,
+        limit: int,
+        known: Sequence[tuple[str, int]] | None = None,
     ) -> list[str]:
         """Take sagas that are due and that no living worker holds; `only` names candidates.
+
+        With `known` only sagas of those names and versions are taken.
 
         Raises:
             LeaseLost: This worker was declared dead.
@@ -117,7 +125,13 @@ class SqlStore:
         suspects, orphans = await self._read(lambda: ownership.survey(lease, host.is_gone))
         if suspects or orphans:
             await self._write(lambda _: ownership.bury(suspects))
-        return await self._write(ownership.claiming(lease, now=now, only=only, limit=limit))
+        return await self._write(
+            ownership.claiming(lease, now=now, only=only, limit=limit, known=known)
+        )
+
+    async def held(self, lease: Lease) -> list[str]:
+        """The sagas that this worker holds."""
+        return await self._read(lambda: ownership.held(lease))
 
     async def raised(self, lease: Lease) -> tuple[int, list[str]]:
         """The worker's `control`, and its sagas with requests that are not folded yet."""

@@ -63,7 +63,12 @@ def bury(suspects: Sequence[tuple[int, bool]]) -> Operation[None]:
 
 
 def claiming(
-    lease: Lease, *, now: int, only: Sequence[str] | None, limit: int
+    lease: Lease,
+    *,
+    now: int,
+    only: Sequence[str] | None,
+    limit: int,
+    known: Sequence[tuple[str, int]] | None,
 ) -> Callable[[bool], Operation[list[str]]]:
     """What takes sagas that are due, and is made again for each attempt."""
     taken: list[str] = []
@@ -71,7 +76,8 @@ def claiming(
     def make(settling: bool) -> Operation[list[str]]:
         if not (settling and taken):
             taken.clear()
-            values: tuple[object, ...] = (lease.worker, now, limit)
+            code = None if known is None else records.listed(f"{name} {n}" for name, n in known)
+            values: tuple[object, ...] = (lease.worker, now, limit, code)
             if only is None:
                 return _take(lease, Query(statements.CLAIM, values), taken)
             among = (*values, records.listed(only))
@@ -88,6 +94,12 @@ def _take(lease: Lease, query: Query, taken: list[str]) -> Operation[list[str]]:
     rows = yield query
     taken[:] = [row[0] for row in rows]
     return list(taken)
+
+
+def held(lease: Lease) -> Operation[list[str]]:
+    """The sagas that the worker holds."""
+    rows = yield Query(statements.HELD, (lease.worker,))
+    return [row[0] for row in rows]
 
 
 def raised(lease: Lease) -> Operation[tuple[int, list[str]]]:

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from approvals.wording import cut, visible
-from sagas.cli.failing import Mistake
+from sagas.cli.outputs import replace
 from sagas.cli.reading import Reading
 from sagas.cli.telling import WHY, WORDS
 from sagas.model import micros
@@ -27,18 +27,12 @@ ONE_LINE = 72
 
 
 def write(reading: Reading, path: Path, *, now: datetime) -> None:
-    """Write the page.
+    """Write the page, readable by its owner only: it has every argument and result.
 
     Raises:
         Mistake: The file cannot be written.
     """
-    text = page(reading, now=now)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Mistake(f"{path} cannot be written ({error.strerror}): name another file") from None
-    except ValueError as error:
-        raise Mistake(f"{str(path)!r} is no file's name ({error})") from None
+    replace(path, page(reading, now=now).encode())
 
 
 def page(reading: Reading, *, now: datetime) -> str:

@@ -437,9 +437,23 @@ def test_a_command_that_is_not_one_says_where_help_is(
 
 def test_a_page_that_cannot_be_written_is_refused(sagas: Sagas, trip: Trip) -> None:
     trip("book")
-    sagas("history", "t1", "--html", "missing/page.html").refused("cannot be written")
+    sagas("history", "t1", "--html", "missing/page.html").refused("no directory missing")
+    sagas("history", "t1", "--html", ".").refused("is no file")
+    sagas("history", "t1", "--html", "/dev/null").refused("is no file")
     sagas("history", "t1", "--html", "page.html", "--json").refused("exclude each other")
     assert not Path("page.html").exists()
+
+
+def test_a_page_in_a_directory_that_is_read_only_is_refused(
+    trip: Trip, desk: Path, spawn: Spawn
+) -> None:
+    trip("book")
+    (desk / "theirs").mkdir(mode=0o500)
+    before = GIVEN_UP if os.getuid() == 0 else []
+    process = spawn("history", "t1", "--html", "theirs/page.html", before=before)
+    out, err = process.communicate(timeout=30)
+    Said(process.returncode, out, err).refused("theirs/page.html cannot be written (Permission")
+    assert list((desk / "theirs").iterdir()) == []
 
 
 def test_what_is_not_expected_is_told_in_one_line_with_a_hint(

@@ -136,3 +136,31 @@ def test_the_page_says_that_the_chain_verifies_and_names_its_head(
 def test_the_page_of_a_saga_that_waits_says_for_what(trip: Trip, page: Callable[[], str]) -> None:
     trip("write")
     assert "What it waits for mail approval by anyone" in words(page())
+
+
+def test_nobody_but_its_owner_reads_the_page(
+    trip: Trip, desk: Path, page: Callable[[], str]
+) -> None:
+    trip("book")
+    (desk / "page.html").write_text("an older page, open to all")
+    (desk / "page.html").chmod(0o666)
+    page()
+    assert (desk / "page.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_the_pages_place_is_replaced_and_not_followed(
+    trip: Trip, desk: Path, page: Callable[[], str]
+) -> None:
+    trip("book")
+    (desk / "theirs").write_text("precious")
+    (desk / "page.html").symlink_to("theirs")
+    page()
+    assert (desk / "theirs").read_text() == "precious"
+    assert not (desk / "page.html").is_symlink()
+
+
+def test_a_page_leaves_nothing_beside_it(trip: Trip, desk: Path, page: Callable[[], str]) -> None:
+    trip("book")
+    before = set(desk.iterdir())
+    page()
+    assert set(desk.iterdir()) - before == {desk / "page.html"}

@@ -1,7 +1,5 @@
 """Following a saga that runs: what it waits for is told once, and its end in full."""
 
-import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from approvals import Gate, GateState, present
 from approvals.presentation import render_text
 from reversibility import Reversibility
 from sagas.authoring.catalog import Catalog
+from sagas.cli.asking import Prompt, is_here
 from sagas.cli.reading import Reading, read
 from sagas.cli.settings import Settings, acting
 from sagas.cli.telling import ending, gate_commands
@@ -99,43 +98,42 @@ class Follower:
     # --- asking here --------------------------------------------------------------------------
 
     async def _ask(self, gate: Gate, story: Story) -> bool:
-        """Ask the person at this terminal, if there is one who may decide; whether they did."""
-        if not (sys.stdin.isatty() and sys.stdout.isatty()) or not self._may_decide(gate):
+        """Ask the person at this terminal, if there is one who may decide; whether it is decided."""
+        if not is_here() or not self._may_decide(gate):
             return False
         shown = present(
             gate, reversibility=self._class(gate), done=done_so_far(story), now=datetime.now(UTC)
         )
         show(Text(render_text(shown)))
-        print("Approve? [y/n] ", end="", flush=True)
         answer = await self._answer(gate.id)
-        if answer is None:
-            show()
+        if answer is not None:
+            await self._decide(gate.id, answer)
             return True
-        await self._decide(gate.id, answer)
-        return True
+        show()
+        return not await self._is_open(gate.id)
 
     async def _answer(self, gate_id: str) -> bool | None:
-        """What is typed: yes or no; None if somebody else decided meanwhile."""
-        loop = asyncio.get_running_loop()
-        lines: asyncio.Queue[str] = asyncio.Queue()
-        loop.add_reader(sys.stdin.fileno(), lambda: lines.put_nowait(sys.stdin.readline()))
-        try:
+        """What is typed: yes or no; None if nobody types, or somebody else decided meanwhile."""
+        prompt = Prompt()
+        prompt.ask("Approve? [y/n] ")
+        with prompt.listening():
             while True:
                 try:
-                    line = await asyncio.wait_for(lines.get(), SECONDS)
+                    line = await prompt.line(SECONDS)
                 except TimeoutError:
-                    gate = await self.coordinator.store.gate(gate_id)
-                    if gate is None or gate.state is not GateState.PENDING:
-                        return None
-                    continue
+                    if await self._is_open(gate_id):
+                        continue
+                    return None
                 word = line.strip().lower()
                 if word in ("y", "yes", "n", "no"):
                     return word in ("y", "yes")
                 if not line:
                     return None
-                print("Please answer y or n: ", end="", flush=True)
-        finally:
-            loop.remove_reader(sys.stdin.fileno())
+                prompt.ask("Please answer y or n: ")
+
+    async def _is_open(self, gate_id: str) -> bool:
+        gate = await self.coordinator.store.gate(gate_id)
+        return gate is not None and gate.state is GateState.PENDING
 
     async def _decide(self, gate_id: str, approved: bool) -> None:
         person = acting(self.settings)

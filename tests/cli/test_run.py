@@ -219,6 +219,39 @@ def test_whoever_may_decide_is_asked_in_the_terminal(answer: str, code: int) -> 
     assert child.exitstatus == code
 
 
+def test_what_was_typed_before_the_question_does_not_answer_it() -> None:
+    child = terminal(*run("write"))
+    child.sendline("y")
+    child.expect_exact("Approve? [y/n] ")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+
+
+def test_a_line_begun_before_the_question_does_not_answer_it() -> None:
+    child = terminal(*run("write"))
+    child.send("y")
+    child.expect_exact("Approve? [y/n] ")
+    child.sendline()
+    child.expect_exact("Please answer y or n: ")
+    child.sendline("n")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+
+
+def test_whoever_does_not_answer_is_told_how_to_decide_later(sagas: Sagas) -> None:
+    child = terminal(*run("write"))
+    child.expect_exact("Approve? [y/n] ")
+    child.sendeof()
+    child.expect_exact("sagas reject g-")
+    sagas("reject", first_id(sagas, "g-"), "--reason", "not today")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 3
+
+
 def test_a_decision_made_elsewhere_ends_the_question(sagas: Sagas) -> None:
     child = terminal(*run("write"))
     child.expect_exact("Approve? [y/n] ")

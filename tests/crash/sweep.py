@@ -59,7 +59,7 @@ class Stage:
     world: Path
     nurseries: Sequence[Nursery]
     reader: Coordinator
-    mark: str = field(default_factory=lambda: uuid4().hex[:8])
+    mark: str = field(default_factory=lambda: uuid4().hex[:8], init=False)
 
     def name(self, number: int | str) -> str:
         """The id of a saga; none is the beginning of another."""
@@ -137,6 +137,7 @@ class Trial:
 
 async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) -> Trial:
     """Let a saga live through its kills to its end, and judge it after each life."""
+    assert (await read_history(stage.reader, saga_id)).saga is None, f"{saga_id} is not new"
     trial = Trial(saga_id)
     for life, boundary in enumerate([*kills, None]):
         order = stage.order(saga_id, life=life).model_copy(update={"kill_at": boundary})

@@ -94,7 +94,7 @@ class Writer:
         self._stopping = True
         if self._awake is not None and not self._awake.done():
             self._awake.set_result(None)
-        await self._task
+        await asyncio.wait({self._task})
 
     async def _write(self) -> None:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from sagas.chain import verify
 from sagas.errors import Refused
 from sagas.journal.operation import Making, Mode, Operation, Query
 from sagas.journal.store import SqlStore
-from sagas.model import Status
+from sagas.model import Status, micros
 from sagas.ports import (
     Applied,
     CloseQuestion,
@@ -369,6 +370,18 @@ class AppendingSuite:
         stored = await store.gate(gate.id)
         assert stored is not None
         assert stored.state is GateState.CONSUMED
+
+    async def test_an_approval_that_has_lapsed_is_not_used_however_late_its_unit_comes(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale, gate = await with_approval(store, lease)
+        assert gate.valid_until is not None
+        late = replace(consuming(gate), at=micros(gate.valid_until))
+        assert await store.commit(lease, [tale.unit(1, late)]) == [Applied.MOVED]
+        stored = await store.gate(gate.id)
+        assert stored is not None
+        assert stored.state is GateState.APPROVED
 
     async def test_a_cancelled_gate_says_when(self, store: Store) -> None:
         lease = await registered(store)

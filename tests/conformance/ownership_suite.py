@@ -274,6 +274,21 @@ class OwnershipSuite:
         async with asyncio.timeout(5):
             await asyncio.gather(*waits)
 
+    async def test_only_sagas_whose_code_is_known_are_claimed(self, store: Store) -> None:
+        lease = await registered(store)
+        await waiting(store, lease, "trip-1", AT)
+        mine, others = [("travel.book_trip", 1)], [("travel.book_trip", 2), ("travel.nap", 1)]
+        assert await store.claim(lease, now=AT, only=None, limit=5, known=others) == []
+        assert await store.claim(lease, now=AT, only=["trip-1"], limit=5, known=others) == []
+        assert await store.claim(lease, now=AT, only=None, limit=5, known=[]) == []
+        assert await store.claim(lease, now=AT, only=None, limit=5, known=mine) == ["trip-1"]
+
+    async def test_a_worker_finds_what_it_holds(self, store: Store) -> None:
+        lease, other = await registered(store), await registered(store)
+        await begun(store, lease)
+        assert await store.held(lease) == ["trip-1"]
+        assert await store.held(other) == []
+
 
 async def _claimed_soon(store: Store, lease: Lease) -> list[str]:
     for _ in range(100):

@@ -1,0 +1,107 @@
+"""What a worker claims it drives, whatever happens to whoever asked it to look."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import pytest
+
+import sagas
+from sagas import Catalog, Coordinator, Status
+from sagas.driving.environment import Environment
+from sagas.errors import JournalError
+from sagas.ports import Loaded
+from tests.behaviour.acting import until
+from tests.behaviour.conftest import House
+
+LIMIT = 15.0
+
+sleepy = Catalog("sleepy")
+other = Catalog("other")
+
+
+@sleepy.saga
+async def nap(number: int) -> int:
+    await sagas.sleep(timedelta(seconds=1.1))
+    return number
+
+
+async def asleep(house: House, count: int) -> list[str]:
+    """Sagas that nobody holds and that will soon be due."""
+    ids = [f"nap-{number}" for number in range(count)]
+    async with house.open(sleepy) as coordinator:
+        for number, saga_id in enumerate(ids):
+            await (await coordinator.start(nap, number, id=saga_id)).settled()
+    await asyncio.sleep(1.2)
+    return ids
+
+
+async def ended(coordinator: Coordinator, ids: list[str]) -> None:
+    """Wait until each of them completed."""
+    for saga_id in ids:
+        await until(partial(_is_ended, coordinator, saga_id), tries=1500)
+
+
+async def _is_ended(coordinator: Coordinator, saga_id: str) -> bool:
+    return (await coordinator.get(saga_id)).status.is_end
+
+
+async def test_a_caller_that_gives_up_loses_no_saga_that_was_claimed_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await asleep(house, 4)
+    async with house.open(sleepy) as coordinator:
+        load = coordinator.store.load
+
+        async def slowly(saga_id: str) -> Loaded | None:
+            await asyncio.sleep(0.05)
+            return await load(saga_id)
+
+        monkeypatch.setattr(coordinator.store, "load", slowly)
+        coordinator._worker.follow_all()
+        await coordinator._worker.begin()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.08):
+                await coordinator._worker.look()
+        await ended(coordinator, ids)
+
+
+async def test_what_a_worker_holds_and_does_not_drive_is_found(house: House) -> None:
+    (saga_id,) = await asleep(house, 1)
+    async with house.open(sleepy) as coordinator:
+        environment: Environment = await coordinator._worker.begin()
+        lease = environment.holder.lease
+        claimed = await coordinator.store.claim(lease, now=environment.now(), only=None, limit=1)
+        assert claimed == [saga_id]
+        await ended(coordinator, [saga_id])
+
+
+async def test_a_worker_without_the_code_leaves_a_saga_to_one_that_has_it(house: House) -> None:
+    (saga_id,) = await asleep(house, 1)
+    async with house.open(other, user="ben") as stranger:
+        work = asyncio.create_task(stranger.work())
+        await asyncio.sleep(0.5)
+        row = await stranger.get(saga_id)
+        assert (row.status, row.owner) == (Status.WAITING, None)
+        async with house.open(sleepy) as coordinator:
+            handle = await coordinator.resume(saga_id)
+            assert (await handle.outcome(timeout=LIMIT)).completed
+        work.cancel()
+
+
+async def test_a_writer_that_is_killed_tells_whoever_waits(house: House) -> None:
+    async with house.open(sleepy) as coordinator:
+        handle = await coordinator.start(nap, 1, id="nap-1")
+        environment: Environment = await coordinator._worker.begin()
+        environment.writer._task.cancel()
+        await asyncio.wait({environment.writer._task})
+        with pytest.raises(JournalError, match="nothing more is written"):
+            await coordinator.start(nap, 2, id="nap-2")
+    assert await handle_status(house, handle.id) in (Status.RUNNING, Status.WAITING)
+    async with house.open(sleepy) as coordinator:
+        assert (await coordinator.run(nap, 1, id="nap-1", timeout=LIMIT)).completed
+
+
+async def handle_status(house: House, saga_id: str) -> Status:
+    async with house.open(sleepy) as coordinator:
+        return (await coordinator.get(saga_id)).status

@@ -22,7 +22,7 @@ from sagas.entries import (
     InterventionOpened,
     UnwindBegan,
 )
-from sagas.errors import LeaseLost, Parked
+from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.fold import Phase, SagaState, Step
 from sagas.model import Direction, Status, idempotency_key, short_id
 from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project
@@ -143,9 +143,14 @@ class Drive:
         """Wait until the requests of people and other programs are folded.
 
         Raises:
-            Parked: One of them closes the saga.
+            Parked: One of them closes the saga, or the journal cannot be read: a body leaves then
+                as it does when it has to wait, because that is no failure of a step.
         """
-        await self.fold()
+        try:
+            await self.fold()
+        except JournalError as error:
+            self.log.close(error)
+            raise LogClosed from error
         if self.closing:
             raise Parked
 

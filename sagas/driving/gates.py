@@ -1,7 +1,9 @@
 """Gates in front of calls: opening, waiting, letting through, and closing them."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate
 from approvals.directory import check_reachable, electorate
@@ -9,10 +11,15 @@ from approvals.quorum import quorum_holds
 from compensations import InterventionKind
 from sagas.driving.drive import Drive
 from sagas.entries import GateDecided, GateOpened
-from sagas.errors import Corrupt, Parked
+from sagas.errors import Corrupt, JournalUnavailable, Parked
 from sagas.fold import Gate, Phase
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, OpenGate
+
+log = logging.getLogger("sagas")
+
+RECHECK_AFTER = 2_000_000
+"""How long an approval waits that cannot be checked now (microseconds)."""
 
 OVER = frozenset(
     {
@@ -205,10 +212,23 @@ class Gates:
         journal = self._drive.environment.journal
         try:
             stored, votes = await journal.gate(gate_id), await journal.votes(gate_id)
+            rights = self._rights([vote.principal for vote in votes])
         except Corrupt:
             return False  # its row was changed behind our back: nothing can rest on it
-        rights = self._rights([vote.principal for vote in votes])
+        except (JournalUnavailable, ApprovalError) as error:
+            self._recheck_later(gate_id, error)
         return stored is not None and quorum_holds(stored, votes, rights)
+
+    def _recheck_later(self, gate_id: str, error: Exception) -> NoReturn:
+        """Who may approve cannot be told now: that is neither a yes nor a no.
+
+        Raises:
+            Parked: Always.
+        """
+        drive = self._drive
+        log.warning("%s: %s cannot be checked now: %s", drive.saga_id, gate_id, error)
+        drive.waits.append(drive.now() + RECHECK_AFTER)
+        raise Parked
 
     def _rights(self, names: list[str]) -> Mapping[str, frozenset[str]]:
         directory = self._drive.environment.directory()

@@ -13,6 +13,7 @@ The interpreter carries the answer out and asks again. Time is an argument.
 Pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -20,11 +21,15 @@ from enum import StrEnum
 from compensations import InterventionKind, Retry
 from compensations.plan import Effect, Standing, plan
 from reversibility import Observability, ObservabilityKind, Reversibility
-from sagas.fold import NEVER, Phase, SagaState, Step, Timer, Track
+from sagas.fold import NEVER, Phase, SagaState, Step, Track
 from sagas.model import AfterPivot, Status, instant
 
 KEY_MARGIN = timedelta(seconds=5)
 """Clocks of two machines may differ by this much before a live key is trusted too long."""
+
+
+IDLE_MICROS = 1_000_000
+"""How long a saga is left alone of which a look moved nothing, although an instant had come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,16 +339,14 @@ def status(state: SagaState, *, parked: bool = False) -> Status:
     return Status.WAITING if parked else Status.RUNNING
 
 
-def timers(state: SagaState) -> list[int]:
-    """The instants at which a parked saga must be looked at again."""
-    due = [
-        timer.until
-        for timer in state.timers.values()
-        if _is_open(timer) and timer.until is not None
-    ]
-    due += [gate.deadline for gate in state.gates.values() if gate.state == "pending"]
-    return due
+def look_again(waits: Sequence[int], now: int, *, moved: bool) -> int | None:
+    """When a parked saga is looked at again (microseconds); None if it waits for no instant.
 
-
-def _is_open(timer: Timer) -> bool:
-    return not timer.fired and timer.event is None and not timer.interrupted
+    Args:
+        waits: The instants that those parts of it wait for that were reached, and will act.
+        moved: Whether anything came of this look at it. An instant that has passed and of which
+            nothing came is not looked at again at once, or there would be no end of looking.
+    """
+    if not waits:
+        return None
+    return min(waits) if moved else max(min(waits), now + IDLE_MICROS)

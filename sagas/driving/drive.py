@@ -44,7 +44,7 @@ class Drive:
         control: Requests up to this count are folded.
         fenced: The saga unwinds: nothing new is done.
         stopping: This process lets go of the saga.
-        waits: Instants at which a parked part wants to be looked at again.
+        waits: Instants at which the parts that this pass reached want to be looked at again.
         readers: Gives up each call under way that only reads.
         fold: Folds what people and other programs have asked for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
@@ -137,7 +137,11 @@ class Drive:
         if remaining > SHORT_WAIT:
             self.waits.append(until)
             raise Parked
-        await asyncio.sleep(max(remaining, 0) / 1_000_000)
+        try:
+            await asyncio.sleep(max(remaining, 0) / 1_000_000)
+        except asyncio.CancelledError:
+            self.waits.append(until)
+            raise
 
     async def folded(self) -> None:
         """Wait until the requests of people and other programs are folded.

@@ -81,6 +81,7 @@ class Gates:
                 raise Parked
             match GateState(gate.state):
                 case GateState.PENDING if self._drive.now() < gate.deadline:
+                    self._drive.waits.append(gate.deadline)
                     raise Parked
                 case GateState.PENDING:
                     await self.move(gate, GateState.EXPIRED, "nobody decided in time")
@@ -177,6 +178,7 @@ class Gates:
             eligible=eligible,
             now=instant(drive.now()),
         )
+        drive.waits.append(micros(gate.deadline))
         await drive.log.commit(
             GateOpened(
                 gate=gate.id,

@@ -71,6 +71,7 @@ class Run:
         self._gates = Gates(drive)
         self._steps = Steps(drive, self._gates)
         self._undoing = Undoing(drive, self._gates)
+        self._seen = (0, 0)
         drive.fold = self._requests.fold
 
     async def go(self, *, fresh: bool = False) -> Result:
@@ -111,6 +112,7 @@ class Run:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
         drive = self.drive
         drive.waits.clear()
+        self._seen = (drive.state.head, drive.news)
         stage, news = decide.stage(drive.state), drive.news
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
         again = await self._stage(stage)
@@ -147,9 +149,9 @@ class Run:
     async def _park(self) -> Result | None:
         """Let go of the saga until something happens; None if something has."""
         drive = self.drive
-        due = [*decide.timers(drive.state), *drive.waits]
-        wake_at = min(due) if due else None
-        if wake_at is not None and wake_at <= drive.now():
+        now, moved = drive.now(), (drive.state.head, drive.news) != self._seen
+        wake_at = decide.look_again(drive.waits, now, moved=moved)
+        if wake_at is not None and wake_at <= now:
             return None
         status = decide.status(drive.state, parked=True)
         try:

@@ -45,6 +45,7 @@ class Waiting:
         except asyncio.CancelledError:
             closing = self._drive.closing or self._place.is_parked
             if closing or self._path not in self._drive.state.timers:
+                self._look_again()
                 self._place.park()
             with suppress(asyncio.CancelledError):  # a second one says nothing new
                 await self._drive.log.commit(Interrupted(path=self._path, ordinal=self._ordinal))
@@ -90,6 +91,12 @@ class Waiting:
             await self._drive.log.commit(TimerFired(path=self._path))
         else:
             await self._drive.pause(timer.until)
+
+    def _look_again(self) -> None:
+        """The body was left while this was on its way: it is waited for all the same."""
+        timer = self._drive.state.timers.get(self._path)
+        if timer is not None and timer.until is not None and not self._place.is_closed:
+            self._drive.waits.append(timer.until)
 
     def _interrupted(self) -> StepInterrupted:
         return StepInterrupted(f"{self._path}: the body stopped waiting for it")

@@ -1,21 +1,52 @@
 """What a review found: each scenario failed once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import sagas
 from approvals import DirectoryError
-from sagas import Coordinator
+from sagas import Coordinator, Status, parallel
 from sagas.errors import JournalUnavailable
 from tests.behaviour.acting import LIMIT, approve_all, until
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import Order, gated, keyed, shop
-from tests.behaviour.world import World
+from tests.behaviour.shop import HOUR, Order, gated, keyed, shop
+from tests.behaviour.world import Refusal, World, refuse
 
 
 @shop.saga
 async def reviewed_gate(order: Order) -> str:
     await keyed("before")
     return await gated("asked")
+
+
+@shop.saga
+async def reviewed_sleep(order: Order) -> str:
+    await keyed("before")
+    await sagas.sleep(HOUR)
+    return await keyed("after")
+
+
+async def nap() -> None:
+    await sagas.sleep(HOUR)
+
+
+@shop.saga
+async def reviewed_nap(order: Order) -> str:
+    with suppress(Refusal):
+        await parallel(nap(), keyed("refused"))
+    await sagas.event("go")
+    return "gone"
+
+
+@shop.saga
+async def reviewed_defect(order: Order) -> str:
+    try:
+        await parallel(nap(), gated("asked"), keyed("refused"))
+    except Refusal:
+        raise TypeError("a defect") from None
+    return "never"
 
 
 def failing(read: Callable[..., Awaitable[Any]], times: int) -> Callable[..., Awaitable[Any]]:
@@ -107,3 +138,65 @@ async def test_requests_that_cannot_be_read_now_fail_no_step(house: House, world
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.completed
     assert world.undone == []
+
+
+# --- instants that nobody acts on -----------------------------------------------------------------
+
+
+async def looks(coordinator: Coordinator, seconds: float = 0.5) -> int:
+    """How often requests are looked for in a while."""
+    store: Any = coordinator.store
+    read, count = store.requests, [0]
+
+    async def counted(saga_id: str) -> Any:
+        count[0] += 1
+        return await read(saga_id)
+
+    store.requests = counted
+    await asyncio.sleep(seconds)
+    store.requests = read
+    return count[0]
+
+
+async def test_a_stuck_unwind_is_not_woken_by_what_its_body_slept_for(
+    house: House, world: World
+) -> None:
+    world.plan("undo-before", refuse, refuse, refuse)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_sleep, Order(), id="s")
+        await handle.settled()
+        await coordinator.cancel("s", reason="changed my mind")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await coordinator.get("s")).wake_at is None
+        house.clock.forward(2 * HOUR)
+        await coordinator.resume("s")
+        assert await looks(coordinator) < 20
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+
+
+async def test_a_sleep_in_a_closed_branch_wakes_nothing_for_ever(
+    house: House, world: World
+) -> None:
+    world.plan("refused", refuse)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_nap, Order(), id="s")
+        await handle.settled()
+        house.clock.forward(2 * HOUR)
+        await coordinator.resume("s")
+        await asyncio.sleep(1.2)
+        assert await looks(coordinator) < 20
+        async with asyncio.timeout(LIMIT):
+            assert (await handle.settled()).status is Status.WAITING
+        assert (await coordinator.get("s")).wake_at is None
+        await coordinator.send("s", "go", key="1")
+        assert (await handle.outcome(timeout=LIMIT)).completed
+
+
+async def test_a_body_that_is_put_before_a_person_is_not_woken_by_its_sleeps(
+    house: House, world: World
+) -> None:
+    world.plan("refused", refuse)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_defect, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await coordinator.get("s")).wake_at is None

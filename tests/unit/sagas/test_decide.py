@@ -7,18 +7,19 @@ from reversibility import Reversibility
 from sagas import entries as e
 from sagas.decide import (
     ABOUT_THE_SAGA,
+    IDLE_MICROS,
     Stage,
     effects,
     end_of_unwind,
+    look_again,
     may_unwind,
     stage,
     status,
-    timers,
     what_unwinding_leaves,
 )
 from sagas.model import AfterPivot, Direction, Status
 from tests.unit.sagas.script import PATH, SECOND, START, Script
-from tests.unit.sagas.test_fold import ROLLBACK, SAVEPOINT, SLEEP, decided, event, gate_opened
+from tests.unit.sagas.test_fold import ROLLBACK, SAVEPOINT, gate_opened
 
 R = Reversibility
 OTHER = "trip/rent#1"
@@ -267,38 +268,20 @@ def test_the_status_people_are_shown(script: Script, parked: bool, shown: Status
     assert status(script.state, parked=parked) is shown
 
 
-# --- timers -----------------------------------------------------------------------------------
+# --- when to look again -----------------------------------------------------------------------
 
 
-def test_a_sleep_wakes_the_saga() -> None:
-    assert timers(Script().add(SLEEP).state) == [START + SECOND]
+def test_the_earliest_instant_wakes_the_saga() -> None:
+    assert look_again([START + 9 * SECOND, START + SECOND], START, moved=False) == START + SECOND
 
 
-@pytest.mark.parametrize(
-    "over",
-    [e.TimerFired(path="trip/sleep#1"), e.Interrupted(path="trip/sleep#1", ordinal=1)],
-    ids=["fired", "interrupted"],
-)
-def test_a_sleep_that_is_over_wakes_nothing(over: e.Entry) -> None:
-    assert timers(Script().add(SLEEP, over).state) == []
+def test_a_saga_that_waits_for_no_instant_is_not_woken_by_time() -> None:
+    assert look_again([], START, moved=False) is None
 
 
-def test_a_wait_without_a_deadline_wakes_nothing() -> None:
-    wait = e.TimerSet(path="trip/event-paid#1", ordinal=1, what="paid")
-
-    assert timers(Script().add(wait).state) == []
+def test_an_instant_that_came_while_something_moved_is_looked_at_at_once() -> None:
+    assert look_again([START - SECOND], START, moved=True) == START - SECOND
 
 
-def test_a_wait_that_got_its_event_wakes_nothing() -> None:
-    wait = e.TimerSet(path="trip/event-paid#1", ordinal=1, what="paid", until=START)
-    taken = e.EventTaken(path="trip/event-paid#1", event=1)
-
-    assert timers(Script().add(event(), wait, taken).state) == []
-
-
-def test_a_pending_gate_wakes_the_saga_at_its_deadline() -> None:
-    assert timers(Script().add(gate_opened()).state) == [START + SECOND]
-
-
-def test_a_decided_gate_wakes_nothing() -> None:
-    assert timers(Script().add(gate_opened(), decided("approved")).state) == []
+def test_an_instant_that_came_and_moved_nothing_is_not_looked_at_again_at_once() -> None:
+    assert look_again([START - SECOND], START, moved=False) == START + IDLE_MICROS

@@ -13,7 +13,10 @@ from sagas.authoring.saga import Saga
 from sagas.cli.failing import OURS, Mistake
 
 _NOT_THE_USERS = {"sagas", "approvals", "compensations", "reversibility", "importlib"}
-_FORM = "a target is module:catalog or module:catalog.saga, such as trips.booking:travel.book_trip"
+_FORM = (
+    "a target is module:catalog or module:catalog.saga, such as trips.booking:travel.book_trip; "
+    "the module may be a file, such as trips.py:travel"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ def load(text: str) -> Target:
 
 
 def _module(name: str) -> ModuleType:
+    if name.startswith(".") or "\0" in name:  # importlib takes the one for relative
+        raise Mistake(f"{name!r} is no module's name: {_FORM}")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -73,8 +78,6 @@ def _module(name: str) -> ModuleType:
                 f"there is no module {error.name!r} on the path or in this directory: {_FORM}"
             ) from None
         raise _broken(name, error) from error
-    except (TypeError, ValueError):
-        raise Mistake(f"{name!r} is no module's name: {_FORM}") from None
     except (Exception, SystemExit) as error:
         raise _broken(name, error) from error
 

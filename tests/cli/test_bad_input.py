@@ -35,6 +35,8 @@ Trip = Callable[..., str]
         ("travel.book", ["no target", "module:catalog"]),
         (":travel", ["no target"]),
         ("a..b:travel", ["no module 'a'"]),
+        (".trips:travel", ["'.trips' is no module's name"]),
+        ("trips.py", ["no target", "trips.py:travel"]),
     ],
 )
 def test_an_unknown_target_is_answered_with_what_exists(
@@ -60,6 +62,13 @@ def test_a_target_that_cannot_be_imported_says_why(
     Path("broken-module.py").write_text(code)
     sagas("run", "broken-module.py:c.s", "--input", OSLO).refused(*words)
     assert everything() == ""
+
+
+@pytest.mark.parametrize("code", ["x = int('ten')", "x = len(1)"])
+def test_an_error_in_a_module_is_not_taken_for_one_in_its_name(sagas: Sagas, code: str) -> None:
+    Path("broken_module.py").write_text(code)
+    for module in ("broken_module", "broken_module.py"):
+        sagas("run", f"{module}:c.s", "--input", OSLO).refused("Error: ", "line 1", "imported")
 
 
 # --- databases --------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from sagas.cli.terminal import (
     style_of,
 )
 from sagas.model import Status
-from sagas.story import Beat, Lasting, Mark, StepState, StepStory, Story, Wait, WaitKind
+from sagas.story import Beat, CallStory, Lasting, Mark, StepState, StepStory, Story, Wait, WaitKind
 from sagas.story.wording import clock, day, moment, plural, took
 
 WORDS = {
@@ -119,15 +119,18 @@ def steps(story: Story) -> Table:
             step_mark(step.state),
             safe(step.label),
             Text(WORDS[step.state]),
-            Text(_when(step.do.ended if step.do.phase == "succeeded" else None)),
-            Text(_when(step.undo.ended if step.undo is not None else None)),
+            Text(_when(step.do)),
+            Text(_when(step.undo)),
             safe(_remark(step), limit=SHORT),
         )
     return table
 
 
-def _when(at: int | None) -> str:
-    return clock(at) if at is not None else "-"
+def _when(call: CallStory | None) -> str:
+    """When a call took effect, if it did."""
+    if call is None or call.ended is None or call.phase != "succeeded":
+        return "-"
+    return clock(call.ended)
 
 
 def _remark(step: StepStory) -> str:

@@ -38,7 +38,7 @@ def step_story(state: SagaState, step: Step, labels: Mapping[str, str]) -> StepS
         action=step.action,
         version=step.version,
         reversibility=step.reversibility,
-        state=step_state(step),
+        state=step_state(step, over=state.unwinding or state.ended is not None),
         arguments=step.arguments,
         result=step.result,
         do=_call(step.forward),
@@ -49,9 +49,14 @@ def step_story(state: SagaState, step: Step, labels: Mapping[str, str]) -> StepS
     )
 
 
-def step_state(step: Step) -> StepState:
-    """Where a step stands: how far its undo has come, or else how far it has come itself."""
-    return _UNDO.get(step.undo.phase) or _FORWARD[step.forward.phase]
+def step_state(step: Step, *, over: bool) -> StepState:
+    """Where a step stands: how far its undo has come, or else how far it has come itself.
+
+    Args:
+        over: Whether nothing goes forward any more, so that what waited will not be done.
+    """
+    stands = _UNDO.get(step.undo.phase) or _FORWARD[step.forward.phase]
+    return StepState.FAILED if over and stands is StepState.WAITING else stands
 
 
 def _call(track: Track) -> CallStory:
@@ -90,5 +95,6 @@ def _left(step: Step, standing: Standing, *, ended: bool) -> list[tuple[Lasting,
     if Phase.IN_DOUBT in (step.forward.phase, step.undo.phase):
         track = step.undo if step.undo.phase is Phase.IN_DOUBT else step.forward
         return [(Lasting.IN_DOUBT, track.message or "nobody knows whether it took effect")]
-    waiting = "it was left in place" if ended else "not undone yet"
-    return [(Lasting.NOT_UNDONE, step.undo.message or waiting)]
+    if step.undo.message:
+        return [(Lasting.NOT_UNDONE, f"not undone: {step.undo.message}")]
+    return [(Lasting.NOT_UNDONE, "it was left in place" if ended else "not undone yet")]

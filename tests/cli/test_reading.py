@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -104,6 +105,23 @@ def test_show_in_words_says_the_same(sagas: Sagas, trip: Trip) -> None:
     out = sagas("show", "t1").out
     for words in ("t1  residual", "book_flight  undone", "remains", "leaves: a fee of 25 EUR"):
         assert words in out
+
+
+def test_what_could_not_be_undone_is_not_shown_as_undone(sagas: Sagas, trip: Trip) -> None:
+    trip("late", trouble="refund")
+    out = sagas("show", "t1").out
+    assert re.search(r"book_flight +not undone +\d\d:\d\d:\d\d +- ", out)
+    assert "book_flight  not undone: the airline refuses" in out
+
+
+def test_a_step_that_waited_when_its_saga_was_cancelled_waits_no_more(
+    sagas: Sagas, trip: Trip
+) -> None:
+    trip("write")
+    sagas("cancel", "t1", "--reason", "not today")
+    trip("write")
+    states = {step["action"]: step["state"] for step in told(sagas, "show", "t1")["steps"]}
+    assert states == {"travel.book_flight": "undone", "travel.mail": "failed"}
 
 
 def test_show_names_the_next_commands(sagas: Sagas, trip: Trip) -> None:

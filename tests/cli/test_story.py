@@ -91,6 +91,7 @@ def state_of(*entries: e.Entry) -> StepState:
         ([intended("a"), succeeded("a")], StepState.DONE),
         ([intended("a"), doubted("a")], StepState.IN_DOUBT),
         ([gate("a")], StepState.WAITING),
+        ([gate("a"), unwound()], StepState.FAILED),
         ([intended("a"), succeeded("a"), unwound(), undoing("a")], StepState.UNDOING),
         (
             [intended("a"), succeeded("a"), unwound(), undoing("a"), compensated("a")],

@@ -1,5 +1,8 @@
 """The commands, in one table of contents."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from sagas.cli.commands import deciding, keeping, looking, running
@@ -12,6 +15,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"agent-sagas {version('agent-sagas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version_: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
 
 for command in (
     running.run,

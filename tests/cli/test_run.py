@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 
 import pexpect
 import pytest
@@ -305,3 +306,8 @@ def test_the_help_lists_every_command(sagas: Sagas) -> None:
 
 def test_without_a_command_the_help_is_shown(sagas: Sagas) -> None:
     assert sagas() == sagas("--help")
+
+
+def test_the_version_is_that_of_the_package(sagas: Sagas) -> None:
+    said = sagas("--version")
+    assert (said.code, said.out) == (0, f"agent-sagas {version('agent-sagas')}\n")

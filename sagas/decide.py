@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from compensations import InterventionKind, Retry
+from compensations import Choice, InterventionKind, Retry
 from compensations.plan import Effect, Standing, plan
 from reversibility import Observability, ObservabilityKind, Reversibility
+from sagas.entries import InterventionClosed
 from sagas.fold import NEVER, Phase, SagaState, Step, Track
 from sagas.model import AfterPivot, Status, instant
 
@@ -241,6 +242,7 @@ class Stage(StrEnum):
     """What a saga needs next."""
 
     DONE = "done"
+    LEAVE = "leave"
     ASK = "ask"
     BODY = "body"
     ROLLBACK = "rollback"
@@ -264,11 +266,18 @@ def stage(state: SagaState) -> Stage:
         return Stage.DONE
     if state.unwinding:
         return Stage.UNWIND
+    if kept(state) is not None:
+        return Stage.LEAVE
     if any(question.what in ABOUT_THE_SAGA for question in state.questions.values()):
         return Stage.ASK
     if state.rolling_back is not None:
         return Stage.ROLLBACK
     return Stage.BODY
+
+
+def kept(state: SagaState) -> InterventionClosed | None:
+    """The answer by which a saga is left as it is, if there is one."""
+    return next((answer for answer in state.answers if answer.choice == Choice.KEEP), None)
 
 
 def may_unwind(state: SagaState, after_pivot: AfterPivot) -> bool:

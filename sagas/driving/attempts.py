@@ -148,6 +148,9 @@ class Flight:
         environment.abandoned -= 1
         if not isinstance(answer, Returned) or not self._is_news():
             return
+        if self._drive.over:
+            log.error("%s: %s after it had ended: %s", self._drive.saga_id, LATE, self._step.path)
+            return
         entry = self._callee.encode(answer.value)
         asked = self._drive.state.question_about(self._step.path, self._callee.direction)
         try:

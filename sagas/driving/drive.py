@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from approvals import GateState
 from compensations import InterventionKind
 from compensations.interventions import offered
+from sagas import decide
 from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
@@ -47,6 +48,7 @@ class Drive:
         waits: Instants at which the parts that this pass reached want to be looked at again.
         readers: Gives up each call under way that only reads.
         fold: Folds what people and other programs have asked for.
+        over: Its end is on its way to the journal: nothing may come after it.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
     """
 
@@ -61,12 +63,14 @@ class Drive:
         self.fenced = False
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
+        self.over = False
         self.waits: list[int] = []
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
         self._asked: set[str] = set()
         self._unwinding = False
+        self._kept = False
         self._busy = 0
         self._idle: asyncio.Future[None] | None = None
 
@@ -243,6 +247,16 @@ class Drive:
         """Whether the unwind began, or its beginning is on its way to the journal."""
         return self._unwinding or self.state.unwinding
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is left as it is, or the answer that says so is on its way to the journal."""
+        return self._kept or (decide.kept(self.state) is not None and not self.is_unwinding)
+
+    def keep(self) -> None:
+        """Fence: nothing new is done, and nothing undone, from here on."""
+        self._kept = True
+        self.fence()
+
     def unwinding(
         self, reason: str, cause: str, *, answered: Collection[str] = ()
     ) -> tuple[list[Entry], list[Op]]:
@@ -252,7 +266,7 @@ class Drive:
             answered: Questions that are being closed already.
         """
         self.fence()
-        if self.is_unwinding:
+        if self.is_unwinding or self.is_kept:
             return [], []
         self._unwinding = True
         entries, ops = self._without_questions("the saga is being unwound", answered)
@@ -261,30 +275,37 @@ class Drive:
         )
         return entries, [*ops, Project(Status.UNWINDING, reason, None, release=False)]
 
-    def leaving(
-        self, by: str, reason: str, *, answered: Collection[str] = ()
-    ) -> tuple[list[Entry], list[Op]]:
+    def leaving(self, by: str, reason: str) -> tuple[list[Entry], list[Op]]:
         """What must be closed before a saga ends as it is: doubt, questions, gates."""
         entries: list[Entry] = []
         ops: list[Op] = []
-        settled = set(answered)
-        for step in self.state.steps.values():
-            if step.forward.phase is Phase.IN_DOUBT:
-                asked = self.state.question_about(step.path)
-                identity = asked.id if asked else self.id("i", step.path, "left", str(step.ordinal))
-                if asked is None:
-                    entries.append(_opened(identity, step))
-                settled.add(identity)
-                entries.append(
-                    InterventionClosed(intervention=identity, choice="waive", by=by, reason=reason)
-                )
-                ops.append(CloseQuestion(identity, self.now()))
+        settled: set[str] = set()
+        for step, direction in self._doubtful():
+            asked = self.state.question_about(step.path, direction)
+            parts = (step.path, "left", direction, str(step.ordinal))
+            identity = asked.id if asked else self.id("i", *parts)
+            if asked is None:
+                entries.append(_opened(identity, step, direction))
+            settled.add(identity)
+            entries.append(
+                InterventionClosed(intervention=identity, choice="waive", by=by, reason=reason)
+            )
+            ops.append(CloseQuestion(identity, self.now()))
         more, closing = self._without_questions("the saga was left as it is", settled)
         for gate in self.state.open_gates():
             new = GateState.CANCELLED if gate.state == "pending" else GateState.INVALIDATED
             more.append(GateDecided(gate=gate.id, path=gate.path, state=new, reason=reason))
             closing.append(MoveGate(gate.id, GateState(gate.state), new, self.now()))
         return [*entries, *more], [*ops, *closing]
+
+    def _doubtful(self) -> list[tuple[Step, Direction]]:
+        """Calls of which nobody knows whether they took effect."""
+        return [
+            (step, direction)
+            for step in self.state.steps.values()
+            for direction, track in ((Direction.DO, step.forward), (Direction.UNDO, step.undo))
+            if track.phase in (Phase.INTENDED, Phase.IN_DOUBT)
+        ]
 
     def _without_questions(
         self, reason: str, answered: Collection[str]
@@ -298,15 +319,17 @@ class Drive:
         return entries, [CloseQuestion(item.id, self.now()) for item in moot]
 
 
-def _opened(identity: str, step: Step) -> InterventionOpened:
+def _opened(identity: str, step: Step, direction: Direction) -> InterventionOpened:
+    does = direction is Direction.DO
+    what = step.action if does else f"the undo of {step.path}"
     return InterventionOpened(
         intervention=identity,
-        what=InterventionKind.IN_DOUBT,
-        question=f"did {step.action} take effect?",
-        evidence=step.forward.message or "",
+        what=InterventionKind.IN_DOUBT if does else InterventionKind.COMPENSATION_IN_DOUBT,
+        question=f"did {what} take effect?",
+        evidence=(step.forward if does else step.undo).message or "",
         choices=["waive"],
         path=step.path,
-        direction=Direction.DO,
+        direction=direction,
     )
 
 

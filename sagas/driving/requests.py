@@ -13,7 +13,6 @@ from sagas.driving.log import GateMoved
 from sagas.entries import (
     CancelRequested,
     Compensated,
-    Ended,
     Entry,
     EventReceived,
     Failed,
@@ -23,8 +22,10 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.fold import Question
-from sagas.model import Direction, Status
-from sagas.ports import FoldRequests, Op, Project, Request
+from sagas.model import Direction
+from sagas.ports import FoldRequests, Op, Request
+
+FACTS = frozenset({Choice.HAPPENED, Choice.NOT_HAPPENED, Choice.DONE})
 
 
 class Requests:
@@ -59,18 +60,20 @@ class Requests:
 
 
 class _Batch:
-    """Requests that are folded together: each sees what those before it led to."""
+    """Requests that are folded together: each sees what those before it led to.
+
+    Of a saga that is left as it is, only what became of its gates and calls is still heard.
+    """
 
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
         self._answered: set[str] = set()
-        self._ended = False
         self.entries: list[Entry] = []
         self.ops: list[Op] = []
 
     def take(self, request: Request) -> None:
-        """Fold one request; after an end nothing is left to ask for."""
-        if self._ended:
+        """Fold one request."""
+        if self._drive.is_kept and request.kind != "gate" and not _is_fact(request):
             return
         match request.kind:
             case "cancel":
@@ -128,7 +131,7 @@ class _Batch:
             case Choice.UNWIND:
                 self._unwind(f"decided by {said}", "person")
             case Choice.KEEP:
-                self._keep(request.by, request.reason)
+                self._keep()
             case choice if question.path is not None:
                 self.entries += self._consequence(question, question.path, choice, request)
             case _:
@@ -163,14 +166,12 @@ class _Batch:
         self.entries += entries
         self.ops += ops
 
-    def _keep(self, by: str, reason: str) -> None:
-        """End the saga as it is; what is in doubt is left, on the record, and nothing stays open."""
-        drive = self._drive
-        if drive.is_unwinding:
-            return
-        drive.fence()
-        self._ended = True
-        entries, ops = drive.leaving(by, reason, answered=self._answered)
-        ended = Ended(status=Status.RESIDUAL, reason=f"left as it is by {by}: {reason}")
-        self.entries += [*entries, ended]
-        self.ops += [*ops, Project(Status.RESIDUAL, ended.reason, None, release=True)]
+    def _keep(self) -> None:
+        """The saga ends as it is, once nothing is under way any more."""
+        if not self._drive.is_unwinding:
+            self._drive.keep()
+
+
+def _is_fact(request: Request) -> bool:
+    """Whether it says what became of a call."""
+    return request.kind not in ("cancel", "event") and request.state in FACTS

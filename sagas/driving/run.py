@@ -6,6 +6,8 @@ be called again in another process, and goes on from the journal.
 
 import asyncio
 import contextvars
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +25,11 @@ from sagas.driving.requests import Requests
 from sagas.driving.scopes import BodyScope
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
-from sagas.entries import Ended, FoundInDoubt, RolledBackTo
+from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
 from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed
 from sagas.fold import Phase
 from sagas.model import Direction, Status
-from sagas.ports import Project
+from sagas.ports import Op, Project
 
 DEFECTS = (
     NameError,
@@ -136,6 +138,8 @@ class Run:
                 await self._unwind()
             case Stage.ROLLBACK:
                 await self._roll_back()
+            case Stage.LEAVE:
+                await self._leave()
             case Stage.BODY:
                 return await self._body()
             case Stage.ASK | Stage.DONE:
@@ -204,10 +208,41 @@ class Run:
         if savepoint is not None and await self._undoing.unwind(savepoint.path):
             await self.drive.log.commit(RolledBackTo(path=savepoint.path))
 
-    async def _end(self, entry: Ended, status: Status, *, guarded: bool = False) -> None:
-        await self.drive.log.commit(
-            entry, ops=[Project(status, entry.reason, None, release=True)], guarded=guarded
-        )
+    async def _leave(self) -> None:
+        """End the saga as it is; what is in doubt is left, on the record, and nothing stays open."""
+        drive = self.drive
+        answer = decide.kept(drive.state)
+        if answer is None:
+            return
+        await drive.quiet()
+        news = None
+        while drive.news != news:  # what is on its way to the journal must not come after the end
+            news = drive.news
+            await drive.log.drained()
+        entries, ops = drive.leaving(answer.by, answer.reason)
+        reason = f"left as it is by {answer.by}: {answer.reason}"
+        with suppress(GateMoved):  # a request says what became of the gate
+            await self._end(
+                Ended(status=Status.RESIDUAL, reason=reason), Status.RESIDUAL, entries, ops
+            )
+
+    async def _end(
+        self,
+        entry: Ended,
+        status: Status,
+        before: Sequence[Entry] = (),
+        ops: Sequence[Op] = (),
+        *,
+        guarded: bool = False,
+    ) -> None:
+        drive = self.drive
+        last = Project(status, entry.reason, None, release=True)
+        drive.over = True
+        try:
+            await drive.log.commit(*before, entry, ops=[*ops, last], guarded=guarded)
+        except (GateMoved, Withdrawn):
+            drive.over = False
+            raise
 
     async def _body(self) -> bool:
         drive = self.drive
@@ -296,7 +331,7 @@ class Run:
                 InterventionKind.DEFECT, "the body forgot an `await`", f"never awaited: {forgotten}"
             )
             return False
-        if not await self._settle_rest():
+        if not await self._settle_rest() or drive.closing:
             return False
         try:
             payload = drive.saga.output.encode(value)

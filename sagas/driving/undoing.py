@@ -47,7 +47,7 @@ class Undoing:
         try:
             while True:
                 for effect in ready(decide.effects(self._drive.state, within=within)):
-                    if effect.path not in {*running, *halted} and not self._drive.stopping:
+                    if effect.path not in {*running, *halted} and not self._is_halted:
                         running[effect.path] = asyncio.create_task(self._undo(effect.path))
                 if not running:
                     break
@@ -62,6 +62,11 @@ class Undoing:
             effect.standing in (Standing.DONE, Standing.STUCK)
             for effect in decide.effects(self._drive.state, within=within)
         )
+
+    @property
+    def _is_halted(self) -> bool:
+        """Whether no further undo is begun."""
+        return self._drive.stopping or self._drive.is_kept
 
     async def _close_gates(self, within: str | None) -> None:
         prefix = f"{within}/" if within else ""
@@ -80,7 +85,7 @@ class Undoing:
             Parked: A gate or an instant is waited for.
         """
         while True:
-            if self._drive.stopping:
+            if self._is_halted:
                 raise Parked
             step = self._drive.state.steps[path]
             if self._drive.state.question_about(path) is not None or self._is_settled(step):

@@ -7,12 +7,12 @@ from typing import Any
 
 import sagas
 from approvals import DirectoryError
-from sagas import Coordinator, Status, parallel
+from sagas import Coordinator, Handle, Status, parallel
 from sagas.errors import JournalUnavailable
-from tests.behaviour.acting import LIMIT, approve_all, until
+from tests.behaviour.acting import LIMIT, approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import HOUR, Order, gated, keyed, shop
-from tests.behaviour.world import Refusal, World, refuse
+from tests.behaviour.shop import HOUR, Order, gated, keyed, mail, shop, strange
+from tests.behaviour.world import Behaviour, Effect, Lost, Refusal, World, refuse, wait_for_release
 
 
 @shop.saga
@@ -46,6 +46,20 @@ async def reviewed_defect(order: Order) -> str:
         await parallel(nap(), gated("asked"), keyed("refused"))
     except Refusal:
         raise TypeError("a defect") from None
+    return "never"
+
+
+@shop.saga
+async def reviewed_past(order: Order) -> str:
+    await mail("sent")
+    await parallel(strange("odd"), keyed("slow"))
+    return "never"
+
+
+@shop.saga
+async def reviewed_past_a_gate(order: Order) -> str:
+    await mail("sent")
+    await parallel(strange("odd"), gated("asked"))
     return "never"
 
 
@@ -200,3 +214,89 @@ async def test_a_body_that_is_put_before_a_person_is_not_woken_by_its_sleeps(
         handle = await coordinator.start(reviewed_defect, Order(), id="s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
         assert (await coordinator.get("s")).wake_at is None
+
+
+# --- left as it is --------------------------------------------------------------------------------
+
+
+async def lost_after_release(world: World, call: Effect) -> str:
+    """It happens once the test lets it, and the answer is lost."""
+    await wait_for_release(world, call)
+    raise Lost("after the effect")
+
+
+async def begin_past(house: House, coordinator: Coordinator, slow: Behaviour) -> Handle[Any]:
+    """A saga with a question about it, and a call under way."""
+    house.world.plan("slow", slow)
+    house.world.results.append(float("nan"))
+    handle = await coordinator.start(reviewed_past, Order(), id="s")
+    await house.world.under_way.wait()
+    await until(lambda: asked(coordinator))
+    return handle
+
+
+async def asked(coordinator: Coordinator) -> bool:
+    """Whether a question waits."""
+    return bool(await coordinator.store.open_questions())
+
+
+async def keep(coordinator: Coordinator) -> None:
+    """Leave the saga as it is."""
+    question = await only_question(coordinator)
+    await coordinator.resolve(question.id, "keep", reason="fine")
+
+
+async def test_a_saga_that_is_kept_ends_after_the_calls_that_are_under_way(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        handle = await begin_past(house, coordinator, wait_for_release)
+        await keep(coordinator)
+        await asyncio.sleep(0.2)
+        assert "Ended" not in await kinds(coordinator)
+        world.released.set()
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
+        assert (await kinds(coordinator))[-3:] == ["InterventionClosed", "Succeeded", "Ended"]
+    assert world.undone == []
+
+
+async def test_what_may_have_happened_in_a_saga_that_is_kept_is_on_its_record(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        handle = await begin_past(house, coordinator, lost_after_release)
+        await keep(coordinator)
+        await asyncio.sleep(0.2)
+        world.released.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert (await kinds(coordinator))[-1] == "Ended"
+        residue = (await coordinator.state("s")).residue()
+    assert outcome.status is Status.RESIDUAL
+    assert [path for path, _ in residue] == ["reviewed_past/1.2:keyed#1"]
+
+
+async def test_a_cancel_after_a_saga_was_kept_undoes_nothing(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        handle = await begin_past(house, coordinator, wait_for_release)
+        await keep(coordinator)
+        await coordinator.cancel("s", reason="too late")
+        await asyncio.sleep(0.2)
+        world.released.set()
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
+        assert "UnwindBegan" not in await kinds(coordinator)
+    assert world.undone == []
+
+
+async def test_a_vote_beside_the_answer_that_keeps_a_saga_does_not_hold_up_its_end(
+    house: House, world: World
+) -> None:
+    world.results.append(float("nan"))
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_past_a_gate, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+    async with house.open() as coordinator:  # nobody drives it here
+        await keep(coordinator)
+        await approve_all(coordinator)
+        handle = await coordinator.resume("s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
+    assert "asked" not in world.done

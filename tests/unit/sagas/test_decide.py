@@ -72,6 +72,20 @@ def test_an_unwind_comes_before_a_question_about_the_saga() -> None:
     assert stage(Script().ask("defect", None, None).unwind().state) is Stage.UNWIND
 
 
+def kept() -> Script:
+    script = Script().ask("defect", None, None)
+    (question,) = script.state.questions
+    return script.add(e.InterventionClosed(intervention=question, choice="keep", by="", reason=""))
+
+
+def test_a_saga_that_is_kept_is_left_as_it_is() -> None:
+    assert stage(kept().state) is Stage.LEAVE
+
+
+def test_a_saga_that_is_kept_is_left_whatever_else_is_asked_about_it() -> None:
+    assert stage(kept().ask("diverged", None, None).state) is Stage.LEAVE
+
+
 def test_an_ended_saga_needs_nothing() -> None:
     assert stage(undone().add(e.Ended(status="compensated")).state) is Stage.DONE
 

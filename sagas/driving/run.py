@@ -46,6 +46,10 @@ DEFECTS = (
 """Errors that mean that the code is wrong: they undo nothing until a person has looked."""
 
 
+OURS = frozenset({"sagas", "approvals", "compensations", "reversibility", "asyncio", "pydantic"})
+"""Packages whose lines tell a user nothing about their own mistake."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The saga reached an end."""
@@ -391,11 +395,14 @@ def _failed_path(error: BaseException) -> str | None:
 
 
 def _line(error: BaseException) -> str:
-    """Where in the body an error was raised."""
+    """Where in the user's own code an error was raised."""
+    where = ""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in OURS:
+            file = code.co_filename.rpartition("/")[2]
+            where = f" ({file}, line {trace.tb_lineno}, in {code.co_name})"
         trace = trace.tb_next
-    if trace is None:
-        return ""
-    code = trace.tb_frame.f_code
-    return f" ({code.co_filename.rpartition('/')[2]}, line {trace.tb_lineno}, in {code.co_name})"
+    return where

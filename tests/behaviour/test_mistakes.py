@@ -43,6 +43,8 @@ async def test_an_argument_of_the_wrong_type_is_a_defect_and_no_failure(
         outcome = await coordinator.run(trip, Order(choice="mistake"), id="t", timeout=LIMIT)
     assert outcome.status is Status.STUCK
     assert "defect" in str(outcome.reason)
+    assert "test_mistakes.py, line" in str(outcome.reason)
+    assert "in trip)" in str(outcome.reason)
     assert world.done == ["flight"]
 
 

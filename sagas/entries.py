@@ -211,7 +211,10 @@ class Interrupted(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParallelClosed(Entry):
-    """A branch failed, so the other branches of this `parallel` begin nothing new."""
+    """A branch failed, so the other branches of this `parallel` begin nothing new.
+
+    Branch -1 says that they are open again, because a person asked for another attempt.
+    """
 
     path: str
     branch: int

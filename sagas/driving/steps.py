@@ -181,10 +181,15 @@ class Steps:
         drive, action = self._drive, call.action
         arguments = action.inputs.decode(call.arguments)
         reversibility = step.reversibility if attempt > 1 and step else self._class(call, arguments)
-        entries, ops = await self._admission(call, action.gate(reversibility), attempt)
+        approval = action.gate(reversibility)
+        entries, ops = await self._admission(call, approval, attempt)
         if entries is None:
             return None
         before = await self._before(call, arguments) if attempt == 1 else None
+        if ops and action.image is not None:  # reading took its time: the approval is held again
+            entries, ops = await self._admission(call, approval, attempt)
+            if entries is None:
+                return None
         known = step.forward.key if step is not None else ""
         attempted = _Attempt(
             arguments=arguments,

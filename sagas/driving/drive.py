@@ -49,6 +49,7 @@ class Drive:
         readers: Gives up each call under way that only reads.
         fold: Folds what people and other programs have asked for.
         over: Its end is on its way to the journal: nothing may come after it.
+        paused: Counts short waits that are over.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
     """
 
@@ -64,6 +65,7 @@ class Drive:
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
         self.over = False
+        self.paused = 0
         self.waits: list[int] = []
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
@@ -146,6 +148,7 @@ class Drive:
         except asyncio.CancelledError:
             self.waits.append(until)
             raise
+        self.paused += 1
 
     async def folded(self) -> None:
         """Wait until the requests of people and other programs are folded.

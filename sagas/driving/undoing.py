@@ -90,12 +90,21 @@ class Undoing:
             step = self._drive.state.steps[path]
             if self._drive.state.question_about(path) is not None or self._is_settled(step):
                 return
+            before = self._progress
             try:
                 await self._move(step)
             except GateMoved:
                 await self._drive.fold()
             except PayloadError as error:
                 await self._missing(step, f"what is recorded no longer fits its handlers: {error}")
+            else:
+                if self._progress == before:
+                    raise Parked  # a move that moves nothing would be made again for ever
+
+    @property
+    def _progress(self) -> tuple[int, int]:
+        """How far the saga has come, in entries and in waits that are over."""
+        return self._drive.state.head, self._drive.paused
 
     def _is_settled(self, step: Step) -> bool:
         return decide.standing(self._drive.state, step) in (Standing.SETTLED, Standing.REMAINS)
@@ -147,6 +156,7 @@ class Undoing:
     async def _call_again(self, action: Action[..., Any], step: Step, attempt: int) -> None:
         """Call once more under the live key, to learn the result that the undo needs."""
         drive, track = self._drive, step.forward
+        arguments = action.inputs.decode(step.arguments)
         await drive.log.commit(
             Intended(
                 path=step.path,
@@ -174,7 +184,7 @@ class Undoing:
         )
         flight.launch(
             action.fn,
-            action.inputs.decode(step.arguments),
+            arguments,
             drive.info(step, Direction.DO, track.key, attempt),
         )
         await drive.log.durable((await flight.wait()).submission)
@@ -222,6 +232,7 @@ class Undoing:
         self, action: Action[..., Any], undo: Compensation, step: Step, attempt: int
     ) -> None:
         drive = self._drive
+        arguments = self._arguments(action, undo, step)  # before the intent says that it is called
         approval = undo.options.approval
         entries: list[Entry] = []
         ops: list[Op] = []
@@ -259,7 +270,7 @@ class Undoing:
         )
         flight.launch(
             undo.fn,
-            self._arguments(action, undo, step),
+            arguments,
             drive.info(step, Direction.UNDO, key, attempt),
         )
         await drive.log.durable((await flight.wait()).submission)

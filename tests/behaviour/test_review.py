@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import sagas
 from approvals import DirectoryError
-from sagas import Coordinator, Handle, Status, parallel
+from sagas import Catalog, Coordinator, Handle, Reversibility, Status, approval, parallel
 from sagas.errors import JournalUnavailable
 from tests.behaviour.acting import LIMIT, approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import HOUR, Order, gated, keyed, mail, shop, strange
 from tests.behaviour.world import Behaviour, Effect, Lost, Refusal, World, refuse, wait_for_release
+from tests.behaviour.world import world as world_of_actions
 
 
 @shop.saga
@@ -61,6 +63,38 @@ async def reviewed_past_a_gate(order: Order) -> str:
     await mail("sent")
     await parallel(strange("odd"), gated("asked"))
     return "never"
+
+
+kept_label = Catalog("labels")
+
+
+@kept_label.action(
+    reversibility=Reversibility.REVERSIBLE,
+    approval=approval(by="@desk", within=timedelta(days=1), valid_for=HOUR),
+)
+async def relabel(what: str) -> str:
+    """Changes something that was read before, once the desk agrees."""
+    return await world_of_actions.do(what)
+
+
+@relabel.before
+async def read_it(what: str) -> str:
+    """Read it."""
+    script = world_of_actions.script[f"before-{what}"]
+    if script:
+        await script.popleft()(world_of_actions, None)  # type: ignore[arg-type]
+    return "old"
+
+
+@relabel.compensation()
+async def put_it_back(what: str, before: str) -> None:
+    """Put it back."""
+    await world_of_actions.do(f"undo-{what}")
+
+
+@kept_label.saga
+async def relabelling(order: Order) -> str:
+    return await relabel("lab")
 
 
 def failing(read: Callable[..., Awaitable[Any]], times: int) -> Callable[..., Awaitable[Any]]:
@@ -300,3 +334,128 @@ async def test_a_vote_beside_the_answer_that_keeps_a_saga_does_not_hold_up_its_e
         handle = await coordinator.resume("s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
     assert "asked" not in world.done
+
+
+# --- what is recorded and no longer fits ----------------------------------------------------------
+
+
+def counting(catalog: Catalog) -> Any:
+    """The step as it was."""
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE)
+    async def counted(what: str) -> int:
+        await world_of_actions.do(what)
+        return 1
+
+    @counted.compensation()
+    async def undo_counted(what: str, result: int) -> None:
+        await world_of_actions.do(f"undo-{what}")
+
+    return counted
+
+
+def listing(catalog: Catalog) -> Any:
+    """The step after the type of its result was changed."""
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE)
+    async def counted(what: str) -> list[str]:
+        return [await world_of_actions.do(what)]
+
+    @counted.compensation()
+    async def undo_counted(what: str, result: list[str]) -> None:
+        await world_of_actions.do(f"undo-{what}")
+
+    return counted
+
+
+def changing(made: Callable[[Catalog], Any]) -> tuple[Catalog, Any]:
+    """A catalog with that step, another one beside it, and the saga of both."""
+    catalog = Catalog("changing")
+    counted = made(catalog)
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE)
+    async def remote(what: str) -> str:
+        return await world_of_actions.do(what)
+
+    @remote.compensation()
+    async def undo_remote(what: str, result: str) -> None:
+        await world_of_actions.do(f"undo-{what}")
+
+    @catalog.saga
+    async def changed(order: Order) -> str:
+        await parallel(counted("count"), remote("other"))
+        await sagas.event("go")
+        return "gone"
+
+    return catalog, changed
+
+
+async def test_an_undo_whose_arguments_no_longer_fit_is_not_intended_and_freezes_nothing(
+    house: House, world: World
+) -> None:
+    old, saga = changing(counting)
+    async with house.open(old) as coordinator:
+        await (await coordinator.start(saga, Order(), id="s")).settled()
+        await coordinator.store.cancel("s", by="ana", reason="no more", at=1)
+    new, _ = changing(listing)
+    world.plan("undo-other", wait_for_release)
+    async with house.open(new) as coordinator:
+        handle = await coordinator.resume("s")
+        await until(lambda: asked(coordinator))
+        question = await only_question(coordinator)
+        assert question.kind == "missing-handler"
+        await coordinator.resolve(question.id, "retry", reason="is it mended?")
+        await asyncio.sleep(0.2)
+        state = await coordinator.state("s")
+        assert not state.steps["changed/1.1:counted#1"].undo.attempts
+        world.released.set()
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+    assert world.undone == ["other"]
+    async with house.open(old) as coordinator:
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "retry", reason="the old code is back")
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.status is Status.COMPENSATED
+
+
+# --- an approval and the time it is good for ------------------------------------------------------
+
+
+async def test_an_approval_that_lapses_while_the_before_image_is_read_is_not_used(
+    house: House, world: World
+) -> None:
+    async def read_for_long(world: World, call: Effect) -> str:
+        house.clock.forward(3 * HOUR)
+        return ""
+
+    world.plan("before-lab", read_for_long)
+    async with house.open(kept_label) as coordinator:
+        handle = await coordinator.start(relabelling, Order(), id="s")
+        await handle.settled()
+        await approve_all(coordinator)
+        await until(lambda: lapsed(coordinator))
+        assert world.done == []
+        await until(lambda: opened(coordinator))
+        await approve_all(coordinator)
+        assert (await handle.outcome(timeout=LIMIT)).completed
+
+
+async def test_the_before_image_is_not_read_before_the_step_is_approved(
+    house: House, world: World
+) -> None:
+    async def read_too_early(world: World, call: Effect) -> str:
+        raise AssertionError("nobody has approved the step")
+
+    world.plan("before-lab", read_too_early)
+    async with house.open(kept_label) as coordinator:
+        handle = await coordinator.start(relabelling, Order(), id="s")
+        await handle.settled()
+        assert len(world.script["before-lab"]) == 1
+        world.script["before-lab"].clear()
+        await approve_all(coordinator)
+        assert (await handle.outcome(timeout=LIMIT)).completed
+
+
+async def lapsed(coordinator: Coordinator) -> bool:
+    """Whether the first approval was not used in time."""
+    return (await coordinator.store.gates_of("s"))[0].state == "lapsed"

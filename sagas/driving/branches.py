@@ -11,9 +11,8 @@ from typing import Any
 
 from sagas.driving.calling import describe
 from sagas.driving.drive import REOPENED
-from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, Withdrawn
-from sagas.driving.places import Place, enter
+from sagas.driving.places import Place
 from sagas.entries import ParallelClosed
 from sagas.errors import Parked
 
@@ -29,12 +28,12 @@ async def join(
         Parked: A branch has to wait, and none failed.
     """
     drive = outer.body.drive
-    drive.begin()
+    drive.join()
     try:
         return await _join(outer, path, branches)
     finally:
         outer.body.open.discard(f"{path}.")
-        drive.finish()
+        drive.joined()
 
 
 async def _join(
@@ -44,7 +43,7 @@ async def _join(
     recorded = outer.body.drive.state.closed.get(path)
     if recorded is not None and recorded != REOPENED:
         _close_but(scopes, recorded)
-    running = [(_start(work, scope), scope) for work, scope in branches]
+    running = [(outer.body.run(work, scope), scope) for work, scope in branches]
     await _wait(outer, path, running)
     failures = [error for task, scope in running if (error := _failure(task, scope)) is not None]
     if failures:
@@ -97,15 +96,6 @@ async def _cancel_gates(outer: Place, path: str) -> None:
             await body.drive.folded()
         else:
             return
-
-
-def _start(work: Awaitable[Any], scope: Place) -> Task:
-    async def run() -> Any:
-        enter(scope)
-        scope.task = asyncio.current_task()
-        return await Leash(work)
-
-    return asyncio.get_running_loop().create_task(run())
 
 
 def _failure(task: Task, scope: Place) -> BaseException | None:

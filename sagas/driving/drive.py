@@ -44,7 +44,6 @@ class Drive:
     Attributes:
         control: Requests up to this count are folded.
         fenced: The saga unwinds: nothing new is done.
-        stopping: This process lets go of the saga.
         waits: Instants at which the parts that this pass reached want to be looked at again.
         readers: Gives up each call under way that only reads.
         fold: Folds what people and other programs have asked for.
@@ -60,7 +59,6 @@ class Drive:
         self.log = log
         self.saga = saga
         self.control = control
-        self.stopping = False
         self.fenced = False
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
@@ -73,8 +71,11 @@ class Drive:
         self._asked: set[str] = set()
         self._unwinding = False
         self._kept = False
+        self._stopping = False
         self._busy = 0
+        self._joining = 0
         self._idle: asyncio.Future[None] | None = None
+        self._halted: asyncio.Future[None] | None = None
 
     @property
     def state(self) -> SagaState:
@@ -91,6 +92,16 @@ class Drive:
         """Whether nothing new is begun."""
         return self.fenced or self.stopping
 
+    @property
+    def stopping(self) -> bool:
+        """Whether this process lets go of the saga."""
+        return self._stopping
+
+    @stopping.setter
+    def stopping(self, value: bool) -> None:
+        self._stopping = value
+        self._tell()
+
     def now(self) -> int:
         """The present, in microseconds."""
         return self.environment.now()
@@ -100,6 +111,7 @@ class Drive:
         self.fenced = True
         for give_up in list(self.readers):
             give_up()
+        self._tell()
 
     def check_lease(self) -> None:
         """Let go of the saga, and begin nothing, if the lease may be over.
@@ -122,14 +134,37 @@ class Drive:
     def finish(self) -> None:
         """It is over."""
         self._busy -= 1
-        if not self._busy and self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        self._tell()
 
-    async def quiet(self) -> None:
-        """Wait until nothing is under way."""
-        while self._busy:
+    def join(self) -> None:
+        """Branches of a body are waited for, whatever they themselves wait for."""
+        self._joining += 1
+
+    def joined(self) -> None:
+        """They are over."""
+        self._joining -= 1
+        self._tell()
+
+    async def quiet(self, *, joins: bool = False) -> None:
+        """Wait until nothing is under way.
+
+        Args:
+            joins: Wait for the branches of the body too.
+        """
+        while self._busy or (joins and self._joining):
             self._idle = asyncio.get_running_loop().create_future()
             await self._idle
+
+    def halted(self) -> asyncio.Future[None]:
+        """Done as soon as nothing new is begun and nothing is under way."""
+        self._halted = asyncio.get_running_loop().create_future()
+        self._tell()
+        return self._halted
+
+    def _tell(self) -> None:
+        _set(self._idle)
+        if self.closing and not self._busy:
+            _set(self._halted)
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -334,6 +369,11 @@ def _opened(identity: str, step: Step, direction: Direction) -> InterventionOpen
         path=step.path,
         direction=direction,
     )
+
+
+def _set(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
 
 
 async def _nothing() -> bool:

@@ -46,10 +46,15 @@ class Endless(Coroutine[Any, Any, Any]):
 
 
 class Leash:
-    """Awaits some work, and lets go of it where it awaits an `Endless`."""
+    """Awaits some work, and lets go of it where it awaits an `Endless`.
+
+    Attributes:
+        is_cut: The work is let go of as soon as it is cancelled, or goes on.
+    """
 
     def __init__(self, work: Awaitable[Any]) -> None:
         self._work = work
+        self.is_cut = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
         """Run the work.
@@ -61,6 +66,9 @@ class Leash:
         inner: Any = self._work.__await__()
         error: BaseException | None = None
         while True:
+            if self.is_cut:
+                _keep_for_ever(inner)
+                raise Parked
             try:
                 wanted = inner.send(None) if error is None else inner.throw(error)
             except StopIteration as stop:

@@ -13,8 +13,8 @@ after that is ignored.
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Generator
-from contextvars import Token
+from collections.abc import Awaitable, Coroutine, Generator
+from contextvars import Context, Token
 from typing import Any, NoReturn, cast
 
 from sagas.authoring import context
@@ -22,10 +22,13 @@ from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Gates
-from sagas.driving.leash import PATIENCE, Endless
+from sagas.driving.leash import PATIENCE, Endless, Leash
 from sagas.driving.steps import Call, Steps
 from sagas.errors import NotInSaga, Parked, StepInterrupted
 from sagas.fold import Phase, Step
+
+PARTING_SECONDS = 0.5
+"""How long a body that is cancelled may take to end before it is let go of."""
 
 
 class Body:
@@ -39,6 +42,7 @@ class Body:
         self.left = False
         self.news_at_park: int | None = None
         self.refusals = 0
+        self.strands: dict[asyncio.Task[Any], Leash] = {}
         self.open: set[str] = set()
         self.uncalled: set[StepCall] = set()
         self.unvisited = {path: set(calls) for path, calls in drive.state.calls.items() if calls}
@@ -52,6 +56,36 @@ class Body:
         """Every part of the body is left, those that wait for nothing too."""
         self.left = True
         self.park()
+
+    def run(
+        self, work: Awaitable[Any], place: "Place", ambient: Context | None = None
+    ) -> asyncio.Task[Any]:
+        """Run the body, or a branch of it, in a task of its own that owns a place."""
+        leash = Leash(work)
+
+        async def run() -> Any:
+            enter(place)
+            place.task = asyncio.current_task()
+            return await leash
+
+        task = asyncio.get_running_loop().create_task(run(), context=ambient)
+        self.strands[task] = leash
+        return task
+
+    async def let_go(self) -> None:
+        """Leave all that still runs, whether it lets itself be left or not."""
+        self.leave()
+        await asyncio.sleep(0)  # a branch that was made just now has begun, or it would warn
+        for _ in range(2):
+            running = [task for task in self.strands if not task.done()]
+            if not running:
+                return
+            for task in running:
+                task.add_done_callback(_look_away)
+                task.cancel()
+            await asyncio.wait(running, timeout=PARTING_SECONDS)
+            for leash in self.strands.values():
+                leash.is_cut = True
 
     @property
     def has_news(self) -> bool:
@@ -326,6 +360,12 @@ class StepCall(Coroutine[Any, Any, Any]):
 def enter(place: Place) -> Token[Scope | None]:
     """Make a place the one where calls of this task are recorded."""
     return context.scope.set(cast(Scope, place))
+
+
+def _look_away(task: asyncio.Task[Any]) -> None:
+    """How a body ends that was left means nothing."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _is_untried(step: Step) -> bool:

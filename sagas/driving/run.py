@@ -18,7 +18,6 @@ from sagas.decide import Stage
 from sagas.driving.calling import describe
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.gates import Gates
-from sagas.driving.leash import Leash
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
 from sagas.driving.places import Body
 from sagas.driving.requests import Requests
@@ -257,26 +256,35 @@ class Run:
         except PayloadError as error:
             await self._diverged(f"the recorded input no longer fits: {error}")
             return False
-        await asyncio.wait({task})
-        await drive.quiet()
-        left = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if not await self._is_over(task):
+            await body.let_go()
         if drive.log.error is not None:
             return False
+        if not task.done():
+            return False  # it may end whenever it likes: its calls are refused
+        left = asyncio.CancelledError() if task.cancelled() else task.exception()
         return await self._after_body(body, task, left)
+
+    async def _is_over(self, task: "asyncio.Task[Any]") -> bool:
+        """Wait for a body's end; False once only its own affairs hold up a saga that closes."""
+        over = asyncio.get_running_loop().create_task(self._end_of(task))
+        try:
+            await asyncio.wait({over, self.drive.halted()}, return_when=asyncio.FIRST_COMPLETED)
+            return over.done()
+        finally:
+            over.cancel()
+
+    async def _end_of(self, task: "asyncio.Task[Any]") -> None:
+        await asyncio.wait({task})
+        await self.drive.quiet(joins=True)
 
     def _start(self, body: Body) -> "asyncio.Task[Any]":
         saga = self.drive.saga
         root = body.root = BodyScope(body, saga.short_name)
         ambient = contextvars.copy_context()
-        ambient.run(context.scope.set, root)
         ambient.run(context.step.set, None)
         work = saga.fn(saga.input.decode(self.drive.state.input))
-
-        async def run() -> Any:
-            return await Leash(work)
-
-        root.task = asyncio.get_running_loop().create_task(run(), context=ambient)
-        return root.task
+        return body.run(work, root, ambient)
 
     async def _after_body(
         self, body: Body, task: "asyncio.Task[Any]", error: BaseException | None

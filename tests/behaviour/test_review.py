@@ -6,6 +6,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 import sagas
 from approvals import DirectoryError
 from sagas import Catalog, Coordinator, Handle, Reversibility, Status, approval, parallel
@@ -13,7 +15,16 @@ from sagas.errors import JournalUnavailable
 from tests.behaviour.acting import LIMIT, approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import HOUR, Order, gated, keyed, mail, shop, strange
-from tests.behaviour.world import Behaviour, Effect, Lost, Refusal, World, refuse, wait_for_release
+from tests.behaviour.world import (
+    LONG_AGO,
+    Behaviour,
+    Effect,
+    Lost,
+    Refusal,
+    World,
+    refuse,
+    wait_for_release,
+)
 from tests.behaviour.world import world as world_of_actions
 
 
@@ -62,6 +73,40 @@ async def reviewed_past(order: Order) -> str:
 async def reviewed_past_a_gate(order: Order) -> str:
     await mail("sent")
     await parallel(strange("odd"), gated("asked"))
+    return "never"
+
+
+@shop.saga
+async def reviewed_reader(order: Order) -> str:
+    await keyed("before")
+    await asyncio.sleep(LONG_AGO)  # waits for something that is no step
+    return "never"
+
+
+@shop.saga
+async def reviewed_branches(order: Order) -> str:
+    await keyed("before")
+    await parallel(asyncio.sleep(LONG_AGO), keyed("beside"))
+    return "never"
+
+
+@shop.saga
+async def reviewed_stubborn(order: Order) -> str:
+    await keyed("before")
+    await stubborn()
+    return "never"
+
+
+async def stubborn() -> None:
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(LONG_AGO)
+
+
+@shop.saga
+async def reviewed_stubborn_branch(order: Order) -> str:
+    await keyed("before")
+    await parallel(stubborn(), keyed("beside"))
     return "never"
 
 
@@ -459,3 +504,61 @@ async def test_the_before_image_is_not_read_before_the_step_is_approved(
 async def lapsed(coordinator: Coordinator) -> bool:
     """Whether the first approval was not used in time."""
     return (await coordinator.store.gates_of("s"))[0].state == "lapsed"
+
+
+# --- a body that waits for something that is no step ----------------------------------------------
+
+
+OWN_AFFAIRS = pytest.mark.parametrize(
+    "saga",
+    [reviewed_reader, reviewed_branches, reviewed_stubborn, reviewed_stubborn_branch],
+    ids=lambda saga: saga.name,
+)
+
+
+@OWN_AFFAIRS
+async def test_a_cancel_does_not_wait_for_what_is_no_step(
+    house: House, world: World, saga: Any
+) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(saga, Order(), id="s")
+        await until(lambda: happened(world, "before"))
+        await asyncio.sleep(0.1)
+        await coordinator.cancel("s", reason="changed my mind")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+    assert sorted(world.undone) == sorted(world.done)
+
+
+@OWN_AFFAIRS
+async def test_a_shutdown_does_not_wait_for_what_is_no_step(
+    house: House, world: World, saga: Any
+) -> None:
+    async with house.open() as coordinator:
+        await coordinator.start(saga, Order(), id="s")
+        await until(lambda: happened(world, "before"))
+        await asyncio.sleep(0.1)
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 3
+    async with house.open() as coordinator:
+        await coordinator.cancel("s", reason="changed my mind")
+        handle = await coordinator.resume("s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+
+
+async def test_a_cancel_waits_for_the_calls_beside_what_is_no_step(
+    house: House, world: World
+) -> None:
+    world.plan("beside", wait_for_release)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_branches, Order(), id="s")
+        await world.under_way.wait()
+        await coordinator.cancel("s", reason="changed my mind")
+        await asyncio.sleep(0.2)
+        world.released.set()
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+    assert sorted(world.undone) == ["before", "beside"]
+
+
+async def happened(world: World, what: str) -> bool:
+    """Whether the partner did something."""
+    return what in world.done

@@ -69,6 +69,7 @@ class Body:
             return await leash
 
         task = asyncio.get_running_loop().create_task(run(), context=ambient)
+        task.add_done_callback(_look_away)
         self.strands[task] = leash
         return task
 
@@ -81,7 +82,6 @@ class Body:
             if not running:
                 return
             for task in running:
-                task.add_done_callback(_look_away)
                 task.cancel()
             await asyncio.wait(running, timeout=PARTING_SECONDS)
             for leash in self.strands.values():
@@ -363,7 +363,7 @@ def enter(place: Place) -> Token[Scope | None]:
 
 
 def _look_away(task: asyncio.Task[Any]) -> None:
-    """How a body ends that was left means nothing."""
+    """Nothing is said on the error output of how it ended: a body that was left is not looked at."""
     if not task.cancelled():
         task.exception()
 

@@ -142,7 +142,11 @@ class Worker:
             while saga_id in self._drives:
                 if await self._has_begun(self._drives[saga_id]):
                     return False
-            return await self._start(environment, saga, started, create, saga_id)
+            try:
+                return await self._start(environment, saga, started, create, saga_id)
+            except LeaseLost:  # nothing was written: this process slept, and was declared dead
+                environment = await self._next_after(environment)
+                return await self._start(environment, saga, started, create, saga_id)
 
     async def _start(
         self,
@@ -363,6 +367,14 @@ class Worker:
         for drive in list(self._drives.values()):
             drive.stopping = True
             drive.log.close(error)
+
+    async def _next_after(self, lost: Environment) -> Environment:
+        """The incarnation after one that was declared dead, once the upkeep has noticed."""
+        while True:
+            current = await self.begin()
+            if current is not lost or self._stopping:
+                return current
+            await asyncio.sleep(RETRY_SECONDS / 10)
 
     async def _begin_again(self, lost: Environment) -> None:
         """Go on as a new incarnation, as soon as the database can be reached."""

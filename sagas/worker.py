@@ -139,14 +139,16 @@ class Worker:
         """
         environment = await self.begin()
         async with self._lock(saga_id):
-            while saga_id in self._drives:
-                if await self._has_begun(self._drives[saga_id]):
-                    return False
-            try:
-                return await self._start(environment, saga, started, create, saga_id)
-            except LeaseLost:  # nothing was written: this process slept, and was declared dead
+            while True:
+                while saga_id in self._drives:
+                    if await self._has_begun(self._drives[saga_id]):
+                        return False
+                try:
+                    return await self._start(environment, saga, started, create, saga_id)
+                except LeaseLost:  # nothing was written: this process slept, and was declared dead
+                    if self._stopping:
+                        raise
                 environment = await self._next_after(environment)
-                return await self._start(environment, saga, started, create, saga_id)
 
     async def _start(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from examples.travel.booking import travel
 from sagas import Coordinator, connect
 from tests.crash.backends import kill_a_backend
-from tests.crash.faults import KillAt
+from tests.crash.faults import KillAt, die, stop
 from tests.crash.orders import Blow, Order
 from tests.crash.person import Person
 from tests.crash.scenarios import PERSON, SCENARIOS, Scenario, detours, trip_of
@@ -36,8 +37,12 @@ async def live(order: Order, record: int) -> None:
         Astonished: A person was asked what they should never be asked.
     """
     scenario = SCENARIOS[order.scenario]
-    strike = partial(kill_a_backend, order.url) if order.blow is Blow.BACKEND else None
-    faults = KillAt(order.kill_at, record, pace=order.pace, strike=strike)
+    strikes: dict[Blow, Callable[[], Awaitable[None]]] = {
+        Blow.KILL: die,
+        Blow.STOP: stop,
+        Blow.BACKEND: partial(kill_a_backend, order.url),
+    }
+    faults = KillAt(order.kill_at, record, pace=order.pace, strike=strikes[order.blow])
     async with connect(
         order.url,
         travel,

@@ -16,14 +16,19 @@ async def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+async def stop() -> None:
+    """Stop this process, all its threads, until it is sent SIGCONT."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 class KillAt:
-    """Ends this process with SIGKILL, or strikes elsewhere, at one of its boundaries.
+    """Strikes at one of the boundaries of this process's life.
 
     Args:
-        boundary: Counted from 1, or its name; None lets the process live.
+        boundary: Counted from 1, or its name; None for no strike.
         record: The file descriptor that boundaries are written to, one a line.
         pace: Seconds that pass before each call.
-        strike: What happens at the boundary, if not that this process is killed.
+        strike: What happens there.
     """
 
     def __init__(
@@ -32,12 +37,12 @@ class KillAt:
         record: int,
         *,
         pace: float = 0.0,
-        strike: Callable[[], Awaitable[None]] | None = None,
+        strike: Callable[[], Awaitable[None]] = die,
     ) -> None:
         self._boundary = boundary
         self._record = record
         self._pace = pace
-        self._strike = strike or die
+        self._strike = strike
         self._count = 0
         self._namer = Namer()
         self.before_call: Callable[[str, str], Awaitable[None]] | None = None

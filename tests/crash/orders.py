@@ -13,6 +13,8 @@ class Blow(StrEnum):
 
     KILL = "kill"
     """The process is killed."""
+    STOP = "stop"
+    """The process is stopped, until somebody lets it go on."""
     BACKEND = "backend"
     """The server's process that appends for it is killed; the process lives on."""
 

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,7 +16,7 @@ from examples.travel.world import World
 from sagas.entries import FoundInDoubt
 from sagas.journal import migrate
 from tests.crash.history import read_history
-from tests.crash.orders import Ending, Order
+from tests.crash.orders import Blow, Ending, Order
 from tests.crash.stages import SOAK, SOAK_SECONDS, Open
 from tests.crash.sweep import Stage
 from tests.crash.test_killed_from_outside import seen
@@ -28,6 +29,16 @@ LONG_AGO_SECONDS = 0.8
 
 PACE_SECONDS = 0.15
 """Four calls, one after the other, keep a worker alive until it is stopped."""
+
+BOUNDARIES = [
+    "before-append Started 1",
+    "before-append Intended 1",
+    "before-append Succeeded 3",
+    "before-append GateConsumed 1",
+    "after-append GateConsumed 1",
+    "before-append Ended 1",
+]
+"""Where a worker relies on a lease that it may have lost; after the fifth it would send the mail."""
 
 TRIALS = 200 if SOAK else 4
 SEED = 20270302
@@ -121,6 +132,39 @@ async def taken_over(stage: Stage, saga_id: str) -> None:
             await asyncio.sleep(0.01)
 
 
+async def waking_at(stage: Stage, boundary: str) -> None:
+    """Stop a worker at a boundary; have another bring the saga to its end; let the first go on."""
+    saga_id = stage.name(boundary.replace(" ", "-"))
+    changes = {"kill_at": boundary, "blow": Blow.STOP}
+    pid = stage.nurseries[0].begin(order(stage, saga_id).model_copy(update=changes))
+    try:
+        await asleep(pid)
+        await asyncio.sleep(LONG_AGO_SECONDS)
+        stage.nurseries[1].begin(order(stage, saga_id))
+        await ended(stage, 1)
+        before = await read_history(stage.reader, saga_id)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await ended(stage, 0)
+    after = await read_history(stage.reader, saga_id)
+    assert after.rows == before.rows
+    assert await stage.wrong_in_the_end(saga_id) == []
+
+
+async def asleep(pid: int) -> None:
+    """Wait until a process has stopped itself."""
+    async with asyncio.timeout(20):
+        while True:
+            if is_asleep(pid):
+                return
+            await asyncio.sleep(0.01)
+
+
+def is_asleep(pid: int) -> bool:
+    """Whether a process is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 async def stopped_at_random(stage: Stage, seed: int) -> int:
     """Stop workers at random moments, and wake them at random moments; how many were replaced.
 
@@ -139,6 +183,23 @@ async def stopped_at_random(stage: Stage, seed: int) -> int:
         replaced += was_replaced(zombie)
         assert await stage.wrong_in_the_end(saga_id) == [], f"trial {number}, seed {seed}"
     return replaced
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+async def test_on_sqlite_a_worker_that_wakes_too_late_neither_writes_nor_sends(
+    boundary: str, stage: Open, sqlite_url: str
+) -> None:
+    async with stage("forward", sqlite_url) as opened:
+        await waking_at(opened, boundary)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+async def test_on_postgres_a_worker_that_wakes_too_late_neither_writes_nor_sends(
+    boundary: str, stage: Open, postgres_url: str
+) -> None:
+    await asyncio.to_thread(migrate, postgres_url)
+    async with stage("forward", postgres_url) as opened:
+        await waking_at(opened, boundary)
 
 
 async def test_on_sqlite_a_worker_that_wakes_when_all_is_over_writes_nothing(

@@ -38,6 +38,12 @@ class Storm:
         return sum(ending.signal == signal.SIGKILL for ending in self.endings)
 
     @property
+    def has_raged(self) -> bool:
+        """Whether enough kills landed, enough of them in mid-call; chance may ask for more."""
+        enough = self.kills >= KILLS and self.in_flight >= KILLS * 0.3
+        return enough or self.kills >= KILLS * 4
+
+    @property
     def in_flight(self) -> int:
         """How many of them while a call was under way."""
         return sum(
@@ -62,7 +68,7 @@ async def rage(stage: Stage, seed: int) -> Storm:
     storm, chance = Storm(), Random(seed)  # noqa: S311  a seeded storm can be had again
 
     async def lane(nursery: Nursery) -> None:
-        while storm.kills < KILLS:
+        while not storm.has_raged:
             storm.saga_ids += [stage.name(len(storm.saga_ids) + new) for new in range(NEW_SAGAS)]
             latest = storm.saga_ids[-WINDOW:]
             order = stage.order(*latest).model_copy(update={"pace": PACE_SECONDS})

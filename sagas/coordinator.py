@@ -17,10 +17,11 @@ from sagas.driving.environment import Handlers
 from sagas.driving.run import Done, Result
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
-from sagas.fold import SagaState, fold
+from sagas.fold import fold
 from sagas.model import Outcome, Status, micros
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
+from sagas.state import SagaState
 from sagas.worker import Worker, entries_of
 
 I = TypeVar("I")  # noqa: E741

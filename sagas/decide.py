@@ -22,8 +22,8 @@ from compensations import Choice, InterventionKind, Retry
 from compensations.plan import Effect, Standing, plan
 from reversibility import Observability, ObservabilityKind, Reversibility
 from sagas.entries import InterventionClosed
-from sagas.fold import NEVER, Phase, SagaState, Step, Track
 from sagas.model import AfterPivot, Status, instant
+from sagas.state import NEVER, Phase, SagaState, Step, Track
 
 KEY_MARGIN = timedelta(seconds=5)
 """Clocks of two machines may differ by this much before a live key is trusted too long."""

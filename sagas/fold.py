@@ -7,8 +7,6 @@ Pure.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from pydantic_core import from_json
 
@@ -16,241 +14,19 @@ from compensations import InterventionKind, Residue
 from reversibility import Reversibility
 from sagas import entries as e
 from sagas.model import Direction
-
-NEVER = 2**62
-"""The end of a call that goes on after its time was up."""
-
-
-class Phase(StrEnum):
-    """Where one call stands."""
-
-    NONE = "none"
-    INTENDED = "intended"
-    IN_DOUBT = "in-doubt"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    WAIVED = "waived"
-
-
-@dataclass(slots=True)
-class Track:
-    """The life of one call: doing a step, or undoing it.
-
-    Attributes:
-        attempts: Intents so far.
-        failures: Attempts that were seen to fail, since a person answered or the unwind began.
-        last_at: When the last attempt was intended.
-        last_end: After this no attempt can be running.
-        unseen_end: The same for those attempts alone whose end nobody saw.
-        failed_at: When an attempt was last seen to fail; waits count from here.
-        not_before: No attempt before this instant.
-        doubt: Whether an attempt is in doubt, even if a later one is known not to have happened.
-        wanted: Whether a person asked for another attempt, which has not been made yet.
-        probed_early: Whether a probe said "absent" too early to count, after the last attempt.
-        absent: Whether a probe that counts said "absent" after the last attempt.
-        blind: Whether the probe failed after the last attempt, so that it counts as no probe.
-    """
-
-    phase: Phase = Phase.NONE
-    seq: int = 0
-    at: int = 0
-    ended: int = 0
-    attempts: int = 0
-    failures: int = 0
-    last_at: int = 0
-    last_end: int = 0
-    unseen_end: int = 0
-    failed_at: int = 0
-    key: str = ""
-    generation: int = 0
-    not_before: int = 0
-    doubt: bool = False
-    wanted: bool = False
-    probed_early: bool = False
-    absent: bool = False
-    blind: bool = False
-    error: str | None = None
-    message: str | None = None
-    via: str = "call"
-    gate: str | None = None
-
-    def retry(self) -> None:
-        """Forget the failures, because a person asked for another attempt; doubt is not forgotten."""
-        self.phase = Phase.IN_DOUBT if self.doubt else Phase.NONE
-        self.wanted = True
-        self.failures = 0
-        self.probed_early = self.absent = self.blind = False
-
-
-@dataclass(slots=True)
-class Step:
-    """One step: what was called, and how far doing and undoing it have come."""
-
-    path: str
-    ordinal: int
-    action: str
-    version: int
-    arguments: bytes
-    reversibility: Reversibility = Reversibility.UNKNOWN
-    forward: Track = field(default_factory=Track)
-    undo: Track = field(default_factory=Track)
-    result: bytes | None = None
-    unstorable: str | None = None
-    data: list[object] | None = None
-    before: bytes | None = None
-    waiver: str | None = None
-    conflicts: frozenset[str] = frozenset()
-    after: frozenset[str] = frozenset()
-    residue: Residue | None = None
-    interrupted: bool = False
-
-    @property
-    def scope(self) -> str:
-        """The path of the scope it was called in."""
-        return scope_of(self.path)
-
-    @property
-    def may_have_happened(self) -> bool:
-        """Whether the world may hold its effect."""
-        return self.forward.phase in (Phase.INTENDED, Phase.IN_DOUBT, Phase.SUCCEEDED)
-
-
-@dataclass(slots=True)
-class Gate:
-    """A gate as the saga knows it."""
-
-    id: str
-    path: str
-    direction: Direction
-    state: str
-    deadline: int
-    by: str
-    digest: str
-    generation: int
-    seq: int
-    decided_by: str | None = None
-    reason: str | None = None
-    valid_until: int | None = None
-
-
-@dataclass(slots=True)
-class Timer:
-    """A sleep, or a wait for an event."""
-
-    path: str
-    what: str
-    until: int | None
-    fired: bool = False
-    event: int | None = None
-    interrupted: bool = False
-
-
-@dataclass(slots=True)
-class Event:
-    """An event that somebody sent."""
-
-    seq: int
-    name: str
-    payload: bytes
-    taken: bool = False
-
-
-@dataclass(slots=True)
-class Savepoint:
-    """A block that can be unwound alone."""
-
-    path: str
-    seq: int
-    reason: str | None = None
-    began: bool = False
-    done: bool = False
-
-
-@dataclass(slots=True)
-class Question:
-    """An open intervention."""
-
-    id: str
-    what: str
-    path: str | None
-    direction: Direction | None
-    question: str
-    evidence: str
-    choices: list[str]
-
-
-@dataclass(slots=True)
-class SagaState:
-    """Everything that is true of one saga."""
-
-    saga_id: str
-    saga: str = ""
-    version: int = 1
-    input: bytes = b"null"
-    starter: str = ""
-    started_at: int = 0
-    head: int = 0
-    generation: int = 0
-    steps: dict[str, Step] = field(default_factory=dict[str, Step])
-    calls: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
-    gates: dict[str, Gate] = field(default_factory=dict[str, Gate])
-    gate_of: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    values: dict[str, e.Recorded] = field(default_factory=dict[str, e.Recorded])
-    timers: dict[str, Timer] = field(default_factory=dict[str, Timer])
-    events: dict[int, Event] = field(default_factory=dict[int, Event])
-    savepoints: dict[str, Savepoint] = field(default_factory=dict[str, Savepoint])
-    closed: dict[str, int] = field(default_factory=dict[str, int])
-    questions: dict[str, Question] = field(default_factory=dict[str, Question])
-    answers: list[e.InterventionClosed] = field(default_factory=list[e.InterventionClosed])
-    cancel: e.CancelRequested | None = None
-    unwind: e.UnwindBegan | None = None
-    ended: e.Ended | None = None
-    ended_at: int = 0
-
-    @property
-    def unwinding(self) -> bool:
-        """Whether the unwind began."""
-        return self.unwind is not None
-
-    @property
-    def pivot(self) -> Step | None:
-        """The first irreversible step that may have happened, if any."""
-        for step in self.steps.values():
-            if step.reversibility.is_pivot and step.may_have_happened:
-                return step
-        return None
-
-    @property
-    def rolling_back(self) -> Savepoint | None:
-        """The savepoint whose rollback has begun and not finished, if any."""
-        for savepoint in self.savepoints.values():
-            if savepoint.began and not savepoint.done:
-                return savepoint
-        return None
-
-    def question_about(
-        self, path: str | None, direction: Direction | None = None
-    ) -> Question | None:
-        """The open intervention about a step or, with None, about the saga itself."""
-        for question in self.questions.values():
-            if question.path == path and (direction is None or question.direction is direction):
-                return question
-        return None
-
-    def gate(self, path: str, direction: Direction) -> Gate | None:
-        """The latest gate of a call."""
-        gate_id = self.gate_of.get((path, direction))
-        return self.gates[gate_id] if gate_id else None
-
-    def open_gates(self) -> list[Gate]:
-        """The gates that are pending, or approved and not yet used."""
-        return [gate for gate in self.gates.values() if gate.state in ("pending", "approved")]
-
-    def residue(self) -> list[tuple[str, Residue]]:
-        """What remains of each step that was undone or waived."""
-        return [
-            (step.path, step.residue) for step in self.steps.values() if step.residue is not None
-        ]
+from sagas.state import (
+    NEVER,
+    Event,
+    Gate,
+    Phase,
+    Question,
+    SagaState,
+    Savepoint,
+    Step,
+    Timer,
+    Track,
+    scope_of,
+)
 
 
 def fold(saga_id: str, rows: Iterable[tuple[int, int, e.Entry]]) -> SagaState:
@@ -267,12 +43,6 @@ def apply(state: SagaState, seq: int, at: int, entry: e.Entry) -> None:
     handler = _HANDLERS.get(type(entry))
     if handler is not None:
         handler(state, seq, at, entry)
-
-
-def scope_of(path: str) -> str:
-    """The scope of a step's path: what stands before its own name."""
-    cut = max(path.rfind("/"), path.rfind(":"))
-    return path[: cut + 1] if path[cut] == ":" else path[:cut]
 
 
 def _call(state: SagaState, path: str, ordinal: int) -> None:

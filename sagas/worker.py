@@ -23,8 +23,9 @@ from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
 from sagas.errors import JournalError, LeaseLost
-from sagas.fold import SagaState, fold
+from sagas.fold import fold
 from sagas.ports import Clock, CreateSaga, FaultPoints, Store
+from sagas.state import SagaState
 
 log = logging.getLogger("sagas")
 

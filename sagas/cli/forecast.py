@@ -12,8 +12,9 @@ from sagas.authoring.catalog import Catalog
 from sagas.cli.reading import Reading
 from sagas.cli.shapes import Shape
 from sagas.cli.terminal import Part, grid, safe, section, show, status
-from sagas.fold import Phase, SagaState, Step, fold
+from sagas.fold import fold
 from sagas.model import Status
+from sagas.state import Phase, SagaState, Step
 from sagas.story.wording import labels
 
 

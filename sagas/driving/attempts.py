@@ -43,10 +43,11 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.errors import NotExecuted, PayloadError
-from sagas.fold import Phase, Question, Step, Track, read_residue
+from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
 from sagas.ports import CloseQuestion, Op
+from sagas.state import Phase, Question, Step, Track
 
 log = logging.getLogger("sagas")
 

@@ -24,9 +24,9 @@ from sagas.entries import (
     UnwindBegan,
 )
 from sagas.errors import JournalError, LeaseLost, Parked
-from sagas.fold import Phase, SagaState, Step
 from sagas.model import Direction, Status, idempotency_key, short_id
 from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project
+from sagas.state import Phase, SagaState, Step
 
 MOOT = "moot"
 """How a question is closed that needs no answer any more."""

@@ -12,9 +12,9 @@ from compensations import InterventionKind
 from sagas.driving.drive import Drive
 from sagas.entries import GateDecided, GateOpened
 from sagas.errors import Corrupt, JournalUnavailable, Parked
-from sagas.fold import Gate, Phase
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, OpenGate
+from sagas.state import Gate, Phase
 
 log = logging.getLogger("sagas")
 

@@ -16,8 +16,9 @@ from contextlib import suppress
 from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
-from sagas.fold import SagaState, apply
+from sagas.fold import apply
 from sagas.ports import Applied, CreateSaga, MoveGate, Op, Unit
+from sagas.state import SagaState
 
 
 class Withdrawn(Exception):

@@ -25,7 +25,7 @@ from sagas.driving.gates import Gates
 from sagas.driving.leash import PATIENCE, Endless, Leash
 from sagas.driving.steps import Call, Steps
 from sagas.errors import NotInSaga, Parked, StepInterrupted
-from sagas.fold import Phase, Step
+from sagas.state import Phase, Step
 
 PARTING_SECONDS = 0.5
 """How long a body that is cancelled may take to end before it is let go of."""

@@ -21,9 +21,9 @@ from sagas.entries import (
     ParallelClosed,
     Succeeded,
 )
-from sagas.fold import Question
 from sagas.model import Direction
 from sagas.ports import FoldRequests, Op, Request
+from sagas.state import Question
 
 FACTS = frozenset({Choice.HAPPENED, Choice.NOT_HAPPENED, Choice.DONE})
 

@@ -26,9 +26,9 @@ from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
 from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed
-from sagas.fold import Phase
 from sagas.model import Direction, Status
 from sagas.ports import Op, Project
+from sagas.state import Phase
 
 DEFECTS = (
     NameError,

@@ -34,9 +34,9 @@ from sagas.errors import (
     StepFailed,
     StepInterrupted,
 )
-from sagas.fold import Phase, Step
 from sagas.model import Direction, span
 from sagas.ports import Op
+from sagas.state import Phase, Step
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from pydantic_core import from_json
 from sagas.driving.places import Place
 from sagas.entries import EventTaken, Interrupted, TimerFired, TimerSet
 from sagas.errors import Parked, StepInterrupted
-from sagas.fold import Event, Timer
 from sagas.model import micros, span
+from sagas.state import Event, Timer
 
 
 class Waiting:

@@ -23,9 +23,9 @@ from sagas.entries import (
     Intended,
 )
 from sagas.errors import Parked, PayloadError
-from sagas.fold import Phase, Step, Track
 from sagas.model import Direction, span
 from sagas.ports import Op
+from sagas.state import Phase, Step, Track
 
 
 class Undoing:

@@ -8,8 +8,9 @@ Pure.
 from collections.abc import Sequence
 
 from sagas import entries as e
-from sagas.fold import SagaState, apply
+from sagas.fold import apply
 from sagas.model import Status
+from sagas.state import SagaState
 from sagas.story.beats import tell as tell_beats
 from sagas.story.model import (
     PAYLOADS,

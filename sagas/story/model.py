@@ -82,7 +82,7 @@ class CallStory:
     """Doing a step, or undoing it.
 
     Attributes:
-        phase: The phase of the call, as `sagas.fold.Phase` names it.
+        phase: The phase of the call, as `sagas.state.Phase` names it.
         began: When the first attempt was intended; None if none was.
         ended: When the outcome became known; None if it is not.
         via: How the outcome is known: "call", "probe", "person", "gate", ...

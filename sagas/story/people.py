@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sagas import entries as e
-from sagas.fold import SagaState, Timer
 from sagas.model import Direction, Status
+from sagas.state import SagaState, Timer
 from sagas.story.model import Asked, GateStory, QuestionStory, Wait, WaitKind
 
 Row = tuple[int, int, e.Entry]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from compensations.plan import Standing
 from sagas import decide
-from sagas.fold import Phase, SagaState, Step, Track
 from sagas.model import Direction
+from sagas.state import Phase, SagaState, Step, Track
 from sagas.story.model import CallStory, Lasting, Remainder, StepState, StepStory
 
 _FORWARD = {

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from compensations.plan import concurrent
 from sagas import Coordinator, Status, chain, decide
 from sagas import entries as e
-from sagas.fold import Phase, SagaState, apply
+from sagas.fold import apply
 from sagas.model import Direction
+from sagas.state import Phase, SagaState
 from sagas.worker import entries_of
 from tests.behaviour.world import Effect, World
 

@@ -6,8 +6,9 @@ from compensations import Retry
 from reversibility import Observability, Reversibility
 from sagas import entries as e
 from sagas.decide import CallPolicy
-from sagas.fold import SagaState, Step, Track, apply
+from sagas.fold import apply
 from sagas.model import Direction
+from sagas.state import SagaState, Step, Track
 
 SECOND = 1_000_000
 START = 1_900_000_000 * SECOND

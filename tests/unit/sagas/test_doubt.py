@@ -22,8 +22,8 @@ from sagas.decide import (
     wait_after,
 )
 from sagas.entries import CompensationFailed
-from sagas.fold import Track
 from sagas.model import Direction
+from sagas.state import Track
 from tests.unit.sagas.script import KEY_TTL, LAG, PATH, SECOND, START, TIMEOUT, Script, policy
 
 R = Reversibility

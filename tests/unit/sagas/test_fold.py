@@ -5,8 +5,9 @@ import pytest
 from compensations import Residue
 from reversibility import Reversibility
 from sagas import entries as e
-from sagas.fold import Phase, SagaState, Track, fold, read_residue, scope_of
+from sagas.fold import fold, read_residue
 from sagas.model import Direction
+from sagas.state import Phase, SagaState, Track, scope_of
 from tests.unit.sagas.script import PATH, SECOND, START, TIMEOUT, Script
 
 OTHER = "trip/rent#1"

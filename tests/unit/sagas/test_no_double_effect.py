@@ -27,7 +27,7 @@ from sagas.decide import (
     forward,
     settle,
 )
-from sagas.fold import Phase
+from sagas.state import Phase
 from tests.unit.sagas.script import KEY_TTL, LAG, PATH, SECOND, START, TIMEOUT, Script, policy
 
 R = Reversibility

@@ -39,7 +39,7 @@ async def live(order: Order, record: int) -> None:
     scenario = SCENARIOS[order.scenario]
     strikes: dict[Blow, Callable[[], Awaitable[None]]] = {
         Blow.KILL: die,
-        Blow.STOP: stop,
+        Blow.STOP: partial(stop, Path(order.leave)),
         Blow.BACKEND: partial(kill_a_backend, order.url),
     }
     faults = KillAt(order.kill_at, record, pace=order.pace, strike=strikes[order.blow])

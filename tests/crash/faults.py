@@ -6,9 +6,13 @@ What is written has left the process before the kill: the file outlives it.
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from tests.crash.boundaries import Namer
+
+MOMENT_SECONDS = 0.005
 
 
 async def die() -> None:
@@ -16,9 +20,19 @@ async def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def stop() -> None:
-    """Stop this process, all its threads, until it is sent SIGCONT."""
-    os.kill(os.getpid(), signal.SIGSTOP)
+async def stop(leave: Path) -> None:
+    """Stop this process, all its threads, again and again until it has leave to go on.
+
+    In between its other threads get a moment, to finish what must not be stopped in the middle;
+    the event loop does not go on.
+    """
+    _stop_until(leave)
+
+
+def _stop_until(leave: Path) -> None:
+    while not leave.exists():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(MOMENT_SECONDS)
 
 
 class KillAt:

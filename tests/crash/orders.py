@@ -14,7 +14,7 @@ class Blow(StrEnum):
     KILL = "kill"
     """The process is killed."""
     STOP = "stop"
-    """The process is stopped, until somebody lets it go on."""
+    """The process stops itself, until it has leave to go on."""
     BACKEND = "backend"
     """The server's process that appends for it is killed; the process lives on."""
 
@@ -27,6 +27,7 @@ class Order(BaseModel):
         saga_ids: The sagas to start, or to take up again.
         kill_at: The blow falls at this boundary: the n-th, counted from 1, or the one of that
             name (see `tests.crash.boundaries`). None lets it live.
+        leave: The file whose existence lets a process that stopped itself go on.
         hurry: By how many seconds its clock is ahead: a later life need not wait out the time that
             a call of the earlier one may have been running for.
         patience: Real seconds after which the kernel ends the process.
@@ -42,6 +43,7 @@ class Order(BaseModel):
     mail: str
     kill_at: int | str | None = None
     blow: Blow = Blow.KILL
+    leave: str = ""
     hurry: float = 0.0
     lease: float = 10.0
     patience: int = 30

@@ -1,12 +1,8 @@
 """Workers that are stopped until others have replaced them, and then go on as if nothing was."""
 
 import asyncio
-import os
-import signal
-import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
-from pathlib import Path
+from contextlib import asynccontextmanager
 from random import Random
 
 import pytest
@@ -18,6 +14,7 @@ from sagas.journal import migrate
 from tests.crash.history import read_history
 from tests.crash.orders import Blow, Ending, Order
 from tests.crash.stages import SOAK, SOAK_SECONDS, Open
+from tests.crash.stopping import asleep_at_a_boundary, stopped
 from tests.crash.sweep import Stage
 from tests.crash.test_killed_from_outside import seen
 
@@ -50,33 +47,11 @@ def order(stage: Stage, saga_id: str, *, pace: float = 0.0) -> Order:
 
 
 @asynccontextmanager
-async def stopped(stage: Stage, pid: int) -> AsyncGenerator[None]:
-    """Stop a process where it does not keep the database locked, until the block ends."""
-    try:
-        while True:
-            os.kill(pid, signal.SIGSTOP)
-            if is_writable(stage.url):
-                break
-            os.kill(pid, signal.SIGCONT)
-            await asyncio.sleep(0.005)
+async def declared_dead(stage: Stage, pid: int) -> AsyncGenerator[None]:
+    """Stop a process until the block ends, which begins when its lease is over."""
+    async with stopped(pid, stage.url):
         await asyncio.sleep(LONG_AGO_SECONDS)
         yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def is_writable(url: str) -> bool:
-    """Whether a stopped process leaves an SQLite file to others; PostgreSQL sees to it itself."""
-    scheme, _, path = url.partition(":///")
-    if scheme != "sqlite":
-        return True
-    with closing(sqlite3.connect(path, timeout=0.1, isolation_level=None)) as connection:
-        try:
-            connection.execute("begin immediate")
-        except sqlite3.OperationalError:
-            return False
-        connection.execute("rollback")
-        return True
 
 
 async def ended(stage: Stage, nursery: int) -> Ending:
@@ -95,7 +70,7 @@ async def waking_when_all_is_over(stage: Stage, world: World) -> None:
     world.set_mood("hotels", Mood(slow=1))
     pid = stage.nurseries[0].begin(order(stage, saga_id))
     await seen(stage, saga_id, "hotels", "book")
-    async with stopped(stage, pid):
+    async with declared_dead(stage, pid):
         world.set_mood("hotels")
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
@@ -113,7 +88,7 @@ async def waking_beside_the_heir(stage: Stage, world: World) -> None:
     world.set_mood("hotels", Mood(slow=1))
     pid = stage.nurseries[0].begin(order(stage, saga_id))
     await seen(stage, saga_id, "hotels", "book")
-    async with stopped(stage, pid):
+    async with declared_dead(stage, pid):
         world.set_mood("hotels")
         stage.nurseries[1].begin(order(stage, saga_id, pace=0.2))
         await taken_over(stage, saga_id)
@@ -135,34 +110,18 @@ async def taken_over(stage: Stage, saga_id: str) -> None:
 async def waking_at(stage: Stage, boundary: str) -> None:
     """Stop a worker at a boundary; have another bring the saga to its end; let the first go on."""
     saga_id = stage.name(boundary.replace(" ", "-"))
-    changes = {"kill_at": boundary, "blow": Blow.STOP}
+    leave = stage.world / f"{saga_id}may-go-on"
+    changes = {"kill_at": boundary, "blow": Blow.STOP, "leave": str(leave)}
     pid = stage.nurseries[0].begin(order(stage, saga_id).model_copy(update=changes))
-    try:
-        await asleep(pid)
+    async with asleep_at_a_boundary(pid, stage.url, leave):
         await asyncio.sleep(LONG_AGO_SECONDS)
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
         before = await read_history(stage.reader, saga_id)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     await ended(stage, 0)
     after = await read_history(stage.reader, saga_id)
     assert after.rows == before.rows
     assert await stage.wrong_in_the_end(saga_id) == []
-
-
-async def asleep(pid: int) -> None:
-    """Wait until a process has stopped itself."""
-    async with asyncio.timeout(20):
-        while True:
-            if is_asleep(pid):
-                return
-            await asyncio.sleep(0.01)
-
-
-def is_asleep(pid: int) -> bool:
-    """Whether a process is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 async def stopped_at_random(stage: Stage, seed: int) -> int:
@@ -176,7 +135,7 @@ async def stopped_at_random(stage: Stage, seed: int) -> int:
         saga_id = stage.name(number)
         pid = stage.nurseries[0].begin(order(stage, saga_id, pace=PACE_SECONDS))
         await asyncio.sleep(chance.uniform(0.1, 0.5))
-        async with stopped(stage, pid):
+        async with declared_dead(stage, pid):
             stage.nurseries[1].begin(order(stage, saga_id, pace=PACE_SECONDS))
             await asyncio.sleep(chance.uniform(0.0, 0.6))
         zombie, _ = await ended(stage, 0), await ended(stage, 1)

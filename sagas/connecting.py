@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -142,11 +142,16 @@ def run_sync(
     url: str = "sqlite:///sagas.db",
     catalog: Catalog,
     directory: str | Path | Directory | None = None,
+    deadline: timedelta | datetime | None = None,
     timeout: float | None = None,
 ) -> Outcome[O]:
     """Start a saga and wait for its outcome, from code that is not async.
 
     For scripts and notebooks; it works inside a running event loop too, in a thread of its own.
+
+    Args:
+        deadline: As for `coordinator.start`.
+        timeout: How long this call waits (seconds); the saga goes on.
 
     Raises:
         TimeoutError: It has not ended within `timeout` seconds; starting the same id goes on.
@@ -155,7 +160,7 @@ def run_sync(
 
     async def main() -> Outcome[O]:
         async with connect(url, catalog, directory=directory) as coordinator:
-            return await coordinator.run(saga, input, id=id, timeout=timeout)
+            return await coordinator.run(saga, input, id=id, deadline=deadline, timeout=timeout)
 
     return _blocking(main)
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -19,6 +19,7 @@ from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.fold import fold
 from sagas.model import Outcome, Status, micros
+from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
 from sagas.state import SagaState
@@ -106,7 +107,15 @@ class Coordinator:
 
     # --- running ------------------------------------------------------------------------------
 
-    async def start(self, saga: Saga[I, O], input: I, /, *, id: str) -> Handle[O]:
+    async def start(
+        self,
+        saga: Saga[I, O],
+        input: I,
+        /,
+        *,
+        id: str,
+        deadline: timedelta | datetime | None = None,
+    ) -> Handle[O]:
         """Start a saga, durably, and drive it in this process.
 
         Starting the same id again with the same input gives the same saga, which goes on from
@@ -114,17 +123,25 @@ class Coordinator:
 
         Args:
             id: Yours, and unique in this journal for ever.
+            deadline: When it is undone if it has not ended: a duration from now, or an instant
+                (aware); the saga's own if left out. For an id that was started before, the
+                deadline it got then holds.
 
         Raises:
             PayloadError: The input cannot be stored.
+            TimerError: The deadline is no instant to come.
             DifferentInput: The id was started with another input or saga.
         """
         check_id(id)
+        now = micros(self._clock.now())
+        due = await self._due(saga, deadline, id, now)
         payload = saga.input.encode(input)
         digest = sha256(payload).hexdigest()
         following = self._listen(id)
-        started = Started(saga=saga.name, version=saga.version, starter=self._user, payload=payload)
-        create = CreateSaga(saga.name, saga.version, digest, self._user, micros(self._clock.now()))
+        started = Started(
+            saga=saga.name, version=saga.version, starter=self._user, deadline=due, payload=payload
+        )
+        create = CreateSaga(saga.name, saga.version, digest, self._user, now)
         if await self._worker.start(saga, started, create, id):
             if not isinstance(following.result, Done):
                 self._worker.follow(id)
@@ -138,15 +155,39 @@ class Coordinator:
             await self._go_on(row)
         return Handle(self, saga, id, following)
 
+    async def _due(
+        self, saga: Saga[Any, Any], deadline: timedelta | datetime | None, id: str, now: int
+    ) -> int | None:
+        """The instant of the deadline; one that has passed is of no matter to a saga that exists."""
+        given = saga.deadline if deadline is None else deadline
+        if given is None:
+            return None
+        due = given_deadline(given, now)
+        if due <= now and await self.store.saga(id) is None:
+            raise past("the deadline", due, "before the start")
+        return due
+
     async def run(
-        self, saga: Saga[I, O], input: I, /, *, id: str, timeout: float | None = None
+        self,
+        saga: Saga[I, O],
+        input: I,
+        /,
+        *,
+        id: str,
+        deadline: timedelta | datetime | None = None,
+        timeout: float | None = None,
     ) -> Outcome[O]:
         """Start a saga and wait for its outcome.
+
+        Args:
+            id: As for `start`.
+            deadline: As for `start`: durable, and the saga is undone.
+            timeout: How long this call waits (seconds); the saga goes on.
 
         Raises:
             TimeoutError: It has not ended within `timeout` seconds; it goes on.
         """
-        handle = await self.start(saga, input, id=id)
+        handle = await self.start(saga, input, id=id, deadline=deadline)
         return await handle.outcome(timeout=timeout)
 
     async def resume(self, id: str, /) -> Handle[Any]:

@@ -285,6 +285,11 @@ def may_unwind(state: SagaState, after_pivot: AfterPivot) -> bool:
     return state.pivot is None or after_pivot is AfterPivot.UNWIND
 
 
+def is_overdue(state: SagaState, now: int) -> bool:
+    """Whether the deadline has passed and nothing has come of that yet."""
+    return state.due is not None and now >= state.due
+
+
 def effects(state: SagaState, *, within: str | None = None) -> list[Effect]:
     """The steps as the planner sees them.
 

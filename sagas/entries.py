@@ -41,11 +41,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Entry):
-    """A saga began. The payload is its input."""
+    """A saga began. The payload is its input; from `deadline` on it is undone, unless it has ended."""
 
     saga: str
     version: int
     starter: str
+    deadline: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,13 @@ class CancelRequested(Entry):
 
     by: str
     reason: str
+    too_late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed(Entry):
+    """The saga's deadline came before its end; `too_late` says that it is past its pivot."""
+
     too_late: bool
 
 
@@ -356,6 +364,7 @@ KINDS: dict[str, type[Entry]] = {
     for kind in (
         Started,
         CancelRequested,
+        DeadlinePassed,
         Ended,
         Recorded,
         TimerSet,

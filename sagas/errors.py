@@ -12,6 +12,7 @@ SagaError
 ├─ StepInterrupted        the body stopped waiting for a step (it goes on, and is accounted for)
 ├─ UnknownSaga            no saga of that id
 ├─ DifferentInput         the id is taken by a saga with another input
+├─ TimerError             an instant or a duration that nothing can wait for
 ├─ Refused                a decision came too late, from the wrong person, or is not on offer
 └─ JournalError
    ├─ JournalUnavailable  the database cannot be reached or used
@@ -99,6 +100,10 @@ class UnknownSaga(SagaError):
 
 class DifferentInput(SagaError):
     """The id belongs to a saga that was started with another input."""
+
+
+class TimerError(SagaError):
+    """An instant or a duration that nothing can wait for: without a time zone, past, negative."""
 
 
 class Refused(SagaError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic_core import from_json
 
-from compensations import InterventionKind, Residue
+from compensations import Choice, InterventionKind, Residue
 from reversibility import Reversibility
 from sagas import entries as e
 from sagas.model import Direction
@@ -53,6 +53,7 @@ def _started(state: SagaState, seq: int, at: int, entry: e.Started) -> None:
     state.saga, state.version, state.starter = entry.saga, entry.version, entry.starter
     state.input = entry.payload or b"null"
     state.started_at = at
+    state.deadline = state.due = entry.deadline
 
 
 def _recorded(state: SagaState, seq: int, at: int, entry: e.Recorded) -> None:
@@ -211,8 +212,12 @@ def _cancel_requested(state: SagaState, seq: int, at: int, entry: e.CancelReques
     state.cancel = state.cancel or entry
 
 
+def _deadline_passed(state: SagaState, seq: int, at: int, entry: e.DeadlinePassed) -> None:
+    state.due = None
+
+
 def _unwind_began(state: SagaState, seq: int, at: int, entry: e.UnwindBegan) -> None:
-    state.unwind = entry
+    state.unwind, state.due = entry, None
     state.generation = entry.generation
     for (
         step
@@ -269,6 +274,8 @@ def _intervention_opened(state: SagaState, seq: int, at: int, entry: e.Intervent
 def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.InterventionClosed) -> None:
     question = state.questions.pop(entry.intervention)
     state.answers.append(entry)
+    if entry.choice == Choice.KEEP:
+        state.due = None
     if question.path is None or question.path not in state.steps:
         return
     step = state.steps[question.path]
@@ -282,7 +289,7 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
 
 
 def _ended(state: SagaState, seq: int, at: int, entry: e.Ended) -> None:
-    state.ended, state.ended_at = entry, at
+    state.ended, state.ended_at, state.due = entry, at, None
 
 
 def read_residue(payload: bytes) -> Residue:
@@ -309,6 +316,7 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.GateDecided: _gate_decided,
     e.GateConsumed: _gate_consumed,
     e.CancelRequested: _cancel_requested,
+    e.DeadlinePassed: _deadline_passed,
     e.UnwindBegan: _unwind_began,
     e.CompensationIntended: _compensation_intended,
     e.Compensated: _compensated,

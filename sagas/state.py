@@ -177,7 +177,12 @@ class Question:
 
 @dataclass(slots=True)
 class SagaState:
-    """Everything that is true of one saga."""
+    """Everything that is true of one saga.
+
+    Attributes:
+        deadline: The instant that it was given when it began.
+        due: The same, while its passing still has a consequence.
+    """
 
     saga_id: str
     saga: str = ""
@@ -185,6 +190,8 @@ class SagaState:
     input: bytes = b"null"
     starter: str = ""
     started_at: int = 0
+    deadline: int | None = None
+    due: int | None = None
     head: int = 0
     generation: int = 0
     steps: dict[str, Step] = field(default_factory=dict[str, Step])

@@ -161,6 +161,7 @@ class Worker:
     ) -> bool:
         state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
         state.input = started.payload or b"null"
+        state.deadline = state.due = started.deadline
         saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)
         submission = saga_log.emit(started, ops=[create])
         self._launch(Drive(environment, saga_log, saga), fresh=True)

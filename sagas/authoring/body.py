@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sagas.authoring.catalog import check_name
 from sagas.authoring.context import current_scope
-from sagas.errors import SagaError
+from sagas.moments import given_duration, given_instant
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -100,9 +100,9 @@ def sleep(duration: timedelta) -> Coroutine[object, None, None]:
 
     Raises:
         NotInSaga: Called outside a saga's body.
-        SagaError: `duration` is no timedelta.
+        TimerError: `duration` is no timedelta, negative, or longer than a century.
     """
-    _check_duration(duration)
+    given_duration("sleep", duration, zero=True)
     return current_scope("sagas.sleep() belongs into a saga's body").sleep(duration)
 
 
@@ -112,23 +112,16 @@ def event(name: str, *, until: datetime | None = None) -> Coroutine[Any, Any, An
     Events are taken in the order of their arrival, each once; one that came before the wait counts.
 
     Args:
-        until: Give up at this instant (aware).
+        until: Give up at this instant (aware). If it has come already, nothing is waited for.
 
     Returns:
         The event's payload as plain JSON values; None if the time came first.
 
     Raises:
         NotInSaga: Called outside a saga's body.
-        SagaError: `until` has no time zone.
+        TimerError: `until` has no time zone, or had passed before the saga began.
     """
     check_name("event", name)
-    if until is not None and until.tzinfo is None:
-        raise SagaError(
-            "event(until=...) needs an aware datetime, for example sagas.now() + timedelta(...)"
-        )
+    if until is not None:
+        given_instant("until", until)
     return current_scope("sagas.event() belongs into a saga's body").event(name, until)
-
-
-def _check_duration(given: object) -> None:
-    if not isinstance(given, timedelta):
-        raise SagaError(f"sleep takes a timedelta, such as timedelta(minutes=5), not {given!r}")

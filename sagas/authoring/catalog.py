@@ -23,8 +23,9 @@ from sagas.authoring.options import (
 )
 from sagas.authoring.saga import Saga
 from sagas.authoring.signatures import check_function, local_names
-from sagas.errors import DefinitionError
+from sagas.errors import DefinitionError, TimerError
 from sagas.model import AfterPivot
+from sagas.moments import given_duration
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
@@ -182,6 +183,7 @@ class Catalog:
         name: str | None = None,
         version: int = 1,
         after_pivot: AfterPivot | str = AfterPivot.ASK,
+        deadline: timedelta | None = None,
     ) -> Callable[[Callable[[I], Coroutine[Any, Any, O]]], Saga[I, O]]: ...
 
     def saga(
@@ -192,6 +194,7 @@ class Catalog:
         name: str | None = None,
         version: int = 1,
         after_pivot: AfterPivot | str = AfterPivot.ASK,
+        deadline: timedelta | None = None,
     ) -> Saga[I, O] | Callable[[Callable[[I], Coroutine[Any, Any, O]]], Saga[I, O]]:
         """Register a body of steps. Actions come first, with what belongs to them.
 
@@ -200,6 +203,8 @@ class Catalog:
             version: Raise it when the body changes while sagas are open.
             after_pivot: What a failure past an irreversible step leads to: "ask" a person, or
                 "unwind" what can be undone all the same.
+            deadline: How long after its start it is undone, unless it has ended by then or is past
+                an irreversible step; `coordinator.start(..., deadline=)` overrides it.
 
         Raises:
             DefinitionError: It cannot be right, or an action above it is incomplete.
@@ -209,11 +214,13 @@ class Catalog:
         def register(body: Callable[[I], Coroutine[Any, Any, O]]) -> Saga[I, O]:
             check_function(body, f"a saga of {self.name}")
             self.check()
+            _check_deadline(body.__name__, deadline)
             saga = Saga(
                 body,
                 name=self._full_name(name or body.__name__),
                 version=version,
                 after_pivot=_after_pivot(after_pivot),
+                deadline=deadline,
                 namespace=namespace,
             )
             if (saga.name, version) in self._sagas:
@@ -298,6 +305,14 @@ def check_name(what: str, name: str) -> None:
             f"{what} name {name!r} cannot be used: begin with a letter or _, "
             "and go on with letters, digits, _ and -"
         )
+
+
+def _check_deadline(name: str, deadline: object) -> None:
+    try:
+        if deadline is not None:
+            given_duration("deadline", deadline)
+    except TimerError as error:
+        raise DefinitionError(f"{name}: {error}") from None
 
 
 def _after_pivot(value: AfterPivot | str) -> AfterPivot:

@@ -1,6 +1,7 @@
 """A saga: a body of steps, with one input and one result."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from sagas.authoring.signatures import check_version, shape_of
@@ -20,6 +21,7 @@ class Saga(Generic[I, O]):
         version: Raised by the author when the body changes while sagas are open.
         fn: The bare body.
         after_pivot: What a failure past the pivot leads to.
+        deadline: How long it may take, unless its start says otherwise.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Saga(Generic[I, O]):
         name: str,
         version: int,
         after_pivot: AfterPivot,
+        deadline: timedelta | None = None,
         namespace: Mapping[str, Any],
     ) -> None:
         check_version(name, version)
@@ -47,6 +50,7 @@ class Saga(Generic[I, O]):
         self.name = name
         self.version = version
         self.after_pivot = after_pivot
+        self.deadline = deadline
         (hint,) = shape.inputs.values()
         self.input: Codec[I] = Codec(hint, f"input of {name}")
         self.output: Codec[O] = Codec(shape.result, f"result of {name}")

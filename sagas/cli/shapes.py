@@ -96,6 +96,7 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
         "reason": story.reason,
         "starter": story.starter,
         "started_at": time(story.started),
+        "deadline": time(story.deadline),
         "ended_at": time(story.ended),
         "input": value(story.input),
         "result": value(story.result),

@@ -81,9 +81,10 @@ def headline(story: Story) -> RenderableType:
     """What it is, where it stands, and since when."""
     lasted = f", {took(story.ended - story.started)}" if story.ended else ""
     first = Text.assemble(safe(story.id, "bold"), "  ", status(story.status))
+    until = f", deadline {moment(story.deadline)}" if story.deadline is not None else ""
     second = safe(
         f"{story.saga} version {story.version}, started by {story.starter} at "
-        f"{moment(story.started)}{lasted}",
+        f"{moment(story.started)}{lasted}{until}",
         "dim",
     )
     return Group(first, second)

@@ -2,8 +2,8 @@
 
 Entries are emitted without waiting, and become durable strictly in the order in which they were
 emitted. The state is the fold of what is durable, never of what is hoped for. An entry that is
-*guarded* (a forward intent, an end) is withdrawn if somebody has made a request in the meantime;
-whoever waits for it then looks again.
+*guarded* (a forward intent, an end) is withdrawn if somebody has made a request in the meantime,
+or if the saga's deadline has passed; whoever waits for it then looks again.
 
 Touches: nothing but the event loop's futures.
 """
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+from sagas import decide
 from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
@@ -22,7 +23,7 @@ from sagas.state import SagaState
 
 
 class Withdrawn(Exception):
-    """A guarded entry was not written, because a request waits to be folded."""
+    """A guarded entry was not written, because a request or a deadline waits to be folded."""
 
 
 class GateMoved(Exception):
@@ -115,7 +116,7 @@ class SagaLog:
         the database may have happened.
 
         Raises:
-            Withdrawn: It was guarded, and a request waits.
+            Withdrawn: It was guarded, and a request waits or the deadline has passed.
             GateMoved: A gate moved first.
             LogClosed: It was not written, and nothing more will be.
         """
@@ -156,8 +157,12 @@ class SagaLog:
         ops: list[Op] = []
         guarded = False
         seq, previous = self.state.head, self._hash
+        overdue = decide.is_overdue(self.state, now)
         while self._queue and not (self._sealed and self._queue[0].conditional):
             submission = self._queue.popleft()
+            if overdue and submission.guarded:
+                submission.resolve(Withdrawn())
+                continue
             self._sealed.append(submission)
             ops.extend(submission.ops)
             guarded = guarded or submission.guarded

@@ -1,18 +1,20 @@
-"""What people and other programs ask of a saga, folded into its journal.
+"""What people, other programs and the clock ask of a saga, folded into its journal.
 
-They commit rows; only the worker that holds the saga turns the rows into entries, in order, before
-its next move.
+People and programs commit rows; only the worker that holds the saga turns the rows into entries,
+in order, before its next move. A deadline that has passed is folded after them.
 """
 
 import asyncio
+from contextlib import suppress
 
 from compensations import Choice
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
-from sagas.driving.log import GateMoved
+from sagas.driving.log import GateMoved, LogClosed
 from sagas.entries import (
     CancelRequested,
     Compensated,
+    DeadlinePassed,
     Entry,
     EventReceived,
     Failed,
@@ -21,9 +23,13 @@ from sagas.entries import (
     ParallelClosed,
     Succeeded,
 )
-from sagas.model import Direction
+from sagas.errors import JournalError
+from sagas.model import Direction, instant
 from sagas.ports import FoldRequests, Op, Request
 from sagas.state import Question
+
+LOOK_AGAIN = 50_000
+"""The shortest wait for a deadline (microseconds): the clock may stand still, or the journal fail."""
 
 FACTS = frozenset({Choice.HAPPENED, Choice.NOT_HAPPENED, Choice.DONE})
 
@@ -41,18 +47,33 @@ class Requests:
             while True:
                 journal = self._drive.environment.journal
                 control, requests = await journal.requests(self._drive.saga_id)
+                late = decide.is_overdue(self._drive.state, self._drive.now())
                 try:
-                    if requests or control != self._drive.control:
+                    if requests or late or control != self._drive.control:
                         await self._fold(control, requests)
                 except GateMoved:
                     continue  # decided at this instant, which is another request
-                return bool(requests)
+                return late or bool(requests)
+
+    async def fold_at_deadline(self) -> None:
+        """Fold the deadline when it comes; returns once there is none to wait for any more."""
+        drive = self._drive
+        while (due := drive.state.due) is not None and drive.log.error is None:
+            left = due - drive.now()
+            await asyncio.sleep(max(left, LOOK_AGAIN) / 1_000_000)
+            if decide.is_overdue(drive.state, drive.now()):
+                with suppress(JournalError, LogClosed):  # the next intent meets the deadline too
+                    await self.fold()
 
     async def _fold(self, control: int, requests: list[Request]) -> None:
         await self._drive.log.drained()
         batch = _Batch(self._drive)
         for request in requests:
             batch.take(request)
+        if decide.is_overdue(self._drive.state, self._drive.now()):
+            batch.pass_deadline()
+        if not batch.entries and not requests and control == self._drive.control:
+            return  # it came to its end meanwhile
         folded = FoldRequests(tuple(request.id for request in requests), control)
         await self._drive.log.commit(*batch.entries, ops=[folded, *batch.ops])
         self._drive.control = control
@@ -96,6 +117,17 @@ class _Batch:
         self.entries.append(CancelRequested(by=request.by, reason=request.reason, too_late=late))
         if may:
             self._unwind(f"cancelled by {request.by}: {request.reason}", "cancel")
+
+    def pass_deadline(self) -> None:
+        """The saga's deadline has come: what a cancel does, unless it is unwound or left already."""
+        drive = self._drive
+        due = drive.state.due
+        if due is None or drive.is_unwinding or drive.is_kept:
+            return
+        may = decide.may_unwind(drive.state, drive.saga.after_pivot)
+        self.entries.append(DeadlinePassed(too_late=not may))
+        if may:
+            self._unwind(f"its deadline, {instant(due).isoformat()}, passed", "deadline")
 
     def _gate(self, request: Request) -> None:
         gate = self._drive.state.gates.get(request.ref)

@@ -25,7 +25,7 @@ from sagas.driving.scopes import BodyScope
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
-from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed
+from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed, TimerError
 from sagas.model import Direction, Status
 from sagas.ports import Op, Project
 from sagas.state import Phase
@@ -41,6 +41,7 @@ DEFECTS = (
     RecursionError,
     PayloadError,
     NotInSaga,
+    TimerError,
 )
 """Errors that mean that the code is wrong: they undo nothing until a person has looked."""
 
@@ -90,6 +91,9 @@ class Run:
             Taken: A fresh saga's id is in use.
         """
         drive = self.drive
+        alarm = None
+        if drive.state.due is not None:
+            alarm = asyncio.get_running_loop().create_task(self._requests.fold_at_deadline())
         try:
             if not fresh:
                 await self._requests.fold()
@@ -101,6 +105,9 @@ class Run:
                     return result
         except LogClosed:
             pass
+        finally:
+            if alarm is not None:
+                alarm.cancel()
         if drive.log.error is not None:
             raise drive.log.error
         await drive.log.drained()
@@ -157,7 +164,8 @@ class Run:
         """Let go of the saga until something happens; None if something has."""
         drive = self.drive
         now, moved = drive.now(), (drive.state.head, drive.news) != self._seen
-        wake_at = decide.look_again(drive.waits, now, moved=moved)
+        waits = [*drive.waits, *([] if drive.state.due is None else [drive.state.due])]
+        wake_at = decide.look_again(waits, now, moved=moved)
         if wake_at is not None and wake_at <= now:
             return None
         status = decide.status(drive.state, parked=True)

@@ -10,10 +10,12 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from sagas.driving.log import Withdrawn
 from sagas.driving.places import Place
 from sagas.entries import EventTaken, Interrupted, TimerFired, TimerSet
 from sagas.errors import Parked, StepInterrupted
 from sagas.model import micros, span
+from sagas.moments import past
 from sagas.state import Event, Timer
 
 
@@ -76,6 +78,8 @@ class Waiting:
             if self._place.is_closed:
                 self._place.park()
             self._place.begin_anew(self._path)
+            if until is not None:
+                await self._check(what, until)
             await self._drive.log.commit(
                 TimerSet(path=self._path, ordinal=self._ordinal, what=what, until=until)
             )
@@ -84,13 +88,28 @@ class Waiting:
             raise self._interrupted()
         return timer
 
+    async def _check(self, what: str, until: int) -> None:
+        """Refuse an instant that had passed before the saga began; the same in every run.
+
+        Raises:
+            TimerError: It had.
+        """
+        state = self._drive.state
+        if not state.head:
+            await self._drive.log.drained()
+        if until < state.started_at:
+            raise past(f"{what}: until", until, f"when {self._drive.saga_id} began")
+
     async def _until_due(self, timer: Timer) -> None:
         if timer.until is None or self._place.is_closed:
             self._place.park()
-        if self._drive.now() >= timer.until:
-            await self._drive.log.commit(TimerFired(path=self._path))
-        else:
+        if self._drive.now() < timer.until:
             await self._drive.pause(timer.until)
+            return
+        try:  # an event that was acknowledged before its time came is not missed
+            await self._drive.log.commit(TimerFired(path=self._path), guarded=True)
+        except Withdrawn:
+            await self._drive.folded()
 
     def _look_again(self) -> None:
         """The body was left while this was on its way: it is waited for all the same."""

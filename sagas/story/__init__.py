@@ -83,6 +83,7 @@ def tell(
         input=state.input,
         result=state.ended.payload if state.ended is not None else None,
         started=state.started_at,
+        deadline=state.deadline,
         ended=state.ended_at or None,
         head=state.head,
         steps=tuple(step_story(state, step, named) for step in state.steps.values()),

@@ -84,13 +84,14 @@ def _attempt_number(attempt: int) -> str:
 
 def _started(t: Telling, seq: int, at: int, entry: e.Started) -> None:
     what = f"{entry.saga} version {entry.version}"
+    until = f"deadline {moment(entry.deadline)}" if entry.deadline is not None else ""
     t.tell(
         seq,
         at,
         Mark.STARTED,
         "started",
         subject=what,
-        detail=f"by {entry.starter}",
+        detail=_joined(f"by {entry.starter}", until),
         more=_facts(input=_text(entry.payload)),
     )
 
@@ -99,6 +100,11 @@ def _cancel_requested(t: Telling, seq: int, at: int, entry: e.CancelRequested) -
     late = "too late: an irreversible step has begun" if entry.too_late else ""
     detail = _joined(f"by {entry.by}: {entry.reason}", late)
     t.tell(seq, at, Mark.ASKED, "cancel asked", detail=detail)
+
+
+def _deadline_passed(t: Telling, seq: int, at: int, entry: e.DeadlinePassed) -> None:
+    late = "too late: an irreversible step has begun" if entry.too_late else ""
+    t.tell(seq, at, Mark.ASKED, "deadline passed", detail=late)
 
 
 def _ended(t: Telling, seq: int, at: int, entry: e.Ended) -> None:
@@ -437,6 +443,7 @@ def _text(payload: bytes | None) -> str | None:
 _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.Started: _started,
     e.CancelRequested: _cancel_requested,
+    e.DeadlinePassed: _deadline_passed,
     e.Ended: _ended,
     e.Recorded: _recorded,
     e.TimerSet: _timer_set,

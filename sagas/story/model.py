@@ -250,6 +250,7 @@ class Story:
     input: bytes
     result: bytes | None
     started: int
+    deadline: int | None
     ended: int | None
     head: int
     steps: tuple[StepStory, ...]

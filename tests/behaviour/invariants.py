@@ -33,6 +33,7 @@ async def check(coordinator: Coordinator, world: World, saga_id: str) -> None:
     state = SagaState(saga_id)
     for seq, at, entry in rows:
         _check_legal(state, entry)
+        _check_deadline(state, at, entry)
         apply(state, seq, at, entry)
     _check_ends(rows, state, loaded.row.status)
     effects = [effect for effect in world.effects if effect.saga_id == saga_id]
@@ -65,6 +66,24 @@ def _check_legal(state: SagaState, entry: e.Entry) -> None:
             and step.reversibility.has_effect
         ]
         assert not open_, f"it ended while {open_} are open"
+
+
+def _check_deadline(state: SagaState, at: int, entry: e.Entry) -> None:
+    """The deadline is recorded once, in time, and before anything else that goes forward."""
+    if isinstance(entry, e.DeadlinePassed):
+        assert state.due is not None, "a deadline that had no consequence any more was recorded"
+        assert at >= state.due, "the deadline passed early"
+        assert state.pivot is not None or not entry.too_late
+    if isinstance(entry, (e.Intended, e.GateOpened)) or _is_completion(entry):
+        assert state.due is None or at < state.due, f"{entry} although the deadline has passed"
+    if isinstance(entry, e.TimerFired):
+        until = state.timers[entry.path].until
+        assert until is not None
+        assert at >= until, f"the timer {entry.path} fired early"
+
+
+def _is_completion(entry: e.Entry) -> bool:
+    return isinstance(entry, e.Ended) and entry.status == Status.COMPLETED
 
 
 def _is_open(phase: Phase, doubt: bool) -> bool:

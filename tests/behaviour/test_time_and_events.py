@@ -1,7 +1,8 @@
 """Sleeps, clocks, ids and events: durable, and the same in every run."""
 
 import asyncio
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sagas.errors import PayloadError, Refused
 from tests.behaviour.acting import LIMIT, approve_all, kinds
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import HOUR, Order, gated, keyed, shop
-from tests.behaviour.world import World
+from tests.behaviour.world import World, wait_for_release
 
 
 @shop.saga
@@ -69,6 +70,26 @@ async def impatient(order: Order) -> str:
         await gated("asked")
         return "interrupted"
     return "slept"
+
+
+@shop.saga
+async def listening_until(order: Order) -> Any:
+    await keyed("before")
+    return await sagas.event("go", until=datetime.fromisoformat(order.choice))
+
+
+@shop.saga
+async def listening_until_twice(order: Order) -> list[Any]:
+    until = sagas.now() + HOUR
+    first = await sagas.event("one", until=until)
+    second = await sagas.event("two", until=until)
+    return [first, second, await keyed("after")]
+
+
+@shop.saga
+async def sleeping_backwards(order: Order) -> None:
+    await keyed("before")
+    await sagas.sleep(timedelta(seconds=-1))
 
 
 @pytest.mark.usefixtures("on_both")
@@ -209,3 +230,68 @@ async def test_an_event_that_cannot_be_stored_is_refused(house: House, payload: 
         with pytest.raises(PayloadError):
             await coordinator.send("s", "go", payload, key="a")
         assert "EventReceived" not in await kinds(coordinator)
+
+
+async def test_waits_may_share_an_instant_that_comes_during_the_first(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(listening_until_twice, Order(), id="s")
+        await handle.settled()
+        house.clock.forward(timedelta(hours=2))
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.result == [None, None, "after-done"]
+
+
+async def test_an_event_that_came_in_time_is_taken_by_a_wait_that_begins_too_late(
+    house: House, world: World
+) -> None:
+    world.plan("before", wait_for_release)
+    async with house.open() as coordinator:
+        soon = (datetime.now(UTC) + HOUR).isoformat()
+        handle = await coordinator.start(listening_until, Order(choice=soon), id="s")
+        await world.under_way.wait()
+        await coordinator.send("s", "go", "in time", key="a")
+        house.clock.forward(2 * HOUR)
+        world.released.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.result == "in time"
+
+
+MISTAKES = [
+    ("2020-01-01T00:00:00+00:00", r"2020-01-01.* had passed when s began: give an instant"),
+    ("2100-01-01T00:00:00", "no time zone"),
+]
+
+
+@pytest.mark.parametrize(("until_", "words"), MISTAKES)
+async def test_an_instant_that_cannot_be_waited_for_is_a_defect(
+    house: House, world: World, until_: str, words: str
+) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(listening_until, Order(choice=until_), id="s")
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert "TimerSet" not in await kinds(coordinator)
+    assert outcome.status is Status.STUCK
+    assert outcome.reason is not None
+    assert re.search(words, outcome.reason)
+
+
+async def test_a_sleep_that_is_negative_is_a_defect(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        outcome = await coordinator.run(sleeping_backwards, Order(), id="s", timeout=LIMIT)
+    assert outcome.status is Status.STUCK
+    assert outcome.reason is not None
+    assert "sleep is a timedelta, not negative" in outcome.reason
+
+
+async def test_an_instant_that_passed_while_nobody_ran_is_no_mistake(
+    house: House, world: World
+) -> None:
+    soon = (datetime.now(UTC) + HOUR).isoformat()
+    async with house.open() as coordinator:
+        await (await coordinator.start(listening_until, Order(choice=soon), id="s")).settled()
+    house.clock.forward(timedelta(days=1))
+    async with house.open() as coordinator:
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert outcome.completed

@@ -21,6 +21,23 @@ BOOK = f"{TRIPS}:travel.book"
 Trip = Callable[..., str]
 
 
+# --- deadlines --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e300"])
+def test_a_deadline_that_cannot_be_is_refused(sagas: Sagas, seconds: str) -> None:
+    said = sagas("run", BOOK, "--input", OSLO, "--id", "t1", "--deadline", seconds)
+    said.refused("--deadline is a number of seconds, above zero")
+    assert everything() == ""
+
+
+def test_a_deadline_without_an_input_is_refused(sagas: Sagas, trip: Trip) -> None:
+    trip("hear")
+    sagas("run", f"{TRIPS}:travel.hear", "--id", "t1", "--deadline", "9").refused(
+        "give its --input"
+    )
+
+
 # --- targets ----------------------------------------------------------------------------------
 
 

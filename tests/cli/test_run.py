@@ -59,6 +59,14 @@ def test_a_saga_that_waits_exits_with_6_where_nobody_waits_for_it(sagas: Sagas) 
     assert (said.code, said.out.split()[1]) == (6, "waiting")
 
 
+def test_a_saga_is_undone_at_the_deadline_it_was_given(sagas: Sagas) -> None:
+    said = sagas(*run("hear"), "--deadline", "0.4")
+    assert said.code == 3
+    assert "compensated" in said.out
+    assert "its deadline, 2" in said.out
+    assert ", deadline 2" in said.out
+
+
 def test_a_completed_run_prints_its_result(sagas: Sagas) -> None:
     assert '"F-Oslo H-1"' in sagas(*run("book")).out
 

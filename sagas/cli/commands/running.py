@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -27,9 +28,10 @@ from sagas.cli.settings import (
 from sagas.cli.terminal import safe, show
 from sagas.connecting import CONCURRENCY, check_catalogs
 from sagas.coordinator import Coordinator, check_id
-from sagas.errors import UnknownSaga
+from sagas.errors import TimerError, UnknownSaga
 from sagas.journal.urls import parse
 from sagas.model import Status
+from sagas.moments import given_duration
 
 EXITS = {
     Status.COMPLETED: 0,
@@ -53,6 +55,14 @@ def run(
     id_: Annotated[
         str | None,
         typer.Option("--id", metavar="ID", help="Yours, and unique for ever; made up if left out."),
+    ] = None,
+    deadline: Annotated[
+        float | None,
+        typer.Option(
+            "--deadline",
+            metavar="SECONDS",
+            help="How long from its start until it is undone, if it has not ended.",
+        ),
     ] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Return as soon as the saga has to wait.")
@@ -78,6 +88,7 @@ def run(
         saga.input.encode(value)
     elif id_ is None:
         raise Mistake(f"{saga.name} needs an input: --input JSON or --input @FILE")
+    within = _deadline(deadline, starts=input_ is not None)
     saga_id = id_ if id_ is not None else f"{saga.short_name}-{uuid4().hex[:8]}"
     check_id(saga_id)
     user = starter(settings)
@@ -87,7 +98,7 @@ def run(
             settings, found.catalog, user=user, lease=lease, make=input_ is not None
         ) as coordinator:
             if input_ is not None:
-                await coordinator.start(saga, value, id=saga_id)
+                await coordinator.start(saga, value, id=saga_id, deadline=within)
             else:
                 await _resume(coordinator, saga, saga_id)
             follower = Follower(coordinator, saga_id, settings, found.catalog)
@@ -95,6 +106,26 @@ def run(
 
     again = settings.command("run", target, "--id", saga_id)
     return _interruptible(main(), f"{saga_id} stays as it is; go on with: {again}")
+
+
+def _deadline(seconds: float | None, *, starts: bool) -> timedelta | None:
+    """The deadline as it was typed.
+
+    Raises:
+        Mistake: It is no time, or the saga is not started but gone on with.
+    """
+    if seconds is None:
+        return None
+    if not starts:
+        raise Mistake("--deadline is set when a saga starts: give its --input too")
+    try:
+        within = timedelta(seconds=seconds)
+        given_duration("--deadline", within)
+    except (TimerError, OverflowError, ValueError):
+        raise Mistake(
+            f"--deadline is a number of seconds, above zero and at most a century, not {seconds:g}"
+        ) from None
+    return within
 
 
 async def _resume(coordinator: Coordinator, saga: Saga[Any, Any], saga_id: str) -> None:

@@ -596,7 +596,7 @@ def test_inside_a_step_a_function_knows_where_it_is_called() -> None:
     [
         (lambda: sagas.savepoint("a b"), "savepoint name 'a b' cannot be used"),
         (lambda: sagas.event("a/b"), "event name 'a/b' cannot be used"),
-        (lambda: sagas.event("paid", until=datetime(2026, 1, 1)), "needs an aware datetime"),  # noqa: DTZ001
+        (lambda: sagas.event("paid", until=datetime(2026, 1, 1)), "give an aware datetime"),  # noqa: DTZ001
         (lambda: sagas.sleep(cast(Any, 5)), r"such as timedelta\(minutes=5\), not 5"),
     ],
 )

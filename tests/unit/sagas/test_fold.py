@@ -35,6 +35,10 @@ def decided(state: str, gate: str = "g-1") -> e.GateDecided:
     )
 
 
+def started_until(deadline: int) -> Script:
+    return Script().add(e.Started(saga="travel.trip", version=1, starter="ana", deadline=deadline))
+
+
 def event(name: str = "paid") -> e.EventReceived:
     return e.EventReceived(name=name, key="k", by="bank", payload=b"7")
 
@@ -88,6 +92,39 @@ def test_the_first_cancel_is_the_one_that_counts() -> None:
     second = e.CancelRequested(by="bob", reason="too", too_late=False)
 
     assert Script().add(first, second).state.cancel == first
+
+
+def test_a_deadline_stays_due_until_something_came_of_it() -> None:
+    state = started_until(START + SECOND).state
+
+    assert (state.deadline, state.due) == (START + SECOND, START + SECOND)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        e.DeadlinePassed(too_late=True),
+        e.UnwindBegan(reason="no room", cause="failure", generation=1),
+        e.Ended(status="completed"),
+    ],
+    ids=lambda entry: entry.kind,
+)
+def test_a_deadline_is_not_due_after(entry: e.Entry) -> None:
+    state = started_until(START + SECOND).add(entry).state
+
+    assert (state.deadline, state.due) == (START + SECOND, None)
+
+
+@pytest.mark.parametrize(("choice", "due"), [("keep", None), ("retry", START + SECOND)])
+def test_a_saga_that_is_left_as_it_is_has_no_deadline_any_more(
+    choice: str, due: int | None
+) -> None:
+    opened = e.InterventionOpened(
+        intervention="i-1", what="past-pivot", question="?", evidence="", choices=[choice]
+    )
+    closed = e.InterventionClosed(intervention="i-1", choice=choice, by="ana", reason="so")
+
+    assert started_until(START + SECOND).add(opened, closed).state.due == due
 
 
 def test_an_unwind_raises_the_generation() -> None:

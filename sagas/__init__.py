@@ -18,6 +18,7 @@ from reversibility import Reversibility
 from sagas.authoring.body import event, now, parallel, savepoint, sleep, uuid
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.context import current_step
+from sagas.authoring.limit import Limit
 from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
@@ -40,6 +41,7 @@ __all__ = [
     "Coordinator",
     "DefinitionError",
     "Handle",
+    "Limit",
     "NotExecuted",
     "Outcome",
     "Residue",

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from approvals import Directory, OperatingSystemDirectory, TomlDirectory
 from sagas.authoring.catalog import Catalog
+from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
 from sagas.coordinator import Coordinator
 from sagas.driving.environment import Handlers
@@ -169,7 +170,7 @@ def check_catalogs(catalogs: list[Catalog]) -> None:
     """Refuse catalogs that cannot be served together.
 
     Raises:
-        DefinitionError: One is incomplete, or two have one name.
+        DefinitionError: One is incomplete, two have one name, or two limits do.
     """
     names = [catalog.name for catalog in catalogs]
     for name in names:
@@ -179,6 +180,7 @@ def check_catalogs(catalogs: list[Catalog]) -> None:
             )
     for catalog in catalogs:
         catalog.check()
+    check_agreement(limit for catalog in catalogs for limit in catalog.limits)
 
 
 def lease_seconds(given: float | None) -> float:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from approvals import Gate, GateState, Principal, Vote
 from compensations import Choice
+from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
 from sagas.model import Status
 
@@ -376,7 +377,23 @@ class Library(Protocol):
         ...
 
 
-class Store(Journal, Ownership, Desk, Library, Protocol):
+class Limits(Protocol):
+    """Permits that are counted over all workers, by the database's own clock."""
+
+    async def exchange(self, wants: Sequence[Want], marks: Sequence[Mark]) -> list[Answer]:
+        """Change and give back permits; then answer each want, who has waited longest first.
+
+        A want is given all that it needs or nothing. What was asked once may be asked again: a
+        permit that is held is not given twice.
+        """
+        ...
+
+    async def tidy(self) -> None:
+        """Remove what has lapsed."""
+        ...
+
+
+class Store(Journal, Ownership, Desk, Library, Limits, Protocol):
     """All of it: one database."""
 
     async def close(self) -> None:

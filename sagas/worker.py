@@ -18,6 +18,7 @@ from sagas.authoring.saga import Saga
 from sagas.chain import Row
 from sagas.driving.drive import Drive
 from sagas.driving.environment import Environment, Handlers
+from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
@@ -65,6 +66,7 @@ class Worker:
         self._concurrency = concurrency
         self._finished = finished
         self._faults = faults
+        self._limiter = Limiter(store)
         self._environment: Environment | None = None
         self._drives: dict[str, Drive] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -107,6 +109,7 @@ class Worker:
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._limiter.close()
         if self._environment is not None:
             await self._environment.writer.close()
             await self._store.retire(self._environment.holder.lease)
@@ -125,6 +128,7 @@ class Worker:
             directory=self._directory,
             holder=holder,
             writer=writer,
+            limiter=self._limiter,
             faults=self._faults,
         )
 

@@ -5,7 +5,7 @@ module is imported and not when a saga has to be undone.
 """
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, overload
@@ -15,7 +15,17 @@ from compensations import Residue, Retry
 from compensations.binding import Binding, shown, without_none
 from reversibility import Reversibility, classify
 from sagas.authoring import context
-from sagas.authoring.handlers import Before, Compensation, Probe, bound, name_of, policy_of
+from sagas.authoring.handlers import (
+    Before,
+    Compensation,
+    Probe,
+    bound,
+    limited,
+    name_of,
+    of_all_inputs,
+    policy_of,
+)
+from sagas.authoring.limit import Limit
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
@@ -29,7 +39,6 @@ from sagas.authoring.signatures import (
     check_function,
     check_version,
     hints_of,
-    is_async,
     local_names,
     shape_of,
 )
@@ -63,6 +72,7 @@ class Action(Generic[P, R]):
         classifier: Callable[..., Reversibility] | None = None,
         conflicts: Callable[..., Iterable[str]] | None = None,
         after: tuple[str, ...] = (),
+        limits: Iterable[Limit] = (),
         retired: bool = False,
     ) -> None:
         check_function(fn, name)
@@ -79,8 +89,10 @@ class Action(Generic[P, R]):
         self.undo: Compensation | None = None
         self.asks: Probe | None = None
         self.image: Before | None = None
-        self._classifier = _of_all_inputs(classifier, self.shape, f"classify= of {name}")
-        self._conflicts = _of_all_inputs(conflicts, self.shape, f"conflicts= of {name}")
+        inputs = self.shape.inputs
+        self.limits = limited(name, limits, inputs)
+        self._classifier = of_all_inputs(classifier, inputs, f"classify= of {name}")
+        self._conflicts = of_all_inputs(conflicts, inputs, f"conflicts= of {name}")
         self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
@@ -138,6 +150,14 @@ class Action(Generic[P, R]):
         approval = self.options.approval
         return approval.reason if isinstance(approval, Waiver) else None
 
+    @property
+    def all_limits(self) -> Iterator[Limit]:
+        """Its limits, and those of its compensation and probes."""
+        undo = self.undo
+        asked = (self.asks, undo.asks if undo else None)
+        for held in (self, undo, *asked):
+            yield from (item.limit for item in (held.limits if held else ()))
+
     def policy(self, reversibility: Reversibility) -> CallPolicy:
         """What the rules need to know of a call of that class."""
         found = policy_of(replace(self.options, reversibility=reversibility), self.asks)
@@ -157,6 +177,7 @@ class Action(Generic[P, R]):
         timeout: timedelta | None = None,
         definite: Definite | None = None,
         approval: Approval | Waiver | None = None,
+        limits: Iterable[Limit] | None = None,
     ) -> Callable[[Callable[..., Any]], Compensation]:
         """Decorate the function that undoes this action.
 
@@ -167,6 +188,8 @@ class Action(Generic[P, R]):
 
         Args:
             residue: What remains after an undo, unless the function says otherwise.
+            limits: What limits it, if not what limits the action; an empty list for nothing. Their
+                keys take the action's inputs.
 
         Raises:
             DefinitionError: It cannot be bound, the action cannot have one, or has one already.
@@ -198,7 +221,16 @@ class Action(Generic[P, R]):
             hints = hints_of(fn, what, self._namespace | namespace)
             binding = self._bind_undo(what, fn, hints)
             parameters = {name: hints[name] for name in inspect.signature(fn).parameters}
-            self.undo = Compensation(fn, fn.__qualname__, binding, options, residue, parameters)
+            self.undo = Compensation(
+                fn,
+                fn.__qualname__,
+                binding,
+                options,
+                residue,
+                parameters,
+                self.shape.inputs,
+                limited(what, limits, self.shape.inputs, otherwise=self.limits),
+            )
             return self.undo
 
         return decorate
@@ -209,6 +241,7 @@ class Action(Generic[P, R]):
         lag: timedelta = timedelta(0),
         timeout: timedelta = DEFAULT_TIMEOUT,
         retry: Retry | None = None,
+        limits: Iterable[Limit] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorate a function that asks whether a call took effect: its result, or None.
 
@@ -218,6 +251,7 @@ class Action(Generic[P, R]):
 
         Args:
             lag: How long after an effect the destination may still not show it.
+            limits: What limits it, if not what limits the action.
 
         Raises:
             DefinitionError: It cannot be bound, or there is one already.
@@ -232,6 +266,7 @@ class Action(Generic[P, R]):
             self._check_answer(what, hints)
             binding = bound(what, fn, hints, inputs=self.shape.inputs)
             self.asks = Probe(fn, fn.__qualname__, binding, lag, timeout, retry or Retry())
+            self.asks.limits = limited(what, limits, self.shape.inputs, otherwise=self.limits)
             return fn
 
         return decorate
@@ -309,23 +344,3 @@ class Decorator:
     def __call__(self, fn: Callable[..., Any]) -> Action[..., Any]:
         """Register the function."""
         return self._make(fn)
-
-
-def _of_all_inputs(
-    fn: Callable[..., Any] | None, shape: Shape, what: str
-) -> Callable[[Mapping[str, object]], Any] | None:
-    """A function of some of the inputs, made into a function of all of them."""
-    if fn is None:
-        return None
-    if not callable(fn):
-        raise DefinitionError(f"{what} is a function of some of the inputs, not {fn!r}")
-    if is_async(fn):
-        raise DefinitionError(f"{what} must not be async: it only looks at the arguments")
-    names = list(inspect.signature(fn).parameters)
-    for name in names:
-        if name not in shape.inputs:
-            raise DefinitionError(
-                f"{what} takes {name!r}, which is not an input; "
-                f"it can take {', '.join(shape.inputs) or 'nothing'}"
-            )
-    return lambda arguments: fn(**{name: arguments[name] for name in names})

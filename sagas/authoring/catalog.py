@@ -13,6 +13,7 @@ from approvals import Approval, Waiver
 from compensations import Retry
 from reversibility import Reversibility
 from sagas.authoring.action import Action, Decorator
+from sagas.authoring.limit import Limit, check_agreement
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
@@ -65,6 +66,7 @@ class Catalog:
         classify: Callable[..., Reversibility] | None = None,
         conflicts: Callable[..., Iterable[str]] | None = None,
         after: Iterable[str] = (),
+        limits: Iterable[Limit] = (),
         name: str | None = None,
         version: int = 1,
     ) -> Decorator:
@@ -83,6 +85,7 @@ class Catalog:
             classify: Computes the class from the arguments; it may only be worse than declared.
             conflicts: Computes keys of the resources that a call touches.
             after: Names of actions whose effect this one builds on: it is undone before they are.
+            limits: How often, and how many at once, its partner may be called.
             name: Its name, if not the function's.
             version: Raise it when its inputs or its meaning change.
 
@@ -120,6 +123,7 @@ class Catalog:
                     classifier=classify,
                     conflicts=conflicts,
                     after=self._all_full_names(after),
+                    limits=limits,
                 )
             )
 
@@ -136,6 +140,7 @@ class Catalog:
         retry: Retry | None = None,
         timeout: timedelta = DEFAULT_TIMEOUT,
         definite: Definite = (),
+        limits: Iterable[Limit] = (),
     ) -> Decorator:
         """Keep an old version of an action, with its compensation and probe, for unwinding.
 
@@ -165,6 +170,7 @@ class Catalog:
                     version=version,
                     options=options,
                     namespace=namespace,
+                    limits=limits,
                     retired=True,
                 )
             )
@@ -237,8 +243,8 @@ class Catalog:
         """Refuse actions that are incomplete. Called by `saga` and by `connect`.
 
         Raises:
-            DefinitionError: A compensatable or reversible action has no compensation, or one is
-                said to come after an action that does not exist.
+            DefinitionError: A compensatable or reversible action has no compensation, one is said
+                to come after an action that does not exist, or two limits have one name.
         """
         names = {action.name for action in self._actions.values()}
         for action in self._actions.values():
@@ -254,6 +260,7 @@ class Catalog:
                         f"{action.name}: after= names {name}, which is no action of this catalog: "
                         f"it has {', '.join(sorted(names))}"
                     )
+        check_agreement(self.limits)
 
     # --- finding ------------------------------------------------------------------------------
 
@@ -266,6 +273,13 @@ class Catalog:
     def actions(self) -> Iterator[Action[..., Any]]:
         """Every action in it, retired ones included."""
         return iter(self._actions.values())
+
+    @property
+    def limits(self) -> Iterator[tuple[str, Limit]]:
+        """Every limit in it, with the name of the action that has it."""
+        for action in self._actions.values():
+            for limit in action.all_limits:
+                yield action.name, limit
 
     def find_action(self, name: str, version: int) -> Action[..., Any] | None:
         """The action of that full name and version."""

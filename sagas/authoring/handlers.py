@@ -4,15 +4,16 @@ Pure.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from compensations import BindingError, Retry
 from compensations.binding import Binding, bind
+from sagas.authoring.limit import Limit, Limited, check_limits
 from sagas.authoring.options import DEFAULT_TIMEOUT, Options, check_waits, observability
-from sagas.authoring.signatures import check_function, hints_of, local_names
+from sagas.authoring.signatures import check_function, hints_of, is_async, local_names
 from sagas.decide import CallPolicy
 from sagas.errors import DefinitionError, NotInSaga
 from sagas.payloads import Codec
@@ -32,6 +33,7 @@ class Probe:
     lag: timedelta
     timeout: timedelta
     retry: Retry
+    limits: tuple[Limited, ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class Compensation:
     options: Options
     residue: str | None
     parameters: Mapping[str, object]
+    inputs: Mapping[str, object]
+    limits: tuple[Limited, ...] = ()
     _probe: Probe | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -82,10 +86,17 @@ class Compensation:
         lag: timedelta = timedelta(0),
         timeout: timedelta = DEFAULT_TIMEOUT,
         retry: Retry | None = None,
+        limits: Iterable[Limit] | None = None,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorate a function that tells, as a bool, whether this undo took effect.
 
         It takes any of the compensation's own parameters.
+
+        Args:
+            lag: How long after the undo the destination may still not show it.
+            timeout: The longest a question may take.
+            retry: How often and how soon it is repeated.
+            limits: What limits it, if not what limits the compensation.
 
         Raises:
             DefinitionError: It cannot be bound, answers otherwise, or there is one already.
@@ -105,6 +116,7 @@ class Compensation:
                 )
             binding = bound(what, fn, hints, inputs=self.parameters)
             self._probe = Probe(fn, fn.__qualname__, binding, lag, timeout, retry or Retry())
+            self._probe.limits = limited(what, limits, self.inputs, otherwise=self.limits)
             return fn
 
         return decorate
@@ -135,6 +147,53 @@ def bound(
         )
     except BindingError as error:
         raise DefinitionError(str(error)) from error
+
+
+def limited(
+    what: str,
+    limits: Iterable[Limit] | None,
+    inputs: Mapping[str, object],
+    *,
+    otherwise: tuple[Limited, ...] = (),
+) -> tuple[Limited, ...]:
+    """Limits with their keys made functions of all of an action's inputs.
+
+    Args:
+        otherwise: What holds if none are given.
+
+    Raises:
+        DefinitionError: They are no limits, or a key takes what is no input.
+    """
+    if limits is None:
+        return otherwise
+    return tuple(
+        Limited(limit, of_all_inputs(limit.key, inputs, f"{what}: key= of limit {limit.name!r}"))
+        for limit in check_limits(what, limits)
+    )
+
+
+def of_all_inputs(
+    fn: Callable[..., Any] | None, inputs: Mapping[str, object], what: str
+) -> Callable[[Mapping[str, object]], Any] | None:
+    """A function of some of the inputs, made into a function of all of them.
+
+    Raises:
+        DefinitionError: It is no plain function of inputs.
+    """
+    if fn is None:
+        return None
+    if not callable(fn):
+        raise DefinitionError(f"{what} is a function of some of the inputs, not {fn!r}")
+    if is_async(fn):
+        raise DefinitionError(f"{what} must not be async: it only looks at the arguments")
+    names = list(inspect.signature(fn).parameters)
+    for name in names:
+        if name not in inputs:
+            raise DefinitionError(
+                f"{what} takes {name!r}, which is not an input; "
+                f"it can take {', '.join(inputs) or 'nothing'}"
+            )
+    return lambda arguments: fn(**{name: arguments[name] for name in names})
 
 
 def policy_of(options: Options, probe: Probe | None) -> CallPolicy:

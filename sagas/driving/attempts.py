@@ -31,6 +31,7 @@ from sagas.driving.calling import (
 from sagas.driving.drive import MOOT, Drive, first_line
 from sagas.driving.environment import LATE
 from sagas.driving.log import LogClosed, Submission
+from sagas.driving.permits import Permit, permitted
 from sagas.entries import (
     Compensated,
     CompensationFailed,
@@ -42,7 +43,7 @@ from sagas.entries import (
     Probed,
     Succeeded,
 )
-from sagas.errors import NotExecuted, PayloadError
+from sagas.errors import NotExecuted, Parked, PayloadError
 from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
@@ -83,6 +84,7 @@ class Flight:
         self._callee = callee
         self._done: asyncio.Future[None] | None = None
         self._attempt: Attempt | None = None
+        self._permit: Permit | None = None
         self._concluded: Concluded | None = None
 
     @property
@@ -90,9 +92,17 @@ class Flight:
         """The call's life so far."""
         return self._step.forward if self._callee.direction is Direction.DO else self._step.undo
 
-    def launch(self, fn: Callable[..., Any], arguments: Mapping[str, Any], info: StepInfo) -> None:
-        """Call the function; `wait` tells what became of it."""
+    def launch(
+        self,
+        fn: Callable[..., Any],
+        arguments: Mapping[str, Any],
+        info: StepInfo,
+        permit: Permit | None = None,
+    ) -> None:
+        """Call the function; `wait` tells what became of it, and the permit is given back then."""
         self._drive.begin()
+        if permit is not None:
+            self._permit, fn = permit, permit.carried(fn)
         self._attempt = Attempt(
             self._watched(fn, info),
             arguments,
@@ -131,8 +141,11 @@ class Flight:
     def _finished(self, answer: Answer) -> None:
         if self._attempt is not None:
             self._drive.readers.discard(self._attempt.cancel)
-        if isinstance(answer, TimedOut) and answer.abandoned:
+        abandoned = isinstance(answer, TimedOut) and answer.abandoned
+        if abandoned:
             self._drive.environment.abandoned += 1
+        if self._permit is not None:
+            self._permit.ended(goes_on=abandoned)
         try:
             entry = self._entry(answer)
             self._concluded = Concluded(entry, self._drive.log.emit(entry))
@@ -147,6 +160,8 @@ class Flight:
         """An abandoned call answered after all: heard, if nobody has settled it by other means."""
         environment = self._drive.environment
         environment.abandoned -= 1
+        if self._permit is not None:
+            self._permit.ended()
         if not isinstance(answer, Returned) or not self._is_news():
             return
         if self._drive.over:
@@ -294,9 +309,18 @@ async def ask_destination(
     direction: Direction,
     counts: bool,
     found: Callable[[Any], Entry],
+    limited: Mapping[str, object],
 ) -> None:
-    """Run a probe and journal its answer as evidence; what it found settles the call."""
-    answer = await _probe_until_answered(probe, probe.binding.arguments(arguments), info)
+    """Run a probe and journal its answer as evidence; what it found settles the call.
+
+    Args:
+        limited: The action's own inputs, on which the keys of limits are computed.
+
+    Raises:
+        Parked: It has to wait for a permit.
+    """
+    given = probe.binding.arguments(arguments)
+    answer = await _probe_until_answered(drive, probe, given, info, limited)
 
     def probed(said: str, *, counts: bool, message: str | None = None) -> Probed:
         return Probed(
@@ -314,14 +338,39 @@ async def ask_destination(
 
 
 async def _probe_until_answered(
-    probe: Probe, arguments: Mapping[str, Any], info: StepInfo
+    drive: Drive,
+    probe: Probe,
+    arguments: Mapping[str, Any],
+    info: StepInfo,
+    limited: Mapping[str, object],
 ) -> Answer:
+    answer: Answer | None = None
     for failures in range(1, probe.retry.attempts + 1):
-        answer = await call(
-            probe.fn, arguments, info, is_async=is_async(probe.fn), timeout=probe.timeout
-        )
+        try:
+            permit = await permitted(
+                drive,
+                probe.limits,
+                limited,
+                holder=f"{info.idempotency_key}?",
+                timeout=probe.timeout,
+            )
+        except Parked:
+            if answer is None or drive.log.error is not None:
+                raise
+            return answer  # a saga that parked here would begin to count anew, for ever
+        answer = await _probe_once(probe, arguments, info, permit)
         if isinstance(answer, Returned) or failures == probe.retry.attempts:
             return answer
         wait: timedelta = probe.retry.delay(failures, salt=info.idempotency_key)
         await asyncio.sleep(wait.total_seconds())
     raise AssertionError("Retry makes at least one attempt")
+
+
+async def _probe_once(
+    probe: Probe, arguments: Mapping[str, Any], info: StepInfo, permit: Permit | None
+) -> Answer:
+    fn = probe.fn if permit is None else permit.carried(probe.fn)
+    answer = await call(fn, arguments, info, is_async=is_async(probe.fn), timeout=probe.timeout)
+    if permit is not None:
+        permit.ended(goes_on=isinstance(answer, TimedOut) and answer.abandoned)
+    return answer

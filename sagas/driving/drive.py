@@ -45,10 +45,11 @@ class Drive:
         control: Requests up to this count are folded.
         fenced: The saga unwinds: nothing new is done.
         waits: Instants at which the parts that this pass reached want to be looked at again.
-        readers: Gives up each call under way that only reads.
+        readers: Gives up each call under way that only reads, and each wait to make a call.
         fold: Folds what people and other programs have asked for.
         over: Its end is on its way to the journal: nothing may come after it.
         paused: Counts short waits that are over.
+        short_of: The limit that a part of it waits for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
     """
 
@@ -64,6 +65,7 @@ class Drive:
         self.escaped: BaseException | None = None
         self.over = False
         self.paused = 0
+        self.short_of: str | None = None
         self.waits: list[int] = []
         self.news = 0
         self.readers: set[Callable[[], None]] = set()

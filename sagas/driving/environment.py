@@ -11,6 +11,7 @@ from compensations import Choice
 from sagas.authoring.action import Action
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
+from sagas.driving.limiter import Limiter
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.errors import SagaError
 from sagas.model import micros
@@ -61,6 +62,7 @@ class Environment:
     directory: Callable[[], Directory]
     holder: LeaseHolder
     writer: Writer
+    limiter: Limiter
     faults: FaultPoints | None = None
     abandoned: int = field(default=0)
     answering: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])

@@ -124,6 +124,7 @@ class Run:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
         drive = self.drive
         drive.waits.clear()
+        drive.short_of = None
         self._seen = (drive.state.head, drive.news)
         stage, news = decide.stage(drive.state), drive.news
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
@@ -184,6 +185,8 @@ class Run:
             return first_line(f"{question.question}: {question.evidence}")
         for gate in state.open_gates():
             return f"{gate.path} waits for approval by {gate.by}"
+        if self.drive.short_of is not None:
+            return f"it waits for a permit of the limit {self.drive.short_of}"
         return state.unwind.reason if state.unwind else None
 
     async def _admit_doubt(self) -> None:

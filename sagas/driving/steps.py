@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from approvals import Approval
@@ -17,6 +18,7 @@ from sagas.driving.calling import Raised, Returned, call, describe
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved, Withdrawn
+from sagas.driving.permits import BEGINS_WITHIN, Permit, permitted
 from sagas.entries import (
     Entry,
     Failed,
@@ -178,6 +180,46 @@ class Steps:
     # --- acting -------------------------------------------------------------------------------
 
     async def _act(self, call: Call, step: Step | None, attempt: int) -> bytes | None:
+        if not call.action.limits:
+            return await self._attempt(call, step, attempt, None)
+        permit = await self._permit(call, step, attempt)
+        if permit is None:
+            return None
+        try:
+            return await self._attempt(call, step, attempt, permit)
+        finally:
+            permit.unused()
+
+    async def _permit(self, call: Call, step: Step | None, attempt: int) -> Permit | None:
+        """Wait for the call's permits; None if the step has moved on."""
+        drive, action = self._drive, call.action
+        arguments = action.inputs.decode(call.arguments)
+        approval = action.gate(self._class(call, arguments))
+        if (await self._admission(call, approval, attempt))[0] is None:
+            return None  # a gate may stand open for days: no permit is kept meanwhile
+        options = action.options
+        reads = action.image is not None and attempt == 1
+        permit = await permitted(
+            drive,
+            action.limits,
+            arguments,
+            holder=step.forward.key if step and step.forward.key else self._key(call),
+            timeout=options.timeout,
+            begins_within=BEGINS_WITHIN + (options.timeout if reads else timedelta()),
+        )
+        now = drive.state.steps.get(call.path)
+        move = decide.Act(1) if now is None else self._decide(call, now)
+        if permit is not None and move != decide.Act(attempt):
+            permit.unused()
+            return None
+        return permit
+
+    def _key(self, call: Call) -> str:
+        return self._drive.key(call.path, Direction.DO)
+
+    async def _attempt(
+        self, call: Call, step: Step | None, attempt: int, permit: Permit | None
+    ) -> bytes | None:
         drive, action = self._drive, call.action
         arguments = action.inputs.decode(call.arguments)
         reversibility = step.reversibility if attempt > 1 and step else self._class(call, arguments)
@@ -195,7 +237,7 @@ class Steps:
             arguments=arguments,
             reversibility=reversibility,
             number=attempt,
-            key=known or drive.key(call.path, Direction.DO),
+            key=known or self._key(call),
             gate=next((item.gate for item in entries if isinstance(item, GateConsumed)), None),
             before=None if isinstance(before, Failed) else before,
         )
@@ -210,7 +252,7 @@ class Steps:
         except asyncio.CancelledError:
             self._never_called(call.path)
             raise
-        return await self._fly(call, attempted)
+        return await self._fly(call, attempted, permit)
 
     async def _admission(
         self, call: Call, approval: Approval | None, attempt: int
@@ -261,7 +303,7 @@ class Steps:
             payload=call.arguments if step is None else None,
         )
 
-    async def _fly(self, call: Call, attempted: "_Attempt") -> bytes | None:
+    async def _fly(self, call: Call, attempted: "_Attempt", permit: Permit | None) -> bytes | None:
         drive, action = self._drive, call.action
         step = drive.state.steps[call.path]
         if step.reversibility.is_pivot:
@@ -277,7 +319,7 @@ class Steps:
             ),
         )
         info = drive.info(step, Direction.DO, attempted.key, attempted.number)
-        flight.launch(action.fn, attempted.arguments, info)
+        flight.launch(action.fn, attempted.arguments, info, permit)
         concluded = await flight.wait()
         if isinstance(concluded.entry, Succeeded) and concluded.entry.payload is not None:
             return concluded.entry.payload  # it becomes durable with whatever comes next
@@ -328,6 +370,7 @@ class Steps:
             direction=Direction.DO,
             counts=counts,
             found=lambda value: found_entry(call.action, call.path, value),
+            limited=call.action.inputs.decode(step.arguments),
         )
 
     async def _ask(self, call: Call, reason: str) -> None:

@@ -13,6 +13,7 @@ from sagas.driving.attempts import Callee, Flight, ask_destination, residue_entr
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved
+from sagas.driving.permits import Permit, permitted
 from sagas.driving.steps import found_entry
 from sagas.entries import (
     CompensationFailed,
@@ -140,6 +141,7 @@ class Undoing:
                     direction=Direction.DO,
                     counts=counts,
                     found=lambda value: found_entry(action, step.path, value),
+                    limited=action.inputs.decode(step.arguments),
                 )
             case decide.Wait(until):
                 await drive.pause(until)
@@ -155,6 +157,26 @@ class Undoing:
 
     async def _call_again(self, action: Action[..., Any], step: Step, attempt: int) -> None:
         """Call once more under the live key, to learn the result that the undo needs."""
+        permit = await permitted(
+            self._drive,
+            action.limits,
+            action.inputs.decode(step.arguments),
+            holder=step.forward.key,
+            timeout=action.options.timeout,
+        )
+        if permit is None:
+            await self._attempt_again(action, step, attempt, None)
+            return
+        try:
+            policy = action.policy(step.reversibility)
+            if decide.settle(step.forward, policy, self._drive.now()) == decide.Act(attempt):
+                await self._attempt_again(action, step, attempt, permit)
+        finally:
+            permit.unused()
+
+    async def _attempt_again(
+        self, action: Action[..., Any], step: Step, attempt: int, permit: Permit | None
+    ) -> None:
         drive, track = self._drive, step.forward
         arguments = action.inputs.decode(step.arguments)
         await drive.log.commit(
@@ -186,6 +208,7 @@ class Undoing:
             action.fn,
             arguments,
             drive.info(step, Direction.DO, track.key, attempt),
+            permit,
         )
         await drive.log.durable((await flight.wait()).submission)
 
@@ -231,6 +254,36 @@ class Undoing:
     async def _act(
         self, action: Action[..., Any], undo: Compensation, step: Step, attempt: int
     ) -> None:
+        if not undo.limits:
+            await self._attempt(action, undo, step, attempt, None)
+            return
+        approval, passed = undo.options.approval, step.undo.gate is not None
+        if isinstance(approval, Approval) and not passed:
+            passed = await self._admission(undo, step, approval) is not None
+            if not passed:
+                return  # a gate may stand open for days: no permit is kept meanwhile
+        permit = await permitted(
+            self._drive,
+            undo.limits,
+            action.inputs.decode(step.arguments),
+            holder=step.undo.key or self._drive.key(step.path, Direction.UNDO),
+            timeout=undo.options.timeout,
+        )
+        try:
+            if decide.undo(step.undo, undo.policy(), self._drive.now()) == decide.Act(attempt):
+                await self._attempt(action, undo, step, attempt, permit)
+        finally:
+            if permit is not None:
+                permit.unused()
+
+    async def _attempt(
+        self,
+        action: Action[..., Any],
+        undo: Compensation,
+        step: Step,
+        attempt: int,
+        permit: Permit | None,
+    ) -> None:
         drive = self._drive
         arguments = self._arguments(action, undo, step)  # before the intent says that it is called
         approval = undo.options.approval
@@ -272,6 +325,7 @@ class Undoing:
             undo.fn,
             arguments,
             drive.info(step, Direction.UNDO, key, attempt),
+            permit,
         )
         await drive.log.durable((await flight.wait()).submission)
 
@@ -319,6 +373,7 @@ class Undoing:
             direction=Direction.UNDO,
             counts=counts,
             found=lambda _: residue_entry(undo, step.path, None, via="probe"),
+            limited=action.inputs.decode(step.arguments),
         )
 
     # --- people -------------------------------------------------------------------------------

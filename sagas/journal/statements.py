@@ -1,8 +1,9 @@
 """Every statement of the journal, with what it guarantees when others run at the same time.
 
 The texts are portable: `$1` stands for the first value, and a name in braces for a fragment of the
-dialect. Locks are always taken in one order, so that nobody waits in a circle: *worker row, saga
-row, gate or intervention row*. An append locks its own worker's row only, and shared.
+dialect. Locks are always taken in one order, so that nobody waits in a circle: *bucket rows, permit
+rows, worker row, saga row, gate or intervention row*. An append locks its own worker's row only, and
+shared.
 
 Pure.
 """
@@ -300,6 +301,93 @@ OPEN_QUESTIONS = "select {question} from intervention where state = 'open' order
 
 QUESTIONS_OF = "select {question} from intervention where saga_id = $1 order by opened_at, id"
 """Committed rows."""
+
+# --- limits -----------------------------------------------------------------------------------
+
+CLOCK = "select {clock}"
+"""Read under the locks on the buckets, so that it is later than whatever was given before."""
+
+MAKE_BUCKETS = """
+insert into bucket (id)
+select value from {elements}($1) as element where true order by value
+on conflict (id) do nothing
+"""
+"""In order, so that of two that make the same buckets one waits and then finds them."""
+
+LOCK_BUCKETS = """
+select id from bucket where id in (select value from {elements}($1) as element)
+order by id {for_update}
+"""
+"""In order. Whoever holds a bucket's row is the only one who gives or takes its permits; a row that
+was removed meanwhile is not returned."""
+
+LAPSED_OF = """
+delete from permit
+where bucket in (select value from {elements}($1) as element) and until <= {clock}
+"""
+"""Under the lock on the buckets."""
+
+ROOM = """
+select bucket, kind, count(*), min(at) from permit
+where bucket in (select value from {elements}($1) as element) group by bucket, kind
+"""
+"""Under the lock on the buckets, so that nothing is given meanwhile."""
+
+HELD_PERMITS = """
+select bucket, kind, holder, at from permit
+where bucket in (select value from {elements}($1) as element)
+    and holder in (select value from {elements}($2) as named)
+"""
+"""Under the lock on the buckets; what an exchange had given whose answer was lost shows here."""
+
+HOLD = """
+insert into permit (bucket, kind, holder, start, saga_id, at, until)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (bucket, kind, holder) do update set
+    start = excluded.start,
+    until = case when permit.until < excluded.until then excluded.until else permit.until end
+"""
+"""Under the lock on the bucket. What is held already is held for longer, never twice."""
+
+KEEP_PERMIT = """
+update permit set at = {clock} - $5, until = {clock} - $5 + $6
+where bucket = $1 and kind = $2 and holder = $3 and start = $4
+"""
+"""Under the lock on the bucket; a permit that has lapsed is not brought back."""
+
+GIVE_BACK = """
+delete from permit where bucket = $1 and kind = $2 and holder = $3 and start = $4 returning holder
+"""
+"""Under the lock on the bucket. What a later beginning of the call has taken over stays."""
+
+WAKE = """
+with line as (
+    select saga.id from permit join saga on saga.id = permit.saga_id
+    where permit.bucket = $1 and permit.kind = 'turn' and saga.owner is null and saga.wake_at > 0
+    order by permit.at, saga.id limit $2
+    {skip_locked})
+update saga set wake_at = 0 where id in (select id from line) returning id
+"""
+"""Makes those due who have waited longest and are let go. One who is about to be let go is missed,
+and looks again by itself."""
+
+LAPSED = """
+with lapsed as (
+    select bucket, kind, holder from permit where until <= {clock} limit 1000
+    {skip_locked})
+delete from permit where (bucket, kind, holder) in (select bucket, kind, holder from lapsed)
+"""
+"""Waits for nobody: a bucket that is in use removes its own."""
+
+EMPTY_BUCKETS = """
+with empty as (
+    select id from bucket
+    where not exists (select 1 from permit where permit.bucket = bucket.id) limit 1000
+    {skip_locked})
+delete from bucket where id in (select id from empty)
+"""
+"""Waits for nobody. Whoever waits for a bucket's row finds it gone, and begins again; permits that
+were given since are counted by the next row of that name."""
 
 # --- what the database is ---------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ from typing import Protocol, TypeVar
 
 from approvals import Gate, Principal, Vote
 from compensations import Choice
+from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
 from sagas.journal import host
 from sagas.journal.operation import Making, Mode, Operation
-from sagas.journal.operations import desk, library, ownership, reading
+from sagas.journal.operations import desk, library, limits, ownership, reading
 from sagas.journal.records import check_text
 from sagas.ports import (
     Applied,
@@ -245,6 +246,18 @@ class SqlStore:
     async def question(self, intervention_id: str) -> QuestionRow | None:
         """One intervention."""
         return await self._look(lambda: library.question(intervention_id))
+
+    # --- limits -------------------------------------------------------------------------------
+
+    async def exchange(self, wants: Sequence[Want], marks: Sequence[Mark]) -> list[Answer]:
+        """Change and give back permits; then answer each want, who has waited longest first."""
+        if not wants and not marks:
+            return []
+        return await self._write(lambda _: limits.exchange(wants, marks))
+
+    async def tidy(self) -> None:
+        """Remove what has lapsed."""
+        await self._write(lambda _: limits.tidy())
 
     async def close(self) -> None:
         """Let go of connections and threads."""

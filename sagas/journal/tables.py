@@ -18,6 +18,11 @@ A **gate** is one question to people, with a digest over everything it shows; it
 what each person said. An **intervention** is a question that only a person can answer. Both are
 decided by compare-and-set, so that the first decision wins and everybody else is told.
 
+A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
+Its **permits** are what calls hold of it: a `start` until a period after the call was begun, a
+`call` until the call is over. A `turn` is a place in the line of those who wait. Each names who
+holds it and until when; past that instant it counts for nothing, whoever has died.
+
 The **journal** has one row: the random id that keeps its keys apart from every other journal's.
 
 Instants are microseconds since 1970 in UTC: what is hashed is what is stored, and no time zone can
@@ -27,8 +32,8 @@ append.
 
 Least privilege (PostgreSQL): the role that migrates owns the tables and is used for nothing else. A
 worker's role needs USAGE on the schema and its sequences, SELECT on every table, INSERT on `saga`,
-`entry`, `worker`, `gate`, `vote`, `intervention` and `request`, and UPDATE on all of these but
-`entry` and `vote`. So it cannot change or remove an entry, nor switch off the triggers that refuse
+`entry`, `worker`, `gate`, `vote`, `intervention`, `request`, `bucket` and `permit`, UPDATE on all of
+these but `entry` and `vote`, and DELETE on `bucket` and `permit`. So it cannot change or remove an entry, nor switch off the triggers that refuse
 it. With SQLite, whoever may write the file may rewrite it: the chain shows it, nothing prevents it.
 
 These classes describe the schema to the migrations and to whoever wants to read the tables with
@@ -240,3 +245,23 @@ class Request(_Table, table=True):
     made_at: int = Field(sa_type=BigInteger)
     folded: bool
     delivery_key: str | None = Field(default=None, sa_type=Text)
+
+
+class Bucket(_Table, table=True):
+    """One limit, or one key of it: whoever holds this row gives and takes its permits."""
+
+    id: str = Field(sa_type=Text, primary_key=True)
+
+
+class Permit(_Table, table=True):
+    """What a call holds of a bucket, or that it waits."""
+
+    __table_args__: ClassVar[Any] = (Index("permit_until", "until"),)
+
+    bucket: str = Field(sa_type=Text, primary_key=True)
+    kind: str = Field(sa_type=Text, primary_key=True)
+    holder: str = Field(sa_type=Text, primary_key=True)
+    start: str = Field(sa_type=Text)
+    saga_id: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)

@@ -24,7 +24,18 @@ from sagas.journal.tables import metadata
 from tests.journal.conftest import Opening
 from tests.journal.support import raw
 
-TABLES = ["entry", "gate", "intervention", "journal", "request", "saga", "vote", "worker"]
+TABLES = [
+    "bucket",
+    "entry",
+    "gate",
+    "intervention",
+    "journal",
+    "permit",
+    "request",
+    "saga",
+    "vote",
+    "worker",
+]
 
 
 def file_of(url: str) -> Path:

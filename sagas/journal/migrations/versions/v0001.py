@@ -62,6 +62,8 @@ def upgrade() -> None:
     _vote()
     _intervention()
     _request()
+    _bucket()
+    _permit()
     for guard in _POSTGRES_GUARDS if _is_postgres() else _SQLITE_GUARDS:
         op.execute(guard)
     _name_the_journal()
@@ -246,6 +248,24 @@ def _request() -> None:
         sqlite_autoincrement=True,
     )
     _index("request_of_saga", "request", ["saga_id", "id"])
+
+
+def _bucket() -> None:
+    op.create_table("bucket", _text("id", primary_key=True))
+
+
+def _permit() -> None:
+    op.create_table(
+        "permit",
+        _text("bucket", primary_key=True),
+        _text("kind", primary_key=True),
+        _text("holder", primary_key=True),
+        _text("start"),
+        _text("saga_id"),
+        _large("at"),
+        _large("until"),
+    )
+    _index("permit_until", "permit", ["until"])
 
 
 def _name_the_journal() -> None:

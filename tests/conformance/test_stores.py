@@ -5,10 +5,11 @@ import pytest
 from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.library_suite import LibrarySuite
+from tests.conformance.limits_suite import LimitsSuite
 from tests.conformance.ownership_suite import OwnershipSuite
 
 
-class StoreSuite(AppendingSuite, OwnershipSuite, DeskSuite, LibrarySuite):
+class StoreSuite(AppendingSuite, OwnershipSuite, DeskSuite, LibrarySuite, LimitsSuite):
     """Everything that a store promises."""
 
 

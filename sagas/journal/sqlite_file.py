@@ -6,6 +6,7 @@ write transaction holds a shared lock on a file beside the database, and the log
 only by whoever gets that lock alone. All versions do so, because they may share one file.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sagas.errors import JournalUnavailable
+from sagas.journal.filesystem import shared_file_system
 
 T = TypeVar("T")
 
@@ -117,17 +119,37 @@ def prepare(path: Path) -> None:
             f"this Python carries SQLite {sqlite3.sqlite_version}, and 3.35 or newer is needed: "
             "use another Python"
         )
+    try:
+        _look_at(path)
+        _make(path)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
+def _look_at(path: Path) -> None:
     if path.is_dir():
         raise JournalUnavailable(f"{path} is a directory: name a file in it")
     if not path.parent.is_dir():
         raise JournalUnavailable(f"the directory {path.parent} does not exist: create it first")
-    try:
-        _make(path)
-    except OSError as error:
+    if kind := shared_file_system(path):
         raise JournalUnavailable(
-            f"{path} cannot be written ({error.strerror}): the file and its directory must be "
-            "writable for this user, or name another file"
-        ) from error
+            f"{path} is on a file system of the kind {kind}, which other machines can write too, and "
+            "SQLite would lose data there: name a file on a disk of this machine, or use PostgreSQL"
+        )
+
+
+def _unwritable(error: OSError, path: Path) -> JournalUnavailable:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _no_space(path)
+    file = error.filename or path
+    return JournalUnavailable(
+        f"{file} cannot be written ({error.strerror}): the file and its directory must be writable "
+        "for this user, or name another file"
+    )
+
+
+def _no_space(path: Path) -> JournalUnavailable:
+    return JournalUnavailable(f"there is no space left for {path}: make room and start again")
 
 
 def _make(path: Path) -> None:
@@ -186,9 +208,14 @@ def use_log(connection: sqlite3.Connection, path: Path) -> None:
         JournalUnavailable: Somebody keeps the file locked.
     """
     try:
-        patiently(partial(connection.execute, "pragma journal_mode = wal"))
+        [mode] = patiently(lambda: connection.execute("pragma journal_mode = wal").fetchone())
     except sqlite3.Error as error:
         raise explained(error, path) from error
+    if mode != "wal":
+        raise JournalUnavailable(
+            f"{path} is on a file system that does not support SQLite's log (WAL): name a file on "
+            "a disk of this machine, or use PostgreSQL"
+        )
 
 
 def explained(error: sqlite3.Error, path: Path) -> JournalUnavailable:
@@ -202,10 +229,16 @@ def explained(error: sqlite3.Error, path: Path) -> JournalUnavailable:
             "may be stopped) and end it"
         )
     if name.startswith("SQLITE_FULL"):
-        return JournalUnavailable(f"there is no space left for {path}: make room and start again")
-    if name.startswith("SQLITE_READONLY"):
+        return _no_space(path)
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return JournalUnavailable(
-            f"{path} cannot be written: the file and its directory must be writable for this user"
+            f"{path} cannot be written: the file, the files beside it whose names begin with its "
+            "name, and its directory must be writable for this user"
+        )
+    if name.startswith("SQLITE_IOERR"):
+        return JournalUnavailable(
+            f"{path} could not be read or written ({name}): see whether its disk is full, failing "
+            "or gone"
         )
     if name.startswith("SQLITE_CORRUPT"):
         return JournalUnavailable(f"{path} is damaged ({error}): restore it from a backup")

@@ -1,10 +1,14 @@
 """SQLite files: which are taken, how they are kept, and what is told about the others."""
 
 import asyncio
+import errno
 import fcntl
 import os
+import pwd
+import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from itertools import pairwise
@@ -93,13 +97,79 @@ async def test_a_directory_is_no_file(tmp_path: Path) -> None:
     )
 
 
-async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    directory = tmp_path / "closed"
-    directory.mkdir(mode=0o500)
-    if os.geteuid() == 0:
-        directory = Path("/sys")  # where not even root makes files
-    message = await refusal(f"sqlite:///{directory}/trips.db")
+@contextmanager
+def without_privilege() -> Generator[Path]:
+    """A directory of an account to which permissions apply; root is nobody for a while."""
+    account = pwd.getpwnam("nobody").pw_uid
+    user = os.geteuid()
+    directory = Path(tempfile.mkdtemp(prefix="sagas-unprivileged-"))
+    if not user:
+        os.chown(directory, account, -1)
+        os.seteuid(account)
+    try:
+        yield directory
+    finally:
+        os.seteuid(user)
+        directory.chmod(0o700)
+        shutil.rmtree(directory)
+
+
+async def test_a_directory_that_cannot_be_written_is_named() -> None:
+    with without_privilege() as directory:
+        directory.chmod(0o500)
+        message = await refusal(f"sqlite:///{directory}/trips.db")
+    assert message == (
+        f"{directory}/trips.db cannot be written (Permission denied): the file and its directory "
+        "must be writable for this user, or name another file"
+    )
+
+
+async def test_a_directory_that_cannot_be_entered_is_named() -> None:
+    with without_privilege() as directory:
+        directory.chmod(0o000)
+        message = await refusal(f"sqlite:///{directory}/trips.db")
     assert message.startswith(f"{directory}/trips.db cannot be written (Permission denied)")
+
+
+@pytest.mark.parametrize("name", ["trips.db", "trips.db-lock"])
+async def test_a_file_that_cannot_be_written_is_named(name: str) -> None:
+    with without_privilege() as directory:
+        await (await open_store(f"sqlite:///{directory}/trips.db")).close()
+        (directory / name).chmod(0o400)
+        message = await refusal(f"sqlite:///{directory}/trips.db")
+    assert message.startswith(f"{directory}/{name} cannot be written (Permission denied)")
+
+
+async def test_a_log_that_cannot_be_written_is_told_of() -> None:
+    with without_privilege() as directory:
+        store = await open_store(f"sqlite:///{directory}/trips.db")
+        try:
+            (directory / "trips.db-wal").chmod(0o000)
+            message = await refusal(f"sqlite:///{directory}/trips.db")
+        finally:
+            await store.close()
+    assert message.startswith(f"{directory}/trips.db cannot be written: the file, the files beside")
+
+
+async def test_a_directory_in_which_the_files_beside_it_cannot_be_made_is_told_of() -> None:
+    with without_privilege() as directory:
+        await (await open_store(f"sqlite:///{directory}/trips.db")).close()
+        assert not (directory / "trips.db-wal").exists()
+        directory.chmod(0o500)
+        message = await refusal(f"sqlite:///{directory}/trips.db")
+    assert message.startswith(f"{directory}/trips.db cannot be written: the file, the files beside")
+
+
+async def test_a_file_system_that_is_full_is_told_of_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "trips.db"))
+
+    monkeypatch.setattr(os, "open", full)
+    message = await refusal(f"sqlite:///{tmp_path}/trips.db")
+    monkeypatch.undo()
+    assert message == (f"there is no space left for {tmp_path}/trips.db: make room and start again")
 
 
 async def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path: Path) -> None:

@@ -29,9 +29,17 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """Entries to be appended by one set-based statement; each driver has its own."""
+    """Entries to be appended by one set-based statement; each driver has its own.
+
+    The driver raises `Violation` where a number is taken, or where an entry that they follow is not
+    there as they know it.
+
+    Attributes:
+        priors: Saga, number and hash of the entries that they follow.
+    """
 
     rows: list[Row]
+    priors: list[tuple[str, int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ It is told whether an earlier attempt may have been committed without our learni
 
 
 class Violation(Exception):
-    """Raised at a step by the driver: a row with that key exists already."""
+    """Raised at a step by the driver: a key is taken, or an entry does not follow the last one."""
 
 
 class StartOver(Exception):

@@ -59,8 +59,13 @@ _CLOSING_SECONDS = 2.0
 _NOTIFY = "select pg_notify('sagas', '')"
 _INSERT = """
 insert into entry (saga_id, seq, kind, version, written_at, body, payload, hash)
-select * from unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::bigint[], $6::text[],
-                     $7::text[], $8::text[])
+select * from unnest($4::text[], $5::bigint[], $6::text[], $7::int[], $8::bigint[], $9::text[],
+                     $10::text[], $11::text[])
+where not exists (
+    select from unnest($1::text[], $2::bigint[], $3::text[]) as prior (saga_id, seq, hash)
+    where not exists (select from entry where entry.saga_id = prior.saga_id
+                      and entry.seq = prior.seq and entry.hash = prior.hash))
+returning seq
 """
 _BEGIN = {
     Mode.READ: "begin isolation level repeatable read read only",
@@ -290,7 +295,7 @@ async def _carry_out(connection: Connection, operation: Operation[T]) -> T:
         while True:
             try:
                 rows = await _take(connection, step)
-            except asyncpg.UniqueViolationError:
+            except (asyncpg.UniqueViolationError, Violation):
                 step = operation.throw(Violation())
             else:
                 step = operation.send(rows)
@@ -302,8 +307,11 @@ async def _take(connection: Connection, step: Step) -> list[Record]:
     match step:
         case Query(statement, values):
             found = await connection.fetch(POSTGRES.render(statement), *values)
-        case Entries(rows):
-            found = await connection.fetch(_INSERT, *zip(*rows, strict=True))
+        case Entries(rows, priors):
+            before = list(zip(*priors, strict=True)) or ((), (), ())
+            found = await connection.fetch(_INSERT, *before, *zip(*rows, strict=True))
+            if not found:
+                raise Violation
         case Hint():
             found = await connection.fetch(_NOTIFY)
     return cast(list[Record], found)

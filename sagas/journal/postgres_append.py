@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sagas.journal.operation import Record
-from sagas.journal.operations.appending import creation, projection
+from sagas.journal.operations.appending import creation, priors, projection
 from sagas.journal.records import storable
 from sagas.model import Status
 from sagas.ports import Applied, CreateSaga, Lease, Op, Project, Unit
@@ -20,27 +20,37 @@ from sagas.ports import Applied, CreateSaga, Lease, Op, Project, Unit
 PLAIN = """
 with fence as (
     select control from worker where id = $1 and state = 'alive' for share
+), missing as (
+    select from unnest($4::text[], $5::bigint[], $6::text[]) as prior (saga_id, seq, hash)
+    where not exists (select from entry where entry.saga_id = prior.saga_id
+                      and entry.seq = prior.seq and entry.hash = prior.hash)
 ), written as (
     insert into entry (saga_id, seq, kind, version, written_at, body, payload, hash)
-    select * from unnest($4::text[], $5::bigint[], $6::text[], $7::int[], $8::bigint[], $9::text[],
-                         $10::text[], $11::text[])
+    select * from unnest($7::text[], $8::bigint[], $9::text[], $10::int[], $11::bigint[],
+                         $12::text[], $13::text[], $14::text[])
     where exists (select from fence where control = $2 or not $3)
+        and not exists (select from missing)
 )
-select (select control from fence), '{}'::text[], '{}'::text[]
+select (select control from fence), exists (select from missing), '{}'::text[], '{}'::text[]
 """
-"""Entries alone, which is what nearly every append is."""
+"""Entries alone, which is what nearly every append is. Nothing is written where the entry that
+another one follows is not there: a database that lost its tail would go on with a gap."""
 
 FULL = """
 with fence as (
     select control from worker where id = $1 and state = 'alive' for share
+), missing as (
+    select from unnest($4::text[], $5::bigint[], $6::text[]) as prior (saga_id, seq, hash)
+    where not exists (select from entry where entry.saga_id = prior.saga_id
+                      and entry.seq = prior.seq and entry.hash = prior.hash)
 ), clear as (
-    select from fence where control = $2 or not $3
+    select from fence where (control = $2 or not $3) and not exists (select from missing)
 ), created as (
     insert into saga (id, name, version, input_digest, starter, head, head_hash, owner, created_at,
                       status, reason, wake_at, updated_at, control, folded)
     select *, 0, 0 from unnest(
-        $4::text[], $5::text[], $6::int[], $7::text[], $8::text[], $9::bigint[], $10::text[],
-        $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::bigint[], $16::bigint[])
+        $7::text[], $8::text[], $9::int[], $10::text[], $11::text[], $12::bigint[], $13::text[],
+        $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bigint[], $19::bigint[])
     where exists (select from clear)
     on conflict (id) do nothing
     returning id
@@ -52,28 +62,30 @@ with fence as (
         owner = case when new.release then null else owner end,
         updated_at = coalesce(new.updated_at, saga.updated_at)
     from unnest(
-        $17::text[], $18::text[], $19::text[], $20::bigint[], $21::bigint[], $22::text[],
-        $23::bool[], $24::bigint[])
+        $20::text[], $21::text[], $22::text[], $23::bigint[], $24::bigint[], $25::text[],
+        $26::bool[], $27::bigint[])
         as new (id, status, reason, wake_at, head, head_hash, release, updated_at)
     where saga.id = new.id and saga.owner = $1 and exists (select from clear)
     returning saga.id
 ), written as (
     insert into entry (saga_id, seq, kind, version, written_at, body, payload, hash)
     select * from unnest(
-        $25::text[], $26::bigint[], $27::text[], $28::int[], $29::bigint[], $30::text[],
-        $31::text[], $32::text[])
+        $28::text[], $29::bigint[], $30::text[], $31::int[], $32::bigint[], $33::text[],
+        $34::text[], $35::text[])
         as new (saga_id, seq, kind, version, written_at, body, payload, hash)
     where exists (select from clear)
-        and (new.saga_id <> all ($4) or new.saga_id in (select id from created))
-        and (new.saga_id <> all ($17) or new.saga_id in (select id from projected))
+        and (new.saga_id <> all ($7) or new.saga_id in (select id from created))
+        and (new.saga_id <> all ($20) or new.saga_id in (select id from projected))
 )
-select (select control from fence), array(select id from created), array(select id from projected),
+select (select control from fence), exists (select from missing),
+       array(select id from created), array(select id from projected),
        -- what idle workers wait for
-       case when $33 then pg_notify('sagas', '')::text end
+       case when $36 then pg_notify('sagas', '')::text end
 """
 """Entries are inserted only where the saga was created or projected as their unit asks; a number
 that is taken fails the statement as a whole, and nothing of it stays."""
 
+_PRIOR = 3
 _CREATED = 13
 _PROJECTED = 8
 _WRITTEN = 8
@@ -97,7 +109,8 @@ class Batch:
         """The values of the statement."""
         rows = [row for unit in self.units for row in unit.rows]
         written = list(zip(*rows, strict=True)) if rows else [()] * _WRITTEN
-        fence = (self.lease.worker, self.lease.control, self._is_guarded())
+        prior = list(zip(*priors(self.units), strict=True)) or [()] * _PRIOR
+        fence = (self.lease.worker, self.lease.control, self._is_guarded(), *prior)
         if not (self.creations or self.projections):
             return (*fence, *written)
         return (
@@ -110,10 +123,10 @@ class Batch:
 
     def verdicts(self, answer: Record) -> list[Applied] | None:
         """What became of each unit; None where nothing was done and the reasons are not known."""
-        control, created, projected, *_ = answer
+        control, is_cut_off, created, projected, *_ = answer
         if control is None:
             return [Applied.FENCED] * len(self.units)
-        if self._is_guarded() and control != self.lease.control:
+        if is_cut_off or (self._is_guarded() and control != self.lease.control):
             return None
         taken = self.creations.keys() - set(created)
         foreign = self.projections.keys() - set(projected)

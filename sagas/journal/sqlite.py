@@ -34,6 +34,7 @@ from sagas.ports import Applied, Lease, Unit
 T = TypeVar("T")
 
 _INSERT = "insert into entry values (?, ?, ?, ?, ?, ?, ?, ?)"
+_PRIOR = "select 1 from entry where saga_id = ? and seq = ? and hash = ?"
 _PLACE = pattern(r"\$(\d+)")
 _TAKEN = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_TRIGGER")
 _SHORTEST_POLL = 0.01
@@ -159,8 +160,8 @@ class _Engine:
         match step:
             case Query(statement, values):
                 return self._query(statement, values)
-            case Entries(rows):
-                return self._insert(rows)
+            case Entries(rows, priors):
+                return self._insert(rows, priors)
             case Hint():
                 self._hinted = True
                 return []
@@ -173,7 +174,11 @@ class _Engine:
         except sqlite3.IntegrityError as error:
             raise _violation(error) from error
 
-    def _insert(self, rows: Sequence[tuple[object, ...]]) -> list[Record]:
+    def _insert(
+        self, rows: Sequence[tuple[object, ...]], priors: Sequence[tuple[str, int, str]]
+    ) -> list[Record]:
+        if not all(self._connection.execute(_PRIOR, prior).fetchone() for prior in priors):
+            raise Violation
         try:
             self._connection.executemany(_INSERT, cast(Any, rows))
         except sqlite3.IntegrityError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -18,6 +18,7 @@ from sagas.ports import (
     CloseQuestion,
     FoldRequests,
     MoveGate,
+    Op,
     OpenGate,
     Project,
     Store,
@@ -38,6 +39,10 @@ from tests.conformance.support import (
 )
 
 Opening = Callable[[], Awaitable[Store]]
+
+_HERE = Project(Status.RUNNING, None, None, release=False)
+PLAIN_AND_NOT: Sequence[Sequence[Op]] = ([], [_HERE], [_HERE, _HERE])
+"""What makes an append on PostgreSQL one short statement, one long one, and several."""
 
 
 class AppendingSuite:
@@ -108,13 +113,33 @@ class AppendingSuite:
     async def test_a_batch_with_one_conflicting_unit_applies_the_others(self, store: Store) -> None:
         lease = await registered(store)
         tales = [await begun(store, lease, f"trip-{number}") for number in range(3)]
-        await store.commit(lease, [Tale(store, "trip-1", 1).unit()])
+        await store.commit(lease, [Tale(store, "trip-1", 1, tales[1].hash).unit()])
         assert await store.commit(lease, [tale.unit() for tale in tales]) == [
             Applied.YES,
             Applied.CONFLICT,
             Applied.YES,
         ]
         assert [await _head(store, tale.saga_id) for tale in tales] == [2, 2, 2]
+
+    @pytest.mark.parametrize("ops", PLAIN_AND_NOT, ids=["entries", "projected", "several"])
+    async def test_entries_that_follow_none_that_is_there_are_refused(
+        self, store: Store, ops: Sequence[Op]
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        tale.entries()  # which the journal has lost
+        assert await store.commit(lease, [tale.unit(2, *ops)]) == [Applied.CONFLICT]
+        assert await _head(store, tale.saga_id) == 1
+
+    @pytest.mark.parametrize("ops", PLAIN_AND_NOT, ids=["entries", "projected", "several"])
+    async def test_entries_that_follow_another_one_than_is_there_are_refused(
+        self, store: Store, ops: Sequence[Op]
+    ) -> None:
+        lease = await registered(store)
+        await begun(store, lease)
+        stranger = Tale(store, "trip-1", 1, "another hash")
+        assert await store.commit(lease, [stranger.unit(1, *ops)]) == [Applied.CONFLICT]
+        assert await _head(store, "trip-1") == 1
 
     async def test_answers_come_in_the_order_of_the_units(self, store: Store) -> None:
         lease = await registered(store)

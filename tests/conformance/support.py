@@ -35,7 +35,7 @@ class Tale:
     hash: str = field(default="")
 
     def __post_init__(self) -> None:
-        self.hash = genesis(self.store.journal_id, self.saga_id)
+        self.hash = self.hash or genesis(self.store.journal_id, self.saga_id)
 
     def entries(self, count: int = 1, *, body: str = "{}", payload: str | None = None) -> list[Row]:
         """The next entries."""
@@ -43,8 +43,8 @@ class Tale:
 
     def unit(self, count: int = 1, *ops: Op, guarded: bool = False) -> Unit:
         """The next entries as a unit."""
-        rows = self.entries(count)
-        return Unit(self.saga_id, rows, list(ops), guarded, (self.head, self.hash))
+        before = (self.head, self.hash)
+        return Unit(self.saga_id, self.entries(count), list(ops), guarded, before)
 
     def beginning(self, count: int = 1, *ops: Op, at: int = AT) -> Unit:
         """A unit that creates the saga."""

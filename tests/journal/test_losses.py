@@ -182,7 +182,7 @@ async def test_of_a_batch_whose_answer_was_lost_each_unit_is_told_the_truth(
 ) -> None:
     lease = await registered(store)
     tales = [await begun(store, lease, f"trip-{number}") for number in range(3)]
-    await store.commit(lease, [Tale(store, "trip-1", 1).unit()])
+    await store.commit(lease, [Tale(store, "trip-1", 1, tales[1].hash).unit()])
     proxy.cut(MARKER, moment)
     assert await store.commit(lease, [marked(tale) for tale in tales]) == [
         Applied.YES,

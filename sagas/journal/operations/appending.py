@@ -84,7 +84,7 @@ class Appending:
             accepted = zip(self._units, verdicts, strict=True)
             units = [unit for unit, verdict in accepted if verdict is Applied.YES]
             if rows := [row for unit in units for row in unit.rows]:
-                yield Entries(rows)
+                yield Entries(rows, priors(units))
         except Violation:
             self._is_careful = True
             raise StartOver from None
@@ -148,7 +148,7 @@ def _alone(lease: Lease, unit: Unit, *, settling: bool) -> Operation[Applied]:
     try:
         verdict = yield from _operate(lease, unit, settling=settling)
         if verdict is Applied.YES and unit.rows:
-            yield Entries(unit.rows)
+            yield Entries(unit.rows, priors([unit]))
     except Violation:
         verdict = Applied.CONFLICT
     if verdict is not Applied.YES:
@@ -224,6 +224,15 @@ def _was_carried_out(unit: Unit, op: Op) -> Operation[bool]:
             return op.release and not unit.rows
         case _:
             return False
+
+
+def priors(units: Sequence[Unit]) -> list[tuple[str, int, str]]:
+    """Saga, number and hash of the entries that these units follow, where they are known."""
+    first: dict[str, tuple[int, str] | None] = {}
+    for unit in units:
+        if unit.rows:
+            first.setdefault(unit.saga_id, unit.before)
+    return [(saga_id, *before) for saga_id, before in first.items() if before and before[0]]
 
 
 def creation(lease: Lease, unit: Unit, op: CreateSaga) -> tuple[object, ...]:

@@ -41,6 +41,7 @@ from sagas.journal.postgres_connection import (
     check_schema,
     connect,
     explaining,
+    is_gone,
     meaning,
 )
 from sagas.journal.urls import PostgresUrl
@@ -107,8 +108,11 @@ class _Lane:
             connection = await self._take()
             try:
                 yield connection
-            except (StartOver, SagaError, asyncpg.PostgresError):
-                self._give_back(connection)
+            except (StartOver, SagaError, asyncpg.PostgresError) as error:
+                if is_gone(error):  # or a server that is no longer the primary would be asked again
+                    connection.terminate()
+                else:
+                    self._give_back(connection)
                 raise
             except BaseException:
                 connection.terminate()
@@ -235,9 +239,10 @@ class PostgresDatabase:
         try:
             await connection.execute(_BEGIN[mode])
             result = await _carry_out(connection, make(settling))
-        except Exception:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-                await connection.execute("rollback")
+        except Exception as error:
+            if not is_gone(error):
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+                    await connection.execute("rollback")
             raise
         try:
             await connection.execute("commit")

@@ -33,6 +33,11 @@ SETTINGS: Mapping[str, str] = {
     # A worker that was stopped inside a transaction must not keep others waiting for long; less
     # than the time to wait for a lock, so that they get it.
     "idle_in_transaction_session_timeout": "4s",
+    # A worker whose machine is gone must not keep its locks until the server's system notices.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "11s",
     "jit": "off",
 }
 
@@ -61,6 +66,7 @@ _GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.IdleSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a server that is no longer the primary
     asyncpg.StatementCompletionUnknownError,
     OSError,
@@ -70,6 +76,8 @@ _PASSING = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.ConfigurationLimitExceededError,
 )
 
 
@@ -84,6 +92,11 @@ class Lost(Exception):
 
 class Passing(Exception):
     """The transaction was rolled back for a reason that passes: a deadlock, a lock, a time-out."""
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether an error leaves a connection behind that nothing can be asked of any more."""
+    return isinstance(error, _GONE)
 
 
 async def connect(url: PostgresUrl, *more: Mapping[str, str]) -> Connection:
@@ -202,7 +215,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], 
         "{shown} has no connection left: raise max_connections or run fewer workers",
     ),
     (asyncpg.InsufficientPrivilegeError, "{shown}: {error}: grant it, or use a user who has it"),
-    (asyncpg.DiskFullError, "{shown} has no space left: make room and start again"),
+    (asyncpg.DiskFullError, "{shown} has no space left ({error}): make room and start again"),
     (asyncpg.ReadOnlySQLTransactionError, "{shown} is read-only: name the primary server"),
     (
         asyncpg.CannotConnectNowError,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
@@ -18,6 +19,15 @@ class Moment(Enum):
     """The server has the message and may be busy with it."""
 
 
+@dataclass(slots=True)
+class _Plan:
+    """Where to cut."""
+
+    marker: bytes
+    moment: Moment
+    skipping: int
+
+
 class Proxy:
     """Passes bytes on, until it is told to cut.
 
@@ -28,16 +38,25 @@ class Proxy:
     def __init__(self, upstream: str) -> None:
         parts = urlsplit(upstream)
         self._upstream = parts
-        self._plans: list[tuple[bytes, Moment]] = []
+        self._plans: list[_Plan] = []
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self.cuts = 0
         self.is_deaf = False
 
-    def cut(self, marker: bytes, moment: Moment) -> None:
-        """Cut the connection on which the marker is sent next; plans are used in order."""
-        self._plans.append((marker, moment))
+    def cut(self, marker: bytes, moment: Moment, *, skipping: int = 0) -> None:
+        """Cut the connection on which the marker is sent next; plans are used in order.
+
+        Args:
+            skipping: How many times it passes before.
+        """
+        self._plans.append(_Plan(marker, moment, skipping))
+
+    def forget(self) -> int:
+        """Drop the plans that were not carried out; returns how many there were."""
+        plans, self._plans = self._plans, []
+        return len(plans)
 
     def cut_all(self) -> None:
         """Cut every connection now."""
@@ -76,10 +95,13 @@ class Proxy:
 
     def due(self, sent: bytes) -> Moment | None:
         """Whether these bytes are the ones to cut at."""
-        if not self._plans or self._plans[0][0] not in sent:
+        if not self._plans or self._plans[0].marker not in sent:
+            return None
+        if self._plans[0].skipping:
+            self._plans[0].skipping -= 1
             return None
         self.cuts += 1
-        return self._plans.pop(0)[1]
+        return self._plans.pop(0).moment
 
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -1,0 +1,289 @@
+"""Every kind of transaction that a store makes, as a table: what it needs, and what it does.
+
+Whoever adds a method or an op adds a row, or `test_commits.py` fails.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from approvals import GateState
+from compensations import Choice
+from sagas.model import Status
+from sagas.ports import (
+    Applied,
+    CloseQuestion,
+    CreateSaga,
+    FoldRequests,
+    Lease,
+    MoveGate,
+    Op,
+    OpenGate,
+    OpenQuestion,
+    Project,
+    Store,
+    Unit,
+)
+from tests.conformance.support import AT, Tale, ballot, begun, gate_of, person, question, registered
+
+READS = frozenset(
+    {
+        "changed",
+        "close",
+        "gate",
+        "gates_of",
+        "held",
+        "load",
+        "open_gates",
+        "open_questions",
+        "question",
+        "questions_of",
+        "raised",
+        "requests",
+        "saga",
+        "sagas",
+        "votes",
+    }
+)
+"""What changes nothing."""
+
+
+@dataclass
+class Scene:
+    """One saga of one worker, which nothing else touches.
+
+    Attributes:
+        lease: The worker's.
+    """
+
+    store: Store
+    saga_id: str
+    lease: Lease
+    tale: Tale
+
+    @property
+    def gate_id(self) -> str:
+        """The saga's gate."""
+        return f"g-{self.saga_id}"
+
+    @property
+    def question_id(self) -> str:
+        """The saga's intervention."""
+        return f"i-{self.saga_id}"
+
+    def open_gate(self) -> OpenGate:
+        """What opens the gate."""
+        return OpenGate(gate_of(self.store, self.saga_id, self.gate_id))
+
+    def ask(self) -> OpenQuestion:
+        """What opens the intervention."""
+        return question(self.question_id)
+
+    async def append(self, *ops: Op, rows: int = 1) -> list[Applied]:
+        """Append entries with ops."""
+        return await self.store.commit(self.lease, [self.tale.unit(rows, *ops)])
+
+    async def claim(self) -> list[str]:
+        """Take the saga, if nobody has it."""
+        return await self.store.claim(self.lease, now=AT, only=[self.saga_id], limit=5)
+
+
+Preparing = Callable[[Scene], Awaitable[object]]
+Acting = Callable[[Scene], Awaitable[object]]
+
+
+async def _nothing(_: Scene) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of transaction.
+
+    Attributes:
+        act: Does it, and returns what the caller is told.
+        covers: The method of the store, and the ops.
+        prepare: Does beforehand what it needs.
+        begins: The saga exists already.
+        at_once: It is one statement; its COMMIT is not sent.
+    """
+
+    act: Acting
+    covers: tuple[str | type[Op], ...]
+    prepare: Preparing = _nothing
+    begins: bool = True
+    at_once: bool = False
+
+
+async def set_scene(store: Store, saga_id: str, kind: Kind) -> Scene:
+    """A scene with what this kind of transaction needs."""
+    scene = Scene(store, saga_id, await registered(store), Tale(store, saga_id))
+    if kind.begins:
+        scene.tale = await begun(store, scene.lease, saga_id)
+    await kind.prepare(scene)
+    return scene
+
+
+# --- what is needed ---------------------------------------------------------------------------
+
+
+async def _gate(scene: Scene) -> None:
+    await scene.append(scene.open_gate())
+
+
+async def _approval(scene: Scene) -> None:
+    await _gate(scene)
+    await scene.store.vote(scene.gate_id, ballot("bo"), person("bo"))
+
+
+async def _question(scene: Scene) -> None:
+    await scene.append(scene.ask())
+
+
+async def _request(scene: Scene) -> None:
+    await scene.store.cancel(scene.saga_id, by="ana", reason="ill", at=AT)
+
+
+async def _released(scene: Scene) -> None:
+    await scene.append(Project(Status.WAITING, None, AT, release=True))
+
+
+async def _dead_owner(scene: Scene) -> None:
+    await _released(scene)
+    dying = replace(scene, lease=await scene.store.register("dying", 0.0))
+    assert await dying.claim() == [scene.saga_id]
+
+
+# --- what is done -----------------------------------------------------------------------------
+
+
+async def _create(scene: Scene) -> object:
+    return await scene.store.commit(scene.lease, [scene.tale.beginning(2)])
+
+
+async def _create_two(scene: Scene) -> object:
+    other = Tale(scene.store, f"{scene.saga_id}-too")
+    units = [scene.tale.beginning(1, scene.open_gate()), other.beginning()]
+    return await scene.store.commit(scene.lease, units)
+
+
+async def _append(scene: Scene) -> object:
+    return await scene.append(rows=3)
+
+
+async def _append_one_by_one(scene: Scene) -> object:
+    taken = Tale(scene.store, scene.saga_id)
+    units = [taken.beginning(2, scene.ask()), Tale(scene.store, f"{scene.saga_id}-too").beginning()]
+    return await scene.store.commit(scene.lease, units)
+
+
+async def _park(scene: Scene) -> object:
+    return await scene.append(Project(Status.WAITING, "a gate", AT, release=True))
+
+
+async def _release(scene: Scene) -> object:
+    release = Project(Status.WAITING, scene.saga_id, AT, release=True)
+    return await scene.store.commit(scene.lease, [Unit(scene.saga_id, [], [release])])
+
+
+async def _show(scene: Scene) -> object:
+    return await scene.append(Project(Status.UNWINDING, None, None, release=False))
+
+
+async def _open_gate(scene: Scene) -> object:
+    return await scene.append(scene.open_gate())
+
+
+async def _consume(scene: Scene) -> object:
+    return await scene.append(MoveGate(scene.gate_id, GateState.APPROVED, GateState.CONSUMED, AT))
+
+
+async def _cancel_gate(scene: Scene) -> object:
+    move = MoveGate(scene.gate_id, GateState.PENDING, GateState.CANCELLED, AT)
+    return await scene.store.commit(scene.lease, [Unit(scene.saga_id, [], [move])])
+
+
+async def _ask(scene: Scene) -> object:
+    return await scene.append(scene.ask())
+
+
+async def _close(scene: Scene) -> object:
+    return await scene.append(CloseQuestion(scene.question_id, AT))
+
+
+async def _fold(scene: Scene) -> object:
+    _, [request] = await scene.store.requests(scene.saga_id)
+    return await scene.append(FoldRequests((request.id,), 1))
+
+
+async def _everything(scene: Scene) -> object:
+    _, [request] = await scene.store.requests(scene.saga_id)
+    return await scene.append(
+        FoldRequests((request.id,), 1),
+        scene.ask(),
+        scene.open_gate(),
+        MoveGate(scene.gate_id, GateState.PENDING, GateState.CANCELLED, AT),
+        CloseQuestion(scene.question_id, AT),
+        Project(Status.WAITING, None, AT, release=True),
+        rows=3,
+    )
+
+
+async def _cancel(scene: Scene) -> object:
+    await scene.store.cancel(scene.saga_id, by="ana", reason="ill", at=AT)
+    return len((await scene.store.requests(scene.saga_id))[1])
+
+
+async def _send(scene: Scene) -> object:
+    return await scene.store.send(scene.saga_id, "landed", b"1", key="k", by="gds", at=AT)
+
+
+async def _vote(scene: Scene) -> object:
+    return (await scene.store.vote(scene.gate_id, ballot("bo"), person("bo"))).state
+
+
+async def _answer(scene: Scene) -> object:
+    answered = await scene.store.answer(
+        scene.question_id, Choice.RETRY, by="bo", reason="again", payload=None, at=AT
+    )
+    return answered.choice
+
+
+async def _register(scene: Scene) -> object:
+    scene.lease = await registered(scene.store)
+    return (await scene.store.renew(scene.lease)).seconds
+
+
+async def _renew(scene: Scene) -> object:
+    return (await scene.store.renew(scene.lease)).seconds
+
+
+async def _retire(scene: Scene) -> object:
+    await scene.store.retire(scene.lease)
+    return (await scene.store.load(scene.saga_id)) is not None
+
+
+KINDS: Mapping[str, Kind] = {
+    "create": Kind(_create, ("commit", CreateSaga), begins=False, at_once=True),
+    "create with a gate": Kind(_create_two, ("commit", CreateSaga), begins=False),
+    "append together": Kind(_append, ("commit",), at_once=True),
+    "append one by one": Kind(_append_one_by_one, ("commit",)),
+    "show": Kind(_show, ("commit", Project), at_once=True),
+    "park": Kind(_park, ("commit", Project), at_once=True),
+    "release": Kind(_release, ("commit", Project), at_once=True),
+    "open a gate": Kind(_open_gate, ("commit", OpenGate)),
+    "use an approval": Kind(_consume, ("commit", MoveGate), _approval),
+    "cancel a gate": Kind(_cancel_gate, ("commit", MoveGate), _gate),
+    "open a question": Kind(_ask, ("commit", OpenQuestion)),
+    "close a question": Kind(_close, ("commit", CloseQuestion), _question),
+    "fold requests": Kind(_fold, ("commit", FoldRequests), _request),
+    "everything at once": Kind(_everything, ("commit",), _request),
+    "cancel": Kind(_cancel, ("cancel",)),
+    "send": Kind(_send, ("send",)),
+    "vote": Kind(_vote, ("vote",), _gate),
+    "answer": Kind(_answer, ("answer",), _question),
+    "register": Kind(_register, ("register",)),
+    "renew": Kind(_renew, ("renew",)),
+    "retire": Kind(_retire, ("retire",)),
+    "claim": Kind(lambda scene: scene.claim(), ("claim",), _released),
+    "bury and claim": Kind(lambda scene: scene.claim(), ("claim",), _dead_owner),
+}

@@ -56,9 +56,12 @@ OFFERS = {
     InterventionKind.MISSING_HANDLER: (Choice.RETRY, Choice.DONE, Choice.WAIVE),
     InterventionKind.PAST_PIVOT: (Choice.RETRY, Choice.UNWIND, Choice.KEEP),
     InterventionKind.DEFECT: (Choice.RESUME, Choice.UNWIND),
-    InterventionKind.DIVERGED: (Choice.RESUME, Choice.UNWIND),
+    InterventionKind.DIVERGED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.UNUSABLE_RESULT: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
 }
+
+WITH_DIFF = frozenset({InterventionKind.DIVERGED, InterventionKind.MISSING_HANDLER})
+"""Kinds whose evidence is one line, and below it a diff of journal and code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ SagaError
 ├─ DefinitionError        the code as written cannot be right (raised when it is imported)
 ├─ NotInSaga              a step was called where no saga can record it
 ├─ PayloadError           a value that the journal cannot store and give back unchanged
+│  └─ Misfit              a recorded value is not what its type says any more
 ├─ NotExecuted            raised by an action: nothing happened
 ├─ StepFailed             a step is known not to have happened
 │  ├─ ApprovalRejected    a person said no
@@ -43,6 +44,22 @@ class NotInSaga(SagaError):
 
 class PayloadError(SagaError):
     """A value cannot be stored and given back unchanged."""
+
+
+class Misfit(PayloadError):
+    """A recorded value is not what its type says any more: the type changed under one version.
+
+    Attributes:
+        reason: What does not fit, in words.
+        recorded: The bytes that the journal holds.
+        reread: What today's type makes of them; None if it cannot read them.
+    """
+
+    def __init__(self, what: str, reason: str, recorded: bytes, reread: bytes | None) -> None:
+        super().__init__(f"the recorded {what} is not what its type says now: {reason}")
+        self.reason = reason
+        self.recorded = recorded
+        self.reread = reread
 
 
 class NotExecuted(SagaError):

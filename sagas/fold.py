@@ -47,6 +47,7 @@ def apply(state: SagaState, seq: int, at: int, entry: e.Entry) -> None:
 
 def _call(state: SagaState, path: str, ordinal: int) -> None:
     state.calls.setdefault(scope_of(path), {})[ordinal] = path
+    state.order[path] = len(state.order)
 
 
 def _started(state: SagaState, seq: int, at: int, entry: e.Started) -> None:

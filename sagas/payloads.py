@@ -16,7 +16,7 @@ from typing import Any, Generic, NoReturn, TypeVar, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
-from sagas.errors import DefinitionError, PayloadError
+from sagas.errors import DefinitionError, Misfit, PayloadError
 
 T = TypeVar("T")
 
@@ -86,6 +86,35 @@ class Codec(Generic[T]):
         """
         return first == second or canonical(first) == canonical(second)
 
+    def recall(self, recorded: bytes, *, exact: bool = False) -> T:
+        """The value of bytes that an earlier release of the code may have recorded.
+
+        Everything that was recorded must come back as it was. A type that has gained a member
+        with a default reads what was recorded without it.
+
+        Args:
+            exact: Refuse that too, because the value is sent again under the same key.
+
+        Raises:
+            Misfit: The type changed under the same version: something is lost, or reads otherwise.
+        """
+        try:
+            value = self.decode(recorded)
+            again = self._dump(value)
+        except PayloadError as error:
+            reason = str(error).removeprefix(f"{self.what}: ")
+            raise Misfit(self.what, reason, recorded, None) from error
+        if again != recorded and not _covers(json.loads(recorded), json.loads(again), exact=exact):
+            raise Misfit(self.what, "it does not come back unchanged", recorded, again)
+        return value
+
+    def reads_as(self, recorded: bytes, now: bytes) -> bool:
+        """Whether today's type makes of what was recorded what is encoded now."""
+        try:
+            return self.same(self._dump(self.recall(recorded)), now)
+        except PayloadError:
+            return False
+
     def schema(self) -> dict[str, Any]:
         """The JSON schema, for people and tools."""
         return self._adapter.json_schema()
@@ -144,6 +173,21 @@ def depth(encoded: bytes) -> int:
 def canonical(encoded: bytes) -> str:
     """JSON text with its keys sorted, for comparing two encodings of one meaning."""
     return json.dumps(json.loads(encoded), sort_keys=True)
+
+
+def _covers(recorded: object, now: object, *, exact: bool) -> bool:
+    """Whether everything in one JSON value is in the other, unchanged."""
+    if isinstance(recorded, dict) and isinstance(now, dict):
+        old, new = cast(dict[str, object], recorded), cast(dict[str, object], now)
+        if exact and len(old) != len(new):
+            return False
+        return all(name in new and _covers(old[name], new[name], exact=exact) for name in old)
+    if isinstance(recorded, list) and isinstance(now, list):
+        one, other = cast(list[object], recorded), cast(list[object], now)
+        return len(one) == len(other) and all(
+            _covers(first, second, exact=exact) for first, second in zip(one, other, strict=True)
+        )
+    return json.dumps(recorded) == json.dumps(now)  # 1, 1.0 and true are three different things
 
 
 def parse_untrusted(text: str, what: str) -> bytes:

@@ -110,6 +110,11 @@ class Step:
         """Whether the world may hold its effect."""
         return self.forward.phase in (Phase.INTENDED, Phase.IN_DOUBT, Phase.SUCCEEDED)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its outcome is known, so that nothing more is called for it going forward."""
+        return self.forward.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.WAIVED)
+
 
 @dataclass(slots=True)
 class Gate:
@@ -182,6 +187,8 @@ class SagaState:
     Attributes:
         deadline: The instant that it was given when it began.
         due: The same, while its passing still has a consequence.
+        calls: The path of each recorded call, by its scope and its place there.
+        order: The place of each recorded call among all of them.
     """
 
     saga_id: str
@@ -196,6 +203,7 @@ class SagaState:
     generation: int = 0
     steps: dict[str, Step] = field(default_factory=dict[str, Step])
     calls: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
+    order: dict[str, int] = field(default_factory=dict[str, int])
     gates: dict[str, Gate] = field(default_factory=dict[str, Gate])
     gate_of: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     values: dict[str, e.Recorded] = field(default_factory=dict[str, e.Recorded])

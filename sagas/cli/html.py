@@ -14,11 +14,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from approvals.wording import cut, visible
+from compensations.interventions import WITH_DIFF
 from sagas.cli.outputs import replace
 from sagas.cli.reading import Reading
 from sagas.cli.telling import WHY, WORDS
 from sagas.model import micros
-from sagas.story import PAYLOADS, Lasting
+from sagas.story import PAYLOADS, Lasting, QuestionStory
 from sagas.story.wording import clock, day, moment, plural, took
 
 TEXT_LIMIT = 4_000
@@ -71,6 +72,13 @@ def safe_text(value: object) -> str:
     return cut(str(value), TEXT_LIMIT)
 
 
+def evidence(question: QuestionStory) -> str:
+    """What is known about a question. Only of a diff, which is ours, the lines are kept."""
+    if question.kind not in WITH_DIFF:
+        return safe_text(question.evidence)
+    return "\n".join(safe_text(line) for line in question.evidence.splitlines())
+
+
 def payload(text: bytes | str) -> str:
     """Stored JSON, set out in lines; nothing in it can hide or reorder what stands beside it."""
     try:
@@ -87,6 +95,7 @@ def payload(text: bytes | str) -> str:
 
 _FILTERS: dict[str, Callable[..., Any]] = {
     "safe_text": safe_text,
+    "evidence": evidence,
     "payload": payload,
     "clock": partial(clock, fine=True),
     "day": day,

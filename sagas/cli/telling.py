@@ -13,6 +13,7 @@ from sagas.cli.settings import Settings
 from sagas.cli.terminal import (
     CommandLine,
     Part,
+    evidence,
     grid,
     mark,
     safe,
@@ -223,7 +224,7 @@ def _wait_text(wait: Wait, reading: Reading) -> RenderableType:
     lines: list[RenderableType] = [safe(f"{wait.text}{until}", limit=SHORT)]
     question = reading.questions.get(wait.ref)
     if question is not None and question.evidence:
-        lines.append(safe(question.evidence, "dim"))
+        lines.append(evidence(question.kind, question.evidence, "dim"))
     return Group(*lines)
 
 

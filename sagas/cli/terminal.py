@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from approvals.wording import cut, visible
+from compensations.interventions import WITH_DIFF
 from sagas.model import Status
 from sagas.story import Mark, StepState
 
@@ -102,6 +103,14 @@ def _print(out: Console, parts: Iterable[Part]) -> None:
 def safe(text: str, style: str = "", *, limit: int = LONGEST) -> Text:
     """Text that nobody vouches for, on one line, with nothing in it that a terminal would obey."""
     return Text(cut(text, limit), style=style)
+
+
+def evidence(kind: str, text: str, style: str = "") -> RenderableType:
+    """What is known about a question. Only of a diff, which is ours, the lines are kept."""
+    if kind not in WITH_DIFF:
+        return safe(text, style)
+    colours = {"-": "red", "+": "green"}
+    return Group(*(safe(line, colours.get(line[:1], style)) for line in text.splitlines()))
 
 
 def mark(kind: Mark) -> Text:

@@ -35,6 +35,14 @@ class Handlers:
         catalog = self._catalogs.get(name.partition(".")[0])
         return catalog.find_action(name, version) if catalog else None
 
+    def versions(self, name: str) -> list[int]:
+        """The versions that this process has of an action."""
+        catalog = self._catalogs.get(name.partition(".")[0])
+        found = (
+            action.version for action in (catalog.actions if catalog else ()) if action.name == name
+        )
+        return sorted(found)
+
     def saga(self, name: str, version: int) -> Saga[Any, Any] | None:
         """The saga of that full name and version, if this process has it."""
         catalog = self._catalogs.get(name.partition(".")[0])

@@ -13,10 +13,11 @@ after that is ignored.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, Token
 from typing import Any, NoReturn, cast
 
+from sagas import divergence
 from sagas.authoring import context
 from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
@@ -111,14 +112,15 @@ class Body:
                 del self.unvisited[scope]
 
     def left_unvisited(self) -> str | None:
-        """A recorded call that the body did not make again, if any."""
-        for scope in self.unvisited:
-            return self.first_unvisited(scope)
+        """That the body ended without making a recorded call again; None if it made them all."""
+        for scope, missing in self.unvisited.items():
+            return divergence.ended_early(self.drive.state, scope, min(missing))
         return None
 
-    def first_unvisited(self, scope: str) -> str:
-        """The path of the first call of a scope that was not made again."""
-        return self.drive.state.calls[scope][min(self.unvisited[scope])]
+    def first_unvisited(self, scope: str) -> int:
+        """Of the calls of a scope that were not made again, the one recorded before the others."""
+        calls, order = self.drive.state.calls[scope], self.drive.state.order
+        return min(self.unvisited[scope], key=lambda ordinal: order[calls[ordinal]])
 
 
 class Place:
@@ -148,7 +150,9 @@ class Place:
 
     def place(self, action: Action[..., Any], arguments: bytes) -> Call:
         """Give a call its path, and hold it against what is recorded there."""
-        ordinal, path, is_recorded = self.next_path(action.short_name)
+        ordinal, path, is_recorded = self.next_path(
+            action.short_name, lambda: _label(action, arguments)
+        )
         if is_recorded:
             self._match(action, path, arguments)
         elif self.is_closed:
@@ -161,7 +165,9 @@ class Place:
         self.refuse_if_parked()
         step = drive.state.steps.get(call.path)
         if step is None:
-            self.begin_anew(call.path)
+            self.begin_anew(call.path, lambda: _label(call.action, call.arguments))
+        elif not step.is_settled:
+            self._carry_on(call.path)
         if self.is_closed and (step is None or _is_untried(step)):
             self.park()
         drive.begin()
@@ -185,8 +191,11 @@ class Place:
         if ordinal in self.body.drive.state.calls.get(self.path, {}):
             self.body.unvisited.setdefault(self.path, set()).add(ordinal)
 
-    def next_path(self, name: str) -> tuple[int, str, bool]:
+    def next_path(self, name: str, label: Callable[[], str]) -> tuple[int, str, bool]:
         """The next call's ordinal and path, and whether it is recorded.
+
+        Args:
+            label: Words the call, if it turns out to be another one than the recorded.
 
         Raises:
             Parked: What is recorded there has another path.
@@ -196,7 +205,8 @@ class Place:
         path = self.child(f"{name}#{self._names[name]}")
         known = self.body.drive.state.calls.get(self.path, {}).get(self._ordinal)
         if known is not None and known != path:
-            self.body.diverge(f"call {self._ordinal} of {self.path} was {known}, and is {path} now")
+            state = self.body.drive.state
+            self.body.diverge(divergence.other_call(state, self.path, self._ordinal, label(), path))
         self.body.visit(self.path, self._ordinal)
         return self._ordinal, path, known is not None
 
@@ -205,20 +215,19 @@ class Place:
         return _inside(self.path) + name
 
     def _match(self, action: Action[..., Any], path: str, arguments: bytes) -> None:
-        step = self.body.drive.state.steps.get(path)
+        state = self.body.drive.state
+        step = state.steps.get(path)
         if step is None:
-            self.body.diverge(f"{path} was no step, and is one now")
+            label = _label(action, arguments)
+            self.body.diverge(divergence.other_kind(state, path, "no step", label))
         if (step.action, step.version) != (action.name, action.version):
-            self.body.diverge(
-                f"{path} was {step.action} version {step.version}, "
-                f"and is {action.name} version {action.version} now"
-            )
-        if not action.inputs.same(step.arguments, arguments):
-            self.body.diverge(
-                f"{path} was called with {_cut(step.arguments)}, and is called with {_cut(arguments)} now"
-            )
+            self.body.diverge(divergence.other_action(state, path, _label(action, arguments)))
+        if not action.inputs.same(step.arguments, arguments) and not (
+            step.is_settled and action.inputs.reads_as(step.arguments, arguments)
+        ):
+            self.body.diverge(divergence.other_arguments(state, path, arguments))
 
-    def begin_anew(self, path: str) -> None:
+    def begin_anew(self, path: str, label: Callable[[], str]) -> None:
         """Refuse a new call while recorded ones before it have not been made again.
 
         Before it is what was called in this scope and in those around it, and in the branches and
@@ -228,7 +237,20 @@ class Place:
         for missing in body.unvisited:
             if self._is_past(_inside(missing)):
                 recorded = body.first_unvisited(missing)
-                body.diverge(f"{path} is new, but the recorded {recorded} was not called again")
+                state = body.drive.state
+                body.diverge(divergence.new_call(state, missing, recorded, label(), path))
+
+    def _carry_on(self, path: str) -> None:
+        """Refuse to go on with a step while calls that were recorded before it are missing.
+
+        What was recorded after it may still come: its call was made, and not awaited at once.
+        """
+        body, state = self.body, self.body.drive.state
+        for missing in body.unvisited:
+            recorded = body.first_unvisited(missing)
+            is_earlier = state.order[state.calls[missing][recorded]] < state.order[path]
+            if is_earlier and self._is_past(_inside(missing)):
+                body.diverge(divergence.out_of_turn(state, missing, recorded, path))
 
     def _is_past(self, missing: str) -> bool:
         scope: Place | None = self
@@ -378,6 +400,5 @@ def _inside(scope: str) -> str:
     return scope if scope.endswith(":") else f"{scope}/"
 
 
-def _cut(encoded: bytes) -> str:
-    text = encoded.decode()
-    return text if len(text) <= 200 else f"{text[:200]}... ({len(text):,} characters)"
+def _label(action: Action[..., Any], arguments: bytes) -> str:
+    return divergence.call_label(action.name, action.version, arguments)

@@ -5,7 +5,6 @@ be called again in another process, and goes on from the journal.
 """
 
 import asyncio
-import contextvars
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,22 +12,31 @@ from typing import Any
 
 from compensations import InterventionKind
 from sagas import decide
-from sagas.authoring import context
 from sagas.decide import Stage
+from sagas.divergence import misfit
 from sagas.driving.calling import describe
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.gates import Gates
 from sagas.driving.log import GateMoved, LogClosed, Withdrawn
 from sagas.driving.places import Body
+from sagas.driving.recalling import missing_handler, unfit
 from sagas.driving.requests import Requests
-from sagas.driving.scopes import BodyScope
+from sagas.driving.scopes import begin
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
-from sagas.errors import NotInSaga, Parked, PayloadError, StepFailed, TimerError
+from sagas.errors import (
+    DefinitionError,
+    Misfit,
+    NotInSaga,
+    Parked,
+    PayloadError,
+    StepFailed,
+    TimerError,
+)
 from sagas.model import Direction, Status
 from sagas.ports import Op, Project
-from sagas.state import Phase
+from sagas.state import Phase, Step
 
 DEFECTS = (
     NameError,
@@ -42,6 +50,7 @@ DEFECTS = (
     PayloadError,
     NotInSaga,
     TimerError,
+    DefinitionError,
 )
 """Errors that mean that the code is wrong: they undo nothing until a person has looked."""
 
@@ -78,6 +87,7 @@ class Run:
         self._steps = Steps(drive, self._gates)
         self._undoing = Undoing(drive, self._gates)
         self._seen = (0, 0)
+        self._fit = False
         drive.fold = self._requests.fold
 
     async def go(self, *, fresh: bool = False) -> Result:
@@ -94,6 +104,7 @@ class Run:
         alarm = None
         if drive.state.due is not None:
             alarm = asyncio.get_running_loop().create_task(self._requests.fold_at_deadline())
+        self._fit = fresh
         try:
             if not fresh:
                 await self._requests.fold()
@@ -260,12 +271,14 @@ class Run:
 
     async def _body(self) -> bool:
         drive = self.drive
+        if not await self._is_fit():
+            return False
         drive.diverged = drive.escaped = None
         body = Body(drive, self._steps, self._gates)
         try:
-            task = self._start(body)
-        except PayloadError as error:
-            await self._diverged(f"the recorded input no longer fits: {error}")
+            task = begin(body)
+        except Misfit as error:
+            await self._diverged(misfit(error))
             return False
         if not await self._is_over(task):
             await body.let_go()
@@ -275,6 +288,17 @@ class Run:
             return False  # it may end whenever it likes: its calls are refused
         left = asyncio.CancelledError() if task.cancelled() else task.exception()
         return await self._after_body(body, task, left)
+
+    async def _is_fit(self) -> bool:
+        """Whether all that was done could still be undone; looked at once, before going forward."""
+        if not self._fit:
+            found = next(unfit(self.drive.environment.handlers, self.drive.state), None)
+            if found is not None:
+                question = "what was done could not be undone by this code"
+                await self._ask(InterventionKind.DIVERGED, question, found[1])
+                return False
+            self._fit = True
+        return True
 
     async def _is_over(self, task: "asyncio.Task[Any]") -> bool:
         """Wait for a body's end; False once only its own affairs hold up a saga that closes."""
@@ -288,14 +312,6 @@ class Run:
     async def _end_of(self, task: "asyncio.Task[Any]") -> None:
         await asyncio.wait({task})
         await self.drive.quiet(joins=True)
-
-    def _start(self, body: Body) -> "asyncio.Task[Any]":
-        saga = self.drive.saga
-        root = body.root = BodyScope(body, saga.short_name)
-        ambient = contextvars.copy_context()
-        ambient.run(context.step.set, None)
-        work = saga.fn(saga.input.decode(self.drive.state.input))
-        return body.run(work, root, ambient)
 
     async def _after_body(
         self, body: Body, task: "asyncio.Task[Any]", error: BaseException | None
@@ -311,7 +327,7 @@ class Run:
         elif body.root.is_parked:
             return body.has_news
         elif missing is not None:
-            await self._diverged(f"it ended without calling the recorded {missing}")
+            await self._diverged(missing)
         elif error is not None:
             await self._left(error)
         else:
@@ -323,9 +339,8 @@ class Run:
 
     async def _left(self, error: BaseException) -> None:
         """An exception left the body."""
-        if _is_defect(error):
-            where = f"{_named(error)}{_line(error)}"
-            await self._ask(InterventionKind.DEFECT, "the body has a defect", where)
+        if is_defect(error):
+            await self._ask(InterventionKind.DEFECT, "the body has a defect", located(error))
             return
         await self._failed(error)
 
@@ -381,6 +396,7 @@ class Run:
                 continue
             action = drive.environment.handlers.action(step.action, step.version)
             if action is None:
+                await self._unknown(step)
                 return False
             try:
                 await self._steps.advance(Call(action, step.path, step.ordinal, step.arguments))
@@ -388,15 +404,28 @@ class Run:
                 return False
         return True
 
+    async def _unknown(self, step: Step) -> None:
+        """A step that the body left must be settled, and nobody here has its action."""
+        handlers = self.drive.environment.handlers
+        lack = missing_handler(handlers, step) or ""
+        await self._ask(
+            InterventionKind.DEFECT, f"{step.path} is in doubt and cannot be settled here", lack
+        )
+
     async def _ask(self, kind: InterventionKind, question: str, evidence: str) -> None:
         await self.drive.ask(kind, question, evidence)
 
 
-def _is_defect(error: BaseException) -> bool:
+def located(error: BaseException) -> str:
+    """An error's class and text, and where in the user's own code it was raised."""
+    return f"{_named(error)}{_line(error)}"
+
+
+def is_defect(error: BaseException) -> bool:
     """Whether the code is wrong; one such error among those of a group is enough."""
     parts: tuple[BaseException, ...] = getattr(error, "exceptions", ())
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_defect(part) for part in parts)
+        return any(is_defect(part) for part in parts)
     return isinstance(error, DEFECTS) and not isinstance(error.__cause__, StepFailed)
 
 

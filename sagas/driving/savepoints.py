@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import Token
 from types import TracebackType
 
+from sagas import divergence
 from sagas.authoring import context
 from sagas.authoring.context import Scope
 from sagas.driving.calling import describe
@@ -31,7 +32,7 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
         if not self._is_recorded:
             if outer.is_closed:
                 outer.park()
-            outer.begin_anew(self._path)
+            outer.begin_anew(self._path, lambda: divergence.savepoint_label(self._path))
             outer.body.drive.log.emit(SavepointSet(path=self._path, ordinal=self._ordinal))
         self._inner.task = outer.task
         outer.body.open.add(f"{self._path}/")
@@ -53,7 +54,7 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
             return  # whatever leaves a block that was left means nothing
         if error is None:
             if savepoint is not None and savepoint.began:
-                body.diverge(f"{self._path} was rolled back, and is left without an exception now")
+                body.diverge(divergence.no_rollback(body.drive.state, self._path))
         elif savepoint is None or not savepoint.done:
             await self._roll_back(error)
 

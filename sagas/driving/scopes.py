@@ -1,5 +1,7 @@
 """What a running body can call: steps, clocks, timers, branches, savepoints."""
 
+import asyncio
+import contextvars
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -9,6 +11,8 @@ from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
+from sagas import divergence
+from sagas.authoring import context
 from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
 from sagas.driving import branches as branching
@@ -48,12 +52,13 @@ class BodyScope(Place, Scope):
     def sleep(self, duration: timedelta) -> Coroutine[Any, Any, None]:
         """A durable sleep."""
         self.own("sagas.sleep()")
-        return self.refused() or self._waiting("sleep").sleep(duration)
+        return self.refused() or self._waiting("sleep", "sagas.sleep()").sleep(duration)
 
     def event(self, name: str, until: datetime | None) -> Coroutine[Any, Any, Any]:
         """A durable wait for an event."""
         self.own("sagas.event()")
-        return self.refused() or self._waiting(f"event-{name}").event(name, until)
+        label = f'sagas.event("{name}")'
+        return self.refused() or self._waiting(f"event-{name}", label).event(name, until)
 
     def parallel(self, branches: Sequence[Awaitable[Any]]) -> Coroutine[Any, Any, tuple[Any, ...]]:
         """Branches at the same time, each in a scope of its own."""
@@ -76,36 +81,55 @@ class BodyScope(Place, Scope):
         self.own("savepoint(...)")
         if (endless := self.refused()) is not None:
             return LeftBlock(endless)
-        ordinal, path, is_recorded = self.next_path(name)
-        if is_recorded and path not in self.body.drive.state.savepoints:
-            self.body.diverge(f"{path} was no savepoint, and is one now")
+        label = f'savepoint("{name}")'
+        ordinal, path, is_recorded = self.next_path(name, lambda: label)
+        state = self.body.drive.state
+        if is_recorded and path not in state.savepoints:
+            self.body.diverge(divergence.other_kind(state, path, "no savepoint", label))
         inner = BodyScope(self.body, path, self, strand=self.strand)
         return SavepointBlock(self, inner, ordinal, is_recorded=is_recorded)
 
     def _branch(self, index: int) -> "BodyScope":
         return BodyScope(self.body, self.child(f"{self._groups}.{index}:"), self)
 
-    def _waiting(self, name: str) -> Waiting:
-        ordinal, path, is_recorded = self.next_path(name)
-        if is_recorded and path not in self.body.drive.state.timers:
-            self.body.diverge(f"{path} was no wait, and is one now")
-        return Waiting(self, ordinal, path)
+    def _waiting(self, name: str, label: str) -> Waiting:
+        ordinal, path, is_recorded = self.next_path(name, lambda: label)
+        state = self.body.drive.state
+        if is_recorded and path not in state.timers:
+            self.body.diverge(divergence.other_kind(state, path, "no wait", label))
+        return Waiting(self, ordinal, path, label)
 
     def _record(self, what: str, make: Callable[[], object]) -> bytes:
         self.own(f"sagas.{what}()")
         self.refuse_if_parked()
-        ordinal, path, is_recorded = self.next_path(what)
+        label = f"sagas.{what}()"
+        ordinal, path, is_recorded = self.next_path(what, lambda: label)
         if is_recorded:
-            found = self.body.drive.state.values.get(path)
+            state = self.body.drive.state
+            found = state.values.get(path)
             if found is None or found.payload is None:
-                self.body.diverge(f"{path} was not a recorded value")
+                self.body.diverge(divergence.other_kind(state, path, "no recorded value", label))
             return found.payload
         if self.is_closed:
             self.park()
-        self.begin_anew(path)
+        self.begin_anew(path, lambda: label)
         value = to_json(make())
         self.body.drive.log.emit(Recorded(path=path, ordinal=ordinal, what=what, payload=value))
         return value
+
+
+def begin(body: Body) -> "asyncio.Task[Any]":
+    """Run a body from its beginning.
+
+    Raises:
+        Misfit: The recorded input is not what the body takes any more.
+    """
+    saga = body.drive.saga
+    given = saga.input.recall(body.drive.state.input)
+    root = body.root = BodyScope(body, saga.short_name)
+    ambient = contextvars.copy_context()
+    ambient.run(context.step.set, None)
+    return body.run(saga.fn(given), root, ambient)
 
 
 def _random_uuid() -> str:

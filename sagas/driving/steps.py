@@ -13,6 +13,7 @@ from reversibility import ClassUpgrade, Reversibility
 from sagas import decide
 from sagas.authoring.action import Action
 from sagas.authoring.signatures import is_async
+from sagas.divergence import misfit
 from sagas.driving.attempts import Callee, Flight, ask_destination, result_entry
 from sagas.driving.calling import Raised, Returned, call, describe
 from sagas.driving.drive import Drive
@@ -31,6 +32,7 @@ from sagas.entries import (
 from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
+    Misfit,
     Parked,
     PayloadError,
     StepFailed,
@@ -131,9 +133,9 @@ class Steps:
         if step.result is None:
             await self._unstorable(step)
         try:
-            return call.action.result.decode(step.result or b"null")
-        except PayloadError as error:
-            self._drive.diverged = f"the recorded result of {call.path} no longer fits: {error}"
+            return call.action.result.recall(step.result or b"null")
+        except Misfit as error:
+            self._drive.diverged = self._drive.diverged or misfit(error, call.path)
             raise Parked from None
 
     async def _move(self, call: Call, step: Step | None) -> bytes | None:

@@ -22,11 +22,12 @@ from sagas.state import Event, Timer
 class Waiting:
     """One sleep or wait for an event, at its place in the body."""
 
-    def __init__(self, place: Place, ordinal: int, path: str) -> None:
+    def __init__(self, place: Place, ordinal: int, path: str, label: str) -> None:
         self._place = place
         self._drive = place.body.drive
         self._ordinal = ordinal
         self._path = path
+        self._label = label
 
     async def sleep(self, duration: timedelta) -> None:
         """Sleep."""
@@ -77,7 +78,7 @@ class Waiting:
         if self._path not in self._drive.state.timers:
             if self._place.is_closed:
                 self._place.park()
-            self._place.begin_anew(self._path)
+            self._place.begin_anew(self._path, lambda: self._label)
             if until is not None:
                 await self._check(what, until)
             await self._drive.log.commit(

@@ -1,19 +1,19 @@
 """Undoing steps, in the order that the planner gives."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from approvals import Approval
 from compensations import InterventionKind
 from compensations.plan import Standing, ready
-from sagas import decide
+from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
 from sagas.driving.attempts import Callee, Flight, ask_destination, residue_entry, result_entry
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved
 from sagas.driving.permits import Permit, permitted
+from sagas.driving.recalling import missing_handler, same_arguments, undo_arguments
 from sagas.driving.steps import found_entry
 from sagas.entries import (
     CompensationFailed,
@@ -97,7 +97,7 @@ class Undoing:
             except GateMoved:
                 await self._drive.fold()
             except PayloadError as error:
-                await self._missing(step, f"what is recorded no longer fits its handlers: {error}")
+                await self._missing(step, divergence.misfit(error))
             else:
                 if self._progress == before:
                     raise Parked  # a move that moves nothing would be made again for ever
@@ -112,8 +112,9 @@ class Undoing:
 
     async def _move(self, step: Step) -> None:
         action = self._drive.environment.handlers.action(step.action, step.version)
-        if action is None or (step.reversibility.is_undoable and action.undo is None):
-            await self._missing(step, "no catalog in this process has it")
+        lack = missing_handler(self._drive.environment.handlers, step)
+        if action is None or lack is not None:
+            await self._missing(step, lack or "")
             return
         if step.forward.phase is Phase.IN_DOUBT:
             settled = await self._settle(action, step)
@@ -136,12 +137,12 @@ class Undoing:
                 await ask_destination(
                     drive,
                     action.asks,
-                    action.inputs.decode(step.arguments),
+                    action.inputs.recall(step.arguments),
                     drive.info(step, Direction.DO, track.key, track.attempts),
                     direction=Direction.DO,
                     counts=counts,
                     found=lambda value: found_entry(action, step.path, value),
-                    limited=action.inputs.decode(step.arguments),
+                    limited=action.inputs.recall(step.arguments),
                 )
             case decide.Wait(until):
                 await drive.pause(until)
@@ -160,7 +161,7 @@ class Undoing:
         permit = await permitted(
             self._drive,
             action.limits,
-            action.inputs.decode(step.arguments),
+            action.inputs.recall(step.arguments),
             holder=step.forward.key,
             timeout=action.options.timeout,
         )
@@ -178,7 +179,7 @@ class Undoing:
         self, action: Action[..., Any], step: Step, attempt: int, permit: Permit | None
     ) -> None:
         drive, track = self._drive, step.forward
-        arguments = action.inputs.decode(step.arguments)
+        arguments = same_arguments(action, step)
         await drive.log.commit(
             Intended(
                 path=step.path,
@@ -265,7 +266,7 @@ class Undoing:
         permit = await permitted(
             self._drive,
             undo.limits,
-            action.inputs.decode(step.arguments),
+            action.inputs.recall(step.arguments),
             holder=step.undo.key or self._drive.key(step.path, Direction.UNDO),
             timeout=undo.options.timeout,
         )
@@ -285,7 +286,7 @@ class Undoing:
         permit: Permit | None,
     ) -> None:
         drive = self._drive
-        arguments = self._arguments(action, undo, step)  # before the intent says that it is called
+        arguments = undo_arguments(action, undo, step)  # before the intent says that it is called
         approval = undo.options.approval
         entries: list[Entry] = []
         ops: list[Op] = []
@@ -349,17 +350,6 @@ class Undoing:
                 )
                 return None
 
-    def _arguments(
-        self, action: Action[..., Any], undo: Compensation, step: Step
-    ) -> Mapping[str, Any]:
-        result = None if step.result is None else action.result.decode(step.result)
-        before = None
-        if action.image is not None and step.before is not None:
-            before = action.image.codec.decode(step.before)
-        return undo.binding.arguments(
-            action.inputs.decode(step.arguments), result=result, before=before
-        )
-
     async def _probe(
         self, action: Action[..., Any], undo: Compensation, step: Step, *, counts: bool
     ) -> None:
@@ -368,21 +358,21 @@ class Undoing:
         await ask_destination(
             self._drive,
             undo.asks,
-            self._arguments(action, undo, step),
+            undo_arguments(action, undo, step),
             self._drive.info(step, Direction.UNDO, step.undo.key, step.undo.attempts),
             direction=Direction.UNDO,
             counts=counts,
             found=lambda _: residue_entry(undo, step.path, None, via="probe"),
-            limited=action.inputs.decode(step.arguments),
+            limited=action.inputs.recall(step.arguments),
         )
 
     # --- people -------------------------------------------------------------------------------
 
-    async def _missing(self, step: Step, reason: str) -> None:
+    async def _missing(self, step: Step, why: str) -> None:
         await self._drive.ask(
             InterventionKind.MISSING_HANDLER,
             f"{step.action} version {step.version} has no compensation that can run here",
-            f"{reason}; deploy the code that has it, or keep it with catalog.retired(...)",
+            why,
             path=step.path,
             direction=Direction.UNDO,
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from compensations.interventions import WITH_DIFF
 from sagas import entries as e
 from sagas.fold import read_residue
 from sagas.model import Direction
@@ -408,11 +409,18 @@ def _intervention_opened(t: Telling, seq: int, at: int, entry: e.InterventionOpe
         "asked",
         path=entry.path,
         direction=Direction(entry.direction) if entry.direction else None,
-        detail=f"a person: {entry.question} {entry.evidence}".strip(),
+        detail=f"a person: {entry.question} {_in_short(entry)}".strip(),
         more=_facts(
             intervention=entry.intervention, kind=entry.what, choices=", ".join(entry.choices)
         ),
     )
+
+
+def _in_short(entry: e.InterventionOpened) -> str:
+    """What is known, without the diff below it."""
+    if entry.what in WITH_DIFF:
+        return entry.evidence.partition("\n")[0]
+    return entry.evidence
 
 
 def _intervention_closed(t: Telling, seq: int, at: int, entry: e.InterventionClosed) -> None:

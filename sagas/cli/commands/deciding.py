@@ -29,7 +29,7 @@ from sagas.cli.settings import (
     acting,
 )
 from sagas.cli.telling import gate_commands, question_commands
-from sagas.cli.terminal import Part, grid, safe, section, show
+from sagas.cli.terminal import Part, evidence, grid, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
@@ -116,10 +116,11 @@ def _gate_block(gate: Gate, settings: Settings) -> list[Part]:
 def _question_block(question: QuestionRow, action: str | None, settings: Settings) -> list[Part]:
     facts = grid("", "rest")
     rows = [("saga", question.saga_id), ("step", question.path or ""), ("action", action or "")]
-    rows += [("known", question.evidence)]
     for label, value in rows:
         if value:
             facts.add_row(Text(label, style="dim"), safe(value))
+    if question.evidence:
+        facts.add_row(Text("known", style="dim"), evidence(question.kind, question.evidence))
     title = Text.assemble((question.id, "bold"), "  ", safe(question.question, "bold red"))
     commands = question_commands(
         question.id, question.choices, settings, wants_result=question.wants_result

@@ -30,7 +30,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from sagas.errors import DefinitionError, PayloadError
+from sagas.errors import DefinitionError, Misfit, PayloadError
 from sagas.payloads import MAX_BYTES, MAX_DEPTH, Codec, check_bytes, depth, parse_untrusted
 
 
@@ -596,3 +596,72 @@ def test_a_model_made_by_force_never_slips_through_changed(room: Room) -> None:
 
 def test_a_dataclass_keeps_its_fields() -> None:
     assert dataclasses.asdict(Codec[Any](Point, "p").decode(b'{"x":1}')) == {"x": 1.0, "y": 0.0}
+
+
+# --- values that another release recorded ------------------------------------------------------
+
+
+class Old(BaseModel):
+    what: str
+    nights: int = 2
+
+
+class Gained(BaseModel):
+    what: str
+    nights: int = 2
+    pets: bool = False
+
+
+class Renamed(BaseModel):
+    what: str
+    days: int = 2
+
+
+def recorded() -> bytes:
+    old: Codec[Old] = Codec(Old, "input")
+    return old.encode(Old(what="room"))
+
+
+def test_what_the_same_type_recorded_is_recalled() -> None:
+    assert Codec(Old, "input").recall(recorded(), exact=True) == Old(what="room")
+
+
+def test_a_type_that_gained_a_default_recalls_what_was_recorded_without_it() -> None:
+    assert Codec(Gained, "input").recall(recorded()) == Gained(what="room")
+
+
+def test_a_value_that_is_sent_again_may_gain_nothing() -> None:
+    with pytest.raises(Misfit) as caught:
+        Codec(Gained, "input").recall(recorded(), exact=True)
+    assert caught.value.reread == b'{"what":"room","nights":2,"pets":false}'
+
+
+def test_a_member_that_was_lost_under_a_default_is_no_recall() -> None:
+    with pytest.raises(Misfit, match="does not come back unchanged"):
+        Codec(Renamed, "input").recall(recorded())
+
+
+@pytest.mark.parametrize(
+    ("type_", "given"),
+    [(float, b"1"), (list[Renamed], b'[{"what":"a","nights":1}]'), (bool, b"1"), (int, b'"1"')],
+)
+def test_a_value_of_another_kind_is_no_recall(type_: Any, given: bytes) -> None:
+    with pytest.raises(Misfit):
+        Codec(type_, "input").recall(given)
+
+
+def test_the_order_of_members_means_nothing_to_a_recall() -> None:
+    assert Codec(Old, "input").recall(b'{"nights":2,"what":"room"}', exact=True) == Old(what="room")
+
+
+def test_a_value_that_cannot_be_read_is_no_recall_and_keeps_its_bytes() -> None:
+    with pytest.raises(Misfit, match="nights: ") as caught:
+        Codec(Old, "input").recall(b'{"what":"room","nights":"two"}')
+    assert (caught.value.recorded[:7], caught.value.reread) == (b'{"what"', None)
+
+
+def test_a_recorded_value_reads_as_what_todays_type_makes_of_it() -> None:
+    codec: Codec[Gained] = Codec(Gained, "input")
+    assert codec.reads_as(recorded(), codec.encode(Gained(what="room")))
+    assert not codec.reads_as(recorded(), codec.encode(Gained(what="room", pets=True)))
+    assert not Codec(Renamed, "input").reads_as(recorded(), b'{"what":"room","days":2}')

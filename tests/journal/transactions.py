@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from approvals import GateState
 from compensations import Choice
+from sagas.allotment import Demand, Mark, Want
+from sagas.allotment import Kind as Permit
 from sagas.model import Status
 from sagas.ports import (
     Applied,
@@ -23,7 +25,17 @@ from sagas.ports import (
     Store,
     Unit,
 )
-from tests.conformance.support import AT, Tale, ballot, begun, gate_of, person, question, registered
+from tests.conformance.support import (
+    AT,
+    SECOND,
+    Tale,
+    ballot,
+    begun,
+    gate_of,
+    person,
+    question,
+    registered,
+)
 
 READS = frozenset(
     {
@@ -77,6 +89,11 @@ class Scene:
     def ask(self) -> OpenQuestion:
         """What opens the intervention."""
         return question(self.question_id)
+
+    def want(self) -> Want:
+        """A call that asks for the saga's one permit."""
+        demand = Demand(self.saga_id, concurrent=1)
+        return Want(self.saga_id, "call", "start", (demand,), 3600 * SECOND, 3600 * SECOND)
 
     async def append(self, *ops: Op, rows: int = 1) -> list[Applied]:
         """Append entries with ops."""
@@ -145,6 +162,10 @@ async def _request(scene: Scene) -> None:
 
 async def _released(scene: Scene) -> None:
     await scene.append(Project(Status.WAITING, None, AT, release=True))
+
+
+async def _permit(scene: Scene) -> None:
+    await scene.store.exchange([scene.want()], [])
 
 
 async def _dead_owner(scene: Scene) -> None:
@@ -262,6 +283,23 @@ async def _retire(scene: Scene) -> object:
     return (await scene.store.load(scene.saga_id)) is not None
 
 
+async def _take_permit(scene: Scene) -> object:
+    [first] = await scene.store.exchange([scene.want()], [])
+    [second] = await scene.store.exchange([replace(scene.want(), holder="another")], [])
+    return type(first), type(second)
+
+
+async def _give_back_permit(scene: Scene) -> object:
+    want = scene.want()
+    mark = Mark(scene.saga_id, Permit.CALL, want.holder, want.start)
+    return await scene.store.exchange([], [mark])
+
+
+async def _tidy(scene: Scene) -> object:
+    await scene.store.tidy()
+    return (await scene.store.load(scene.saga_id)) is not None
+
+
 KINDS: Mapping[str, Kind] = {
     "create": Kind(_create, ("commit", CreateSaga), begins=False, at_once=True),
     "create with a gate": Kind(_create_two, ("commit", CreateSaga), begins=False),
@@ -285,5 +323,8 @@ KINDS: Mapping[str, Kind] = {
     "renew": Kind(_renew, ("renew",)),
     "retire": Kind(_retire, ("retire",)),
     "claim": Kind(lambda scene: scene.claim(), ("claim",), _released),
+    "take a permit": Kind(_take_permit, ("exchange",)),
+    "give a permit back": Kind(_give_back_permit, ("exchange",), _permit),
+    "tidy": Kind(_tidy, ("tidy",), _permit),
     "bury and claim": Kind(lambda scene: scene.claim(), ("claim",), _dead_owner),
 }

@@ -358,7 +358,9 @@ async def _probe_until_answered(
             if answer is None or drive.log.error is not None:
                 raise
             return answer  # a saga that parked here would begin to count anew, for ever
+        await drive.environment.reached("before-call", info.saga_id, f"{info.path} probe")
         answer = await _probe_once(probe, arguments, info, permit)
+        await drive.environment.reached("after-call", info.saga_id, f"{info.path} probe")
         if isinstance(answer, Returned) or failures == probe.retry.attempts:
             return answer
         wait: timedelta = probe.retry.delay(failures, salt=info.idempotency_key)

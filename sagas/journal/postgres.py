@@ -7,6 +7,7 @@ settles it by reading back.
 """
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -158,6 +159,7 @@ class PostgresDatabase:
         self._bell = Bell()
         self._listener: Connection | None = None
         self._connecting = asyncio.Lock()
+        self._process = os.getpid()
         self._closed = False
 
     async def run(self, make: Making[T], mode: Mode) -> T:
@@ -178,6 +180,7 @@ class PostgresDatabase:
 
     async def changed(self, seconds: float) -> None:
         """Return when the server tells of a change, at the latest after that many seconds."""
+        self._check_process()
         until, since = asyncio.get_running_loop().time() + seconds, self._bell.told()
         # A hint only: whoever asks finds out by itself that the server is away.
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -188,6 +191,8 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         """Finish the appends under way and let go of every connection."""
+        if os.getpid() != self._process:
+            return
         self._closed = True
         self._bell.ring()
         await asyncio.gather(*self._appending, return_exceptions=True)
@@ -199,6 +204,7 @@ class PostgresDatabase:
     async def _persist(self, lane: _Lane, attempt: Callable[[Connection, bool], Awaitable[T]]) -> T:
         if self._closed:
             raise JournalUnavailable("this journal was closed: connect again")
+        self._check_process()
         patience = _Patience(PATIENCE_SECONDS)
         settling = False
         while True:
@@ -216,6 +222,13 @@ class PostgresDatabase:
                 if not await patience.pause():
                     with explaining(self._url):
                         raise lost.cause from lost
+
+    def _check_process(self) -> None:
+        """Refuse to write on connections that belong to another process, which reads the answers."""
+        if os.getpid() != self._process:
+            raise JournalUnavailable(
+                "this process was forked from the one that opened the journal: connect again here"
+            )
 
     async def _try(
         self, lane: _Lane, attempt: Callable[[Connection, bool], Awaitable[T]], *, settling: bool

@@ -19,9 +19,7 @@ from typing import Any
 
 from sagas.authoring import context
 from sagas.authoring.context import StepInfo
-
-GRACE_SECONDS = 1.0
-"""How long a cancelled function may take to give up before it is abandoned."""
+from sagas.driving.hold import GRACE_SECONDS, Held, Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ class Attempt:
         late: Called if an abandoned function answers after all.
     """
 
-    __slots__ = ("_abandoned", "_expired", "_finished", "_late", "_task", "_timer")
+    __slots__ = ("_abandoned", "_expired", "_finished", "_hold", "_late", "_task", "_timer")
 
     def __init__(
         self,
@@ -77,7 +75,10 @@ class Attempt:
         ambient = contextvars.copy_context()
         ambient.run(context.scope.set, None)
         ambient.run(context.step.set, info)
-        work = _run(fn, arguments) if is_async else _run_in_thread(fn, arguments, ambient)
+        self._hold = Hold()
+        work = (
+            _run(fn, arguments, self._hold) if is_async else _run_in_thread(fn, arguments, ambient)
+        )
         self._task = loop.create_task(work, context=ambient)
         self._task.add_done_callback(self._done)
         self._timer = loop.call_later(timeout.total_seconds(), self._expire, is_async)
@@ -85,7 +86,7 @@ class Attempt:
     def cancel(self) -> None:
         """Give it up early; only for calls without an effect."""
         self._expired = True
-        self._task.cancel()
+        self._hold.cancel(self._task)
 
     def _done(self, task: "asyncio.Task[Answer]") -> None:
         self._timer.cancel()
@@ -102,7 +103,7 @@ class Attempt:
         if not is_async:
             self._abandon()
             return
-        self._task.cancel()
+        self._hold.cancel(self._task)
         self._timer = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._abandon)
 
     def _abandon(self) -> None:
@@ -138,9 +139,9 @@ async def call(
     return await answer
 
 
-async def _run(fn: Callable[..., Any], arguments: Mapping[str, Any]) -> Answer:
+async def _run(fn: Callable[..., Any], arguments: Mapping[str, Any], hold: Hold) -> Answer:
     try:
-        return Returned(await fn(**arguments))
+        return Returned(await Held(fn(**arguments), hold))
     except BaseException as error:  # noqa: BLE001  whatever it raises must not end the worker
         return Raised(error)
 

@@ -67,7 +67,7 @@ class Leash:
         error: BaseException | None = None
         while True:
             if self.is_cut:
-                _keep_for_ever(inner)
+                keep_for_ever(inner)
                 raise Parked
             try:
                 wanted = inner.send(None) if error is None else inner.throw(error)
@@ -76,7 +76,7 @@ class Leash:
             except SystemExit as exit_:
                 raise Exited(f"SystemExit({exit_.code!r}) in a saga's body") from exit_
             if wanted is _LET_GO:
-                _keep_for_ever(inner)
+                keep_for_ever(inner)
                 raise Parked
             error = None
             try:
@@ -85,6 +85,6 @@ class Leash:
                 error = thrown
 
 
-def _keep_for_ever(work: object) -> None:
+def keep_for_ever(work: object) -> None:
     """Lose a reference on purpose: not even the interpreter's end may free this and run it on."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(work))

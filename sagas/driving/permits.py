@@ -17,8 +17,8 @@ from compensations import InterventionKind
 from sagas.allotment import TICK, Demand, Kind, Mark, Refused, Want
 from sagas.authoring.limit import Limited
 from sagas.authoring.signatures import is_async
-from sagas.driving.calling import GRACE_SECONDS
 from sagas.driving.drive import SHORT_WAIT, Drive
+from sagas.driving.hold import GRACE_SECONDS
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed
 from sagas.errors import DefinitionError, JournalError, NotExecuted, Parked

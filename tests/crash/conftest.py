@@ -9,7 +9,9 @@ import pytest
 
 from examples.travel.partner import KINDS
 from examples.travel.world import World
+from sagas.journal import migrate
 from tests.crash.nursery import Nursery, open_nursery
+from tests.crash.pasture import Pasture, pasture_at
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.stages import SOAK, Open
 from tests.crash.sweep import Stage, stage_for
@@ -18,6 +20,9 @@ collect_ignore = [] if SOAK else ["test_soak.py"]
 
 LANES = 4
 """More than there are processors: a life waits for disks and partners most of its time."""
+
+KEEPERS = 6
+"""One that dies, or is stopped, and five that find it so at the same instant."""
 
 _COUNTED = pytest.StashKey[dict[str, str]]()
 
@@ -75,6 +80,32 @@ def stage(crash_moods: World, crash_directory: Path, nurseries: Sequence[Nursery
             yield stage
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def keepers(nurseries: Sequence[Nursery]) -> Iterator[Sequence[Nursery]]:
+    """Warm parents of processes that keep beasts."""
+    with ExitStack() as stack:
+        more = [stack.enter_context(open_nursery({})) for _ in range(KEEPERS - LANES)]
+        yield [*nurseries, *more]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database of each kind, one after the other."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    if request.param == "postgres":
+        migrate(url)
+    return url
+
+
+@pytest.fixture
+async def pasture(
+    either_url: str, tmp_path: Path, keepers: Sequence[Nursery]
+) -> AsyncGenerator[Pasture]:
+    """Where beasts are kept, on each database."""
+    async with pasture_at(either_url, tmp_path, keepers) as pasture:
+        yield pasture
 
 
 def one_authority(directory: Path) -> Path:

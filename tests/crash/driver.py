@@ -11,7 +11,7 @@ from examples.travel.booking import travel
 from sagas import Coordinator, connect
 from tests.crash.backends import kill_a_backend
 from tests.crash.faults import KillAt, die, stop
-from tests.crash.orders import Blow, Order
+from tests.crash.orders import Blow, Life, Order
 from tests.crash.person import Person
 from tests.crash.scenarios import PERSON, SCENARIOS, Scenario, detours, trip_of
 
@@ -27,6 +27,16 @@ class HurriedClock:
         return datetime.fromtimestamp(time.time() + self._seconds, UTC)
 
 
+def faults_of(life: Life, record: int) -> KillAt:
+    """The boundaries of a life, and the blow that falls at one of them."""
+    strikes: dict[Blow, Callable[[], Awaitable[None]]] = {
+        Blow.KILL: die,
+        Blow.STOP: partial(stop, Path(life.leave)),
+        Blow.BACKEND: partial(kill_a_backend, life.url),
+    }
+    return KillAt(life.kill_at, record, pace=life.pace, strike=strikes[life.blow])
+
+
 async def live(order: Order, record: int) -> None:
     """Drive the sagas of an order until all have ended, or until this process is killed.
 
@@ -37,12 +47,7 @@ async def live(order: Order, record: int) -> None:
         Astonished: A person was asked what they should never be asked.
     """
     scenario = SCENARIOS[order.scenario]
-    strikes: dict[Blow, Callable[[], Awaitable[None]]] = {
-        Blow.KILL: die,
-        Blow.STOP: partial(stop, Path(order.leave)),
-        Blow.BACKEND: partial(kill_a_backend, order.url),
-    }
-    faults = KillAt(order.kill_at, record, pace=order.pace, strike=strikes[order.blow])
+    faults = faults_of(order, record)
     async with connect(
         order.url,
         travel,

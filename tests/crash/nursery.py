@@ -1,6 +1,6 @@
 """Processes to be killed, at the price of a fork: a warm parent that has imported everything.
 
-`python -m tests.crash.nursery` reads one `Order` a line. For each it forks a child that carries it
+`python -m tests.crash.nursery` reads one `Order`, or `Errands`, a line. For each it forks a child that carries it
 out, says the child's process id, waits for its end, and says how it ended. The parent has no event
 loop and no thread, so that a fork is safe.
 
@@ -15,16 +15,21 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Coroutine, Generator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
+
+from pydantic import TypeAdapter
 
 import sagas.journal.sqlite as _sqlite  # loaded before the first fork, not in every child
 from examples.processes import ROOT
 from tests.crash.driver import live
-from tests.crash.orders import Ending, Order
+from tests.crash.keeper import keep
+from tests.crash.orders import Ending, Errands, Order
 
 _WARM = (_sqlite,)
+
+_ORDERS: TypeAdapter[Order | Errands] = TypeAdapter(Order | Errands)
 
 
 class Nursery:
@@ -34,7 +39,7 @@ class Nursery:
         self._parent = parent
         self._has_child = False
 
-    def begin(self, order: Order) -> int:
+    def begin(self, order: Order | Errands) -> int:
         """Bring a child to life, after the end of the one before, and return its process id."""
         if self._has_child:
             self.end()
@@ -50,7 +55,7 @@ class Nursery:
         self._has_child = False
         return Ending.model_validate_json(self._line())
 
-    def run(self, order: Order) -> Ending:
+    def run(self, order: Order | Errands) -> Ending:
         """Bring a child to life, and wait for its end."""
         self.begin(order)
         return self.end()
@@ -82,7 +87,7 @@ def open_nursery(environment: Mapping[str, str]) -> Generator[Nursery]:
 def serve() -> None:
     """Carry out orders until standard input ends."""
     for line in sys.stdin.buffer:
-        order = Order.model_validate_json(line)
+        order = _ORDERS.validate_json(line)
         with tempfile.TemporaryFile() as record, tempfile.TemporaryFile() as said:
             pid = os.fork()
             if not pid:
@@ -112,20 +117,24 @@ def _whole(file: BinaryIO) -> str:
     return file.read().decode(errors="replace")
 
 
-def _live(order: Order, record: BinaryIO, said: BinaryIO) -> NoReturn:
+def _live(order: Order | Errands, record: BinaryIO, said: BinaryIO) -> NoReturn:
     """The child's whole life; nothing of the parent's code runs after it."""
     code = 1
     try:
         signal.alarm(order.patience)
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)
-        asyncio.run(live(order, record.fileno()))
+        asyncio.run(_life(order, record.fileno()))
         code = 0
     except BaseException:  # noqa: BLE001  it is written down, and the parent is told
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _life(order: Order | Errands, record: int) -> Coroutine[Any, Any, None]:
+    return live(order, record) if isinstance(order, Order) else keep(order, record)
 
 
 if __name__ == "__main__":

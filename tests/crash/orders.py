@@ -19,12 +19,10 @@ class Blow(StrEnum):
     """The server's process that appends for it is killed; the process lives on."""
 
 
-class Order(BaseModel):
-    """One life of one process: which saga it drives, and when it is killed.
+class Life(BaseModel):
+    """One life of one process: where its journal is, and what befalls it.
 
     Attributes:
-        scenario: The name of one of `tests.crash.scenarios.SCENARIOS`.
-        saga_ids: The sagas to start, or to take up again.
         kill_at: The blow falls at this boundary: the n-th, counted from 1, or the one of that
             name (see `tests.crash.boundaries`). None lets it live.
         leave: The file whose existence lets a process that stopped itself go on.
@@ -37,17 +35,59 @@ class Order(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     url: str
-    scenario: str
-    saga_ids: tuple[str, ...]
-    directory: str
-    mail: str
     kill_at: int | str | None = None
     blow: Blow = Blow.KILL
     leave: str = ""
     hurry: float = 0.0
     lease: float = 10.0
-    patience: int = 30
+    patience: int = 60
     pace: float = 0.0
+
+
+class Order(Life):
+    """Drive trips to their ends, with a person who is asked.
+
+    Attributes:
+        scenario: The name of one of `tests.crash.scenarios.SCENARIOS`.
+        saga_ids: The sagas to start, or to take up again.
+    """
+
+    scenario: str
+    saga_ids: tuple[str, ...]
+    directory: str
+    mail: str
+
+
+class Errand(BaseModel):
+    """A saga of `tests.crash.beasts`.
+
+    Attributes:
+        saga: Its short name.
+        kind: How its beast behaves.
+        times: How often it does.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    saga_id: str
+    saga: str = "tame"
+    kind: str = "meek"
+    times: int = 1
+
+
+class Errands(Life):
+    """Drive sagas with beasts in them until each has ended, or waits for a person.
+
+    Attributes:
+        ledger: The file in which the beasts' deeds are written down.
+        barrier: Nothing is done before this file exists.
+        finds: The process starts nothing, and drives what it finds due.
+    """
+
+    errands: tuple[Errand, ...]
+    ledger: str
+    barrier: str | None = None
+    finds: bool = False
 
 
 class Ending(BaseModel):

@@ -234,8 +234,17 @@ class Journal(Protocol):
 
     journal_id: str
 
-    async def commit(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
-        """Apply units in one transaction, as one of them or none each."""
+    async def commit(
+        self, lease: Lease, units: Sequence[Unit], *, again: bool = False
+    ) -> list[Applied]:
+        """Apply units in one transaction, as one of them or none each.
+
+        Args:
+            again: They were handed over before, and it is not known whether they were applied.
+
+        Raises:
+            JournalUnavailable: The database does not do it now; it may have been done.
+        """
         ...
 
     async def load(self, saga_id: str) -> Loaded | None:

@@ -4,13 +4,21 @@ There is no timed wait. A saga alone pays for its own commits; a hundred sagas s
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
 from sagas.driving.log import SagaLog
-from sagas.errors import JournalError, LeaseLost
+from sagas.errors import JournalError, JournalUnavailable, LeaseLost
 from sagas.model import micros
-from sagas.ports import Applied, Clock, FaultPoints, Lease, Store, Unit
+from sagas.ports import Applied, Clock, CreateSaga, FaultPoints, Lease, Store, Unit
+
+logger = logging.getLogger("sagas")
+
+SHORTEST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+
+Batch = list[tuple[SagaLog, Unit]]
 
 
 class LeaseHolder:
@@ -123,7 +131,7 @@ class Writer:
             return
         self._writing = [log for log, _ in units]
         try:
-            answers = await self._commit([unit for _, unit in units])
+            answers = await self._ride_out(units)
         except Exception as error:  # noqa: BLE001  a dead writer would hang every saga
             for log, _ in units:
                 log.close(_as_journal_error(error))
@@ -135,12 +143,31 @@ class Writer:
         if Applied.REQUESTED in answers:
             await self.announce()
 
-    async def _commit(self, units: list[Unit]) -> list[Applied]:
+    async def _ride_out(self, units: Batch) -> list[Applied]:
+        """Append, again and again while the database cannot.
+
+        What became of a call is known here and nowhere else: it is not thrown away because a disk
+        is full for a minute. Sagas that begin are not waited for; there is nothing to lose.
+        """
+        again, pause = False, SHORTEST_PAUSE
+        while True:
+            try:
+                return await self._commit([unit for _, unit in units], again=again)
+            except JournalUnavailable as error:
+                _give_up_beginnings(units, error)
+                if not units or self._stopping or self._holder.lost is not None:
+                    raise
+                logger.warning("%s; what is to be written is kept, and tried again", error)
+            again = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _commit(self, units: list[Unit], *, again: bool) -> list[Applied]:
         if self._faults is None:
-            return await self._store.commit(self._holder.lease, units)
+            return await self._store.commit(self._holder.lease, units, again=again)
         kinds = ",".join(row.kind for unit in units for row in unit.rows)
         await self._faults.reached("before-append", units[0].saga_id, kinds)
-        answers = await self._store.commit(self._holder.lease, units)
+        answers = await self._store.commit(self._holder.lease, units, again=again)
         await self._faults.reached("after-append", units[0].saga_id, kinds)
         return answers
 
@@ -154,6 +181,14 @@ class Writer:
             self._requested(sagas)
         else:
             self._holder.caught_up(control)
+
+
+def _give_up_beginnings(units: Batch, error: JournalUnavailable) -> None:
+    """Take out of a batch what begins a saga, and tell whoever waits for it."""
+    beginnings = [each for each in units if any(isinstance(op, CreateSaga) for op in each[1].ops)]
+    for each in beginnings:
+        units.remove(each)
+        each[0].close(error)
 
 
 def _as_journal_error(error: Exception) -> JournalError:

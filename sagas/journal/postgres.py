@@ -170,10 +170,14 @@ class PostgresDatabase:
         """
         return await self._persist(self._others, partial(self._transact, make, mode))
 
-    async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
-        """Append units in one transaction; whoever waits for it may be cancelled, it may not."""
+    async def append(self, lease: Lease, units: Sequence[Unit], *, again: bool) -> list[Applied]:
+        """Append units in one transaction; whoever waits for it may be cancelled, it may not.
+
+        Args:
+            again: It may have been done before.
+        """
         appender = _Appender(lease, units, self._transact)
-        task = asyncio.ensure_future(self._persist(self._appends, appender))
+        task = asyncio.ensure_future(self._persist(self._appends, appender, settling=again))
         self._appending.add(task)
         task.add_done_callback(self._appending.discard)
         return await asyncio.shield(task)
@@ -201,12 +205,17 @@ class PostgresDatabase:
         if self._listener is not None:
             await _close(self._listener)
 
-    async def _persist(self, lane: _Lane, attempt: Callable[[Connection, bool], Awaitable[T]]) -> T:
+    async def _persist(
+        self,
+        lane: _Lane,
+        attempt: Callable[[Connection, bool], Awaitable[T]],
+        *,
+        settling: bool = False,
+    ) -> T:
         if self._closed:
             raise JournalUnavailable("this journal was closed: connect again")
         self._check_process()
         patience = _Patience(PATIENCE_SECONDS)
-        settling = False
         while True:
             try:
                 return await self._try(lane, attempt, settling=settling)

@@ -225,9 +225,10 @@ class SqliteDatabase:
             self._bell.ring()
         return result
 
-    async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
-        """Append units in one transaction."""
-        return await self.run(Appending(lease, units), Mode.WRITE)
+    async def append(self, lease: Lease, units: Sequence[Unit], *, again: bool) -> list[Applied]:
+        """Append units in one transaction; `again` if it may have been done before."""
+        make = Appending(lease, units)
+        return await self.run(lambda _: make(again), Mode.WRITE)
 
     async def changed(self, seconds: float) -> None:
         """Return when another connection changed something, or this one gave a hint."""

@@ -37,8 +37,8 @@ class Database(Protocol):
         """Run an operation in one transaction; again, where that is safe and needed."""
         ...
 
-    async def append(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
-        """Append units in one transaction."""
+    async def append(self, lease: Lease, units: Sequence[Unit], *, again: bool) -> list[Applied]:
+        """Append units in one transaction; `again` if it may have been done before."""
         ...
 
     async def changed(self, seconds: float) -> None:
@@ -59,9 +59,17 @@ class SqlStore:
 
     # --- the journal --------------------------------------------------------------------------
 
-    async def commit(self, lease: Lease, units: Sequence[Unit]) -> list[Applied]:
-        """Apply units in one transaction, as one of them or none each."""
-        return await self._database.append(lease, units) if units else []
+    async def commit(
+        self, lease: Lease, units: Sequence[Unit], *, again: bool = False
+    ) -> list[Applied]:
+        """Apply units in one transaction, as one of them or none each.
+
+        With `again` they were handed over before, and what was applied then is not applied twice.
+
+        Raises:
+            JournalUnavailable: The database does not do it now; it may have been done.
+        """
+        return await self._database.append(lease, units, again=again) if units else []
 
     async def load(self, saga_id: str) -> Loaded | None:
         """Everything there is to know of a saga, from one snapshot."""

@@ -217,12 +217,12 @@ async def test_requests_that_cannot_be_read_now_fail_no_step(house: House, world
         store: Any = coordinator.store
         commit = store.commit
 
-        async def commit_after_an_event(lease: Any, units: Any) -> Any:
+        async def commit_after_an_event(lease: Any, units: Any, **how: Any) -> Any:
             if any(row.kind == "Intended" for unit in units for row in unit.rows):
                 store.commit = commit
                 await coordinator.send("s", "news", key="1")
                 store.requests = failing(store.requests, 2)
-            return await commit(lease, units)
+            return await commit(lease, units, **how)
 
         store.commit = commit_after_an_event
         handle = await coordinator.start(reviewed_gate, Order(), id="s")

@@ -122,6 +122,43 @@ class AppendingSuite:
         assert [await _head(store, tale.saga_id) for tale in tales] == [2, 2, 2]
 
     @pytest.mark.parametrize("ops", PLAIN_AND_NOT, ids=["entries", "projected", "several"])
+    @pytest.mark.parametrize("landed", [False, True])
+    async def test_what_is_appended_again_is_applied_once(
+        self, store: Store, ops: Sequence[Op], landed: bool
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        unit = tale.unit(2, *ops)
+        if landed:
+            await store.commit(lease, [unit])
+        assert await store.commit(lease, [unit], again=True) == [Applied.YES]
+        assert await _head(store, tale.saga_id) == 3
+
+    async def test_an_approval_whose_use_is_appended_again_is_used_once(self, store: Store) -> None:
+        lease = await registered(store)
+        tale, gate = await with_approval(store, lease)
+        unit = tale.unit(1, consuming(gate))
+        assert await store.commit(lease, [unit]) == [Applied.YES]
+        assert await store.commit(lease, [unit], again=True) == [Applied.YES]
+        assert await store.commit(lease, [tale.unit(1, consuming(gate))]) == [Applied.MOVED]
+
+    async def test_a_release_that_is_appended_again_is_a_release(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        unit = tale.unit(1, Project(Status.WAITING, None, AT, release=True))
+        assert await store.commit(lease, [unit]) == [Applied.YES]
+        assert await store.commit(lease, [unit], again=True) == [Applied.YES]
+
+    async def test_what_somebody_else_wrote_meanwhile_is_not_taken_for_ours(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        other = replace(tale)
+        await store.commit(lease, [Unit(tale.saga_id, other.entries(1, body='{"other":1}'))])
+        assert await store.commit(lease, [tale.unit()], again=True) == [Applied.CONFLICT]
+
+    @pytest.mark.parametrize("ops", PLAIN_AND_NOT, ids=["entries", "projected", "several"])
     async def test_entries_that_follow_none_that_is_there_are_refused(
         self, store: Store, ops: Sequence[Op]
     ) -> None:

@@ -1,0 +1,375 @@
+"""Whole sagas over a database that fails: what is done and written is as if it had not."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+
+import sagas.connecting
+from sagas import Catalog, Coordinator, Outcome, Reversibility, Status, approval, connect
+from sagas import worker as workers
+from sagas.driving import writer
+from sagas.errors import JournalUnavailable, Refused
+from sagas.fold import fold
+from sagas.journal import open_store
+from sagas.journal.sqlite import SqliteDatabase
+from sagas.journal.store import SqlStore
+from sagas.model import Direction
+from sagas.ports import Store
+from sagas.worker import entries_of
+from tests.behaviour import invariants
+from tests.behaviour.conftest import House
+from tests.behaviour.shop import Order
+from tests.behaviour.world import Effect, Refusal, World, renew
+from tests.behaviour.world import world as sharing
+from tests.crash.stages import SOAK
+from tests.journal.proxy import Moment, Proxy
+
+LIMIT = 30.0
+EVERY = 1 if SOAK else 5
+
+stories = Catalog("stories")
+PATIENT = timedelta(seconds=60)
+
+
+@stories.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=timedelta(hours=24),
+    timeout=PATIENT,
+    definite=(Refusal,),
+)
+async def keyed(what: str, note: str) -> str:
+    """The partner honours keys."""
+    return await sharing.do(what) + note
+
+
+@keyed.compensation()
+async def undo_keyed(what: str) -> None:
+    """Undo it."""
+    await sharing.do(f"undo-{what}")
+
+
+@stories.action(reversibility=Reversibility.COMPENSATABLE, timeout=PATIENT)
+async def keyless(what: str, note: str) -> str:
+    """The partner knows no keys, and cannot be asked."""
+    return await sharing.do(what) + note
+
+
+@keyless.compensation(repeatable=True)
+async def undo_keyless(what: str) -> None:
+    """Undo it."""
+    await sharing.do(f"undo-{what}")
+
+
+@stories.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    timeout=PATIENT,
+    approval=approval(by="anyone", within=timedelta(hours=1)),
+)
+async def publish(what: str, note: str) -> str:
+    """Cannot be taken back, so that somebody is asked first."""
+    return await sharing.do(what) + note
+
+
+@stories.saga
+async def told(order: Order) -> str:
+    """Two calls, of which one must not be made twice, a gate, and a call that may refuse."""
+    await keyed("hotel", order.choice)
+    await keyless("car", order.choice)
+    await publish("page", order.choice)
+    return await keyed("flight", order.choice)
+
+
+@stories.saga
+async def undone(order: Order) -> str:
+    """The same without a pivot, and the last call is refused."""
+    await keyed("hotel", order.choice)
+    await keyless("car", order.choice)
+    return await keyed("flight", order.choice)
+
+
+LONG = Order(choice="x" * 20_000)
+"""So that each entry needs room of its own in the file."""
+
+Telling = Callable[[Coordinator, World, str], Awaitable[Outcome[Any]]]
+
+
+async def patiently(act: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask again while the database cannot, as whoever calls would."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            try:
+                return await act()
+            except JournalUnavailable:
+                await asyncio.sleep(0.01)
+
+
+async def tell_forward(coordinator: Coordinator, world: World, saga_id: str) -> Outcome[Any]:
+    """A saga that goes through its gate to its end."""
+    handle = await patiently(partial(coordinator.start, told, LONG, id=saga_id))
+
+    async def gates() -> Any:
+        if not (found := await coordinator.store.gates_of(saga_id)):
+            raise JournalUnavailable("not yet")
+        return found
+
+    [gate] = await patiently(gates)
+    with suppress(Refused):  # it was approved the first time, of which no answer came
+        await patiently(partial(coordinator.approve, gate.id, by="ben"))
+    outcome: Outcome[Any] = await patiently(partial(handle.outcome, timeout=LIMIT))
+    return outcome
+
+
+async def tell_undone(coordinator: Coordinator, world: World, saga_id: str) -> Outcome[Any]:
+    """A saga that is undone."""
+
+    async def refuse(*_: object) -> str:
+        raise Refusal("full")
+
+    world.plan("flight", refuse)
+    handle = await patiently(partial(coordinator.start, undone, LONG, id=saga_id))
+    outcome: Outcome[Any] = await patiently(partial(handle.outcome, timeout=LIMIT))
+    return outcome
+
+
+TALES: dict[str, tuple[Telling, Status, list[str]]] = {
+    "forward": (tell_forward, Status.COMPLETED, ["hotel", "car", "page", "flight"]),
+    "undone": (
+        tell_undone,
+        Status.COMPENSATED,
+        ["hotel", "car", "flight", "undo-car", "undo-hotel"],
+    ),
+}
+tales = pytest.mark.parametrize("name", TALES)
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers look and try again at once."""
+    monkeypatch.setattr(workers, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(workers, "POLL_SECONDS", 0.05)
+
+
+@asynccontextmanager
+async def stage(house: House, world: World, url: str = "") -> AsyncGenerator[Coordinator]:
+    """A coordinator whose database fails; the witness looks at it in another way."""
+    witness = await open_store(house.url)
+
+    async def is_intended(call: Effect, attempt: int) -> bool:
+        loaded = await witness.load(call.saga_id)
+        assert loaded is not None
+        state = fold(call.saga_id, entries_of(loaded.rows))
+        step = state.steps[call.path]
+        track = step.forward if call.direction is Direction.DO else step.undo
+        return (track.key, track.attempts) == (call.key, attempt)
+
+    world.witness = is_intended
+    try:
+        async with connect(
+            url or house.url, stories, directory=house.people, user="ana"
+        ) as coordinator:
+            yield coordinator
+    finally:
+        await witness.close()
+
+
+async def play(name: str, coordinator: Coordinator, world: World, saga_id: str) -> None:
+    """Tell a saga, and look whether the world was asked for everything once."""
+    tell, end, calls = TALES[name]
+    outcome = await tell(coordinator, world, saga_id)
+    assert outcome.status is end
+    assert [call.what for call in world.calls] == calls
+    await patiently(partial(invariants.check, coordinator, world, saga_id))
+    assert not world.orphans
+
+
+# --- done, and not told -----------------------------------------------------------------------
+
+
+class Deaf:
+    """A store of which one answer is not heard: what was asked was done.
+
+    Attributes:
+        missing: How many calls of the method are answered before.
+        lost: How many answers were lost.
+    """
+
+    def __init__(self, store: Store, method: str) -> None:
+        self._store = store
+        self._method = method
+        self.missing: int | None = None
+        self.lost = 0
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        return partial(self._call, found) if name == self._method else found
+
+    async def _call(self, method: Callable[..., Awaitable[Any]], *given: Any, **named: Any) -> Any:
+        answer = await method(*given, **named)
+        if self.missing is None:
+            return answer
+        if self.missing == 0:
+            self.missing, self.lost = None, self.lost + 1
+            raise JournalUnavailable("the answer was lost")
+        self.missing -= 1
+        return answer
+
+
+LOST = [
+    (name, method)
+    for name, methods in {
+        "forward": ("commit", "register", "claim", "load", "requests", "gate", "vote", "votes"),
+        "undone": ("commit", "register", "claim"),
+    }.items()
+    for method in methods
+]
+"""Where an answer can be lost, in which tale."""
+
+
+@pytest.mark.parametrize(("name", "method"), LOST)
+async def test_an_answer_of_the_store_that_is_lost_changes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str, method: str
+) -> None:
+    for number in count():
+        world = renew()
+        deaf = Deaf(await open_store(house.url), method)
+        with monkeypatch.context() as patch:
+            patch.setattr(sagas.connecting, "open_store", handing_out(deaf))
+            async with stage(house, world) as coordinator:
+                deaf.missing = number
+                await play(name, coordinator, world, f"{name}-{number}")
+                deaf.missing = None
+        if not deaf.lost or (number >= 1 and method != "commit"):
+            break
+    assert number
+
+
+def handing_out(store: Any) -> Callable[[str], Awaitable[Any]]:
+    """Opens a store that is open already."""
+
+    async def opening(_: str) -> Any:
+        return store
+
+    return opening
+
+
+# --- a COMMIT that is cut ---------------------------------------------------------------------
+
+COMMIT = b"commit\0"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.AFTER])
+@pytest.mark.parametrize("what", ["commit", "message"])
+@tales
+async def test_a_connection_that_is_cut_changes_nothing_in_a_whole_saga(
+    copied_postgres_url: str, name: str, what: str, moment: Moment
+) -> None:
+    house = House(copied_postgres_url, renew())
+    cuts = 0
+    async with Proxy(copied_postgres_url).running() as proxy:
+        for number in count(0, EVERY):
+            world, saga_id = renew(), f"{name}-{number}-"
+            async with stage(house, world, proxy.url) as coordinator:
+                marker = COMMIT if what == "commit" else saga_id.encode()
+                proxy.cut(marker, moment, skipping=number)
+                await play(name, coordinator, world, saga_id)
+                was_cut = not proxy.forget()
+            if not was_cut:
+                break
+            cuts += 1
+    await house.check()
+    assert cuts == proxy.cuts > 0
+
+
+# --- no space left ----------------------------------------------------------------------------
+
+
+REFUSALS = 3
+
+
+class Disk:
+    """The disk of an SQLite journal, full when the n-th append comes.
+
+    Attributes:
+        appends: How many came.
+        full_at: Which append finds it full.
+        refusals: How often it was found full.
+    """
+
+    def __init__(self, store: Store) -> None:
+        assert isinstance(store, SqlStore)
+        assert isinstance(store._database, SqliteDatabase)
+        self._database = store._database
+        self._commit = store.commit
+        self.appends = 0
+        self.full_at: int | None = None
+        self.refusals = 0
+
+    async def commit(self, *given: Any, **named: Any) -> Any:
+        """What the store does, until there is no space."""
+        self.appends += 1
+        if self.appends == self.full_at:
+            await self._allow(await self._ask("page_count"))
+        try:
+            answers = await self._commit(*given, **named)
+        except JournalUnavailable as error:
+            self.refusals += "no space left" in str(error)
+            if self.refusals == REFUSALS:
+                await self._allow(2**30)
+            raise
+        if self.appends == self.full_at:
+            await self._allow(2**30)  # there was room for this one
+        return answers
+
+    async def _allow(self, pages: int) -> None:
+        assert await self._ask(f"max_page_count = {pages}") >= pages
+
+    async def _ask(self, pragma: str) -> int:
+        connection = self._database._engine._connection
+        row = await self._database._thread.do(
+            lambda: connection.execute(f"pragma {pragma}").fetchone()
+        )
+        return int(row[0])
+
+
+@tales
+async def test_a_disk_that_is_full_for_a_while_changes_nothing(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    monkeypatch.setattr(writer, "SHORTEST_PAUSE", 0.01)
+    hits = 0
+    for number in count(1):
+        world, store = renew(), await open_store(house.url)
+        disk = Disk(store)
+        monkeypatch.setattr(store, "commit", disk.commit)
+        with monkeypatch.context() as patch:
+            patch.setattr(sagas.connecting, "open_store", handing_out(store))
+            async with stage(house, world) as coordinator:
+                disk.full_at = number
+                await play(name, coordinator, world, f"{name}-{number}")
+                assert await integrity(store) == "ok"
+        if disk.appends < number:
+            break
+        hits += disk.refusals == REFUSALS
+    assert hits >= 4
+    assert caplog.text.count("make room and start again; what is to be written is kept") >= hits
+
+
+async def integrity(store: Store) -> str:
+    """What SQLite says of the file."""
+    assert isinstance(store, SqlStore)
+    assert isinstance(store._database, SqliteDatabase)
+    connection = store._database._engine._connection
+    row = await store._database._thread.do(
+        lambda: connection.execute("pragma integrity_check").fetchone()
+    )
+    return str(row[0])

@@ -148,8 +148,8 @@ where id = $1 and state = 'alive' and ($2 or lease_until < {clock})
 saves the worker, unless its process is known to be gone ($2)."""
 
 ORPHANS = """
-select saga.id from saga join worker on worker.id = saga.owner where worker.state <> 'alive'
-limit 1
+select saga.id from saga join worker on worker.id = saga.owner
+where saga.owner is not null and worker.state <> 'alive' limit 1
 """
 """Whether a dead or retired worker still holds a saga; a look without locks."""
 

@@ -1,5 +1,6 @@
 """The world that is looked at, the processes that are killed, and what was counted."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from sagas.journal import migrate
 from tests.crash.nursery import Nursery, open_nursery
 from tests.crash.pasture import Pasture, pasture_at
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.stages import SOAK, Open
+from tests.crash.stages import SOAK, Count, Open
 from tests.crash.sweep import Stage, stage_for
 
 collect_ignore = [] if SOAK else ["test_soak.py"]
@@ -25,12 +26,24 @@ KEEPERS = 6
 """One that dies, or is stopped, and five that find it so at the same instant."""
 
 _COUNTED = pytest.StashKey[dict[str, str]]()
+_TALLY = pytest.StashKey[Counter[str]]()
 
 
 @pytest.fixture
 def counted(pytestconfig: pytest.Config) -> dict[str, str]:
     """What each sweep came to, for the summary."""
     return pytestconfig.stash.setdefault(_COUNTED, {})
+
+
+@pytest.fixture
+def count(pytestconfig: pytest.Config) -> Count:
+    """Adds up the trials of each kind, for the summary."""
+    tally = pytestconfig.stash.setdefault(_TALLY, Counter[str]())
+
+    def add(what: str, trials: int) -> None:
+        tally[what] += trials
+
+    return add
 
 
 @pytest.fixture(scope="session")
@@ -121,8 +134,11 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say how many boundaries were hit."""
-    counted = config.stash.get(_COUNTED, None)
-    if counted is not None:
-        terminalreporter.section("processes killed")
+    counted = config.stash.get(_COUNTED, {})
+    tally = config.stash.get(_TALLY, Counter[str]())
+    if counted or tally:
+        terminalreporter.section("processes killed, stopped, cut off")
         for name, text in counted.items():
             terminalreporter.write_line(f"{name}: {text}")
+        for name, number in sorted(tally.items()):
+            terminalreporter.write_line(f"{name}: {number} trials")

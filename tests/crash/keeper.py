@@ -1,6 +1,7 @@
 """One life of one process that keeps beasts: it drives their sagas until each is at rest."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from sagas import Coordinator, connect
@@ -42,8 +43,12 @@ async def _run(coordinator: Coordinator, errands: Errands, errand: Errand) -> No
 
 
 async def _raised(barrier: str | None) -> None:
+    """Say, by a file, that this process is at the barrier, and wait there."""
+    if barrier is None:
+        return
+    await asyncio.to_thread(Path(f"{barrier}-{os.getpid()}").touch)
     while True:
-        if barrier is None or await asyncio.to_thread(Path(barrier).exists):
+        if await asyncio.to_thread(Path(barrier).exists):
             return
         await asyncio.sleep(POLL_SECONDS)
 

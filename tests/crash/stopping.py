@@ -69,6 +69,15 @@ async def asleep(pid: int) -> None:
             await asyncio.sleep(MOMENT_SECONDS)
 
 
+async def there_is(path: Path) -> None:
+    """Wait until a process has made a file."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            if await asyncio.to_thread(path.exists):
+                return
+            await asyncio.sleep(MOMENT_SECONDS)
+
+
 def is_asleep(pid: int) -> bool:
     """Whether a process is stopped, with all its threads."""
     threads = Path(f"/proc/{pid}/task").glob("*/stat")

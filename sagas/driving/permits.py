@@ -26,7 +26,7 @@ from sagas.model import span
 
 log = logging.getLogger("sagas")
 
-BEGINS_WITHIN = timedelta(seconds=10)
+BEGINS_WITHIN = timedelta(seconds=5)
 """A call that is not begun this long after its permits were asked for is not made with them."""
 
 ENDS_WITHIN = timedelta(seconds=GRACE_SECONDS + 5)
@@ -35,7 +35,8 @@ ENDS_WITHIN = timedelta(seconds=GRACE_SECONDS + 5)
 GOES_ON = timedelta(minutes=1)
 """An abandoned call holds its place for its time-out once more, and at least for so long."""
 
-_REPORT_SECONDS = 0.25
+_REPORT_SECONDS = 0.05
+"""A start is told of this soon, or a process that dies costs others more than its period."""
 
 
 class Permit:
@@ -97,7 +98,7 @@ class Permit:
             if demand.rate is not None:
                 start, keep = self._want.start, demand.per + TICK
                 mark = Mark(demand.bucket, Kind.START, start, start, keep=keep)
-                self._limiter.note(mark, within=min(demand.per / 4_000_000, _REPORT_SECONDS))
+                self._limiter.note(mark, within=min(demand.per / 20_000_000, _REPORT_SECONDS))
 
     def _mark_calls(self, keep: int | None) -> None:
         for demand in self._want.demands:

@@ -157,7 +157,7 @@ class Place:
             self._match(action, path, arguments)
         elif self.is_closed:
             self.park()
-        return Call(action, path, ordinal, arguments)
+        return Call(action, path, ordinal, arguments, lambda: self.is_closed)
 
     async def perform(self, call: Call) -> Any:
         """Perform a step of this scope."""

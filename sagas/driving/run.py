@@ -194,10 +194,11 @@ class Run:
         state = self.drive.state
         for question in state.questions.values():
             return first_line(f"{question.question}: {question.evidence}")
-        for gate in state.open_gates():
+        gates, short_of = state.open_gates(), self.drive.short_of
+        if short_of is not None and not any(gate.state == "pending" for gate in gates):
+            return f"it waits for a permit of the limit {short_of}"
+        for gate in gates:
             return f"{gate.path} waits for approval by {gate.by}"
-        if self.drive.short_of is not None:
-            return f"it waits for a permit of the limit {self.drive.short_of}"
         return state.unwind.reason if state.unwind else None
 
     async def _admit_doubt(self) -> None:

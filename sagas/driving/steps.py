@@ -1,7 +1,7 @@
 """Moving one step forward, until it is settled or has to wait."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,12 +45,17 @@ from sagas.state import Phase, Step
 
 @dataclass(slots=True)
 class Call:
-    """A step as a body called it."""
+    """A step as a body called it.
+
+    Attributes:
+        is_closed: Whether nothing new is begun where it was called.
+    """
 
     action: Action[..., Any]
     path: str
     ordinal: int
     arguments: bytes
+    is_closed: Callable[[], bool] = bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +214,19 @@ class Steps:
             timeout=options.timeout,
             begins_within=BEGINS_WITHIN + (options.timeout if reads else timedelta()),
         )
-        now = drive.state.steps.get(call.path)
-        move = decide.Act(1) if now is None else self._decide(call, now)
-        if permit is not None and move != decide.Act(attempt):
+        if permit is not None and not self._is_still(call, attempt):
             permit.unused()
             return None
+        if permit is not None and attempt == 1 and call.is_closed():
+            permit.unused()
+            raise Parked  # another branch failed in the meantime
         return permit
+
+    def _is_still(self, call: Call, attempt: int) -> bool:
+        """Whether this attempt is what comes next: a late answer may have settled the step."""
+        step = self._drive.state.steps.get(call.path)
+        move = decide.Act(1) if step is None else self._decide(call, step)
+        return move == decide.Act(attempt)
 
     def _key(self, call: Call) -> str:
         return self._drive.key(call.path, Direction.DO)

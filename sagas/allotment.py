@@ -10,8 +10,10 @@ A *bucket* is one limit, or one key of a limit that is kept by key. It gives two
 - a *call* counts against the concurrency, and is held until the call is over. It belongs to the
   call and not to the attempt, so that a repetition after a crash does not wait for itself.
 
-A *turn* is no permit: it notes who waits, and since when, so that whoever gives a permit back can
-wake the one who has waited longest.
+Two more are no permits. A *turn* notes who was sent away, and since when they wait, so that whoever
+gives a place back can wake the one who has waited longest. A *head* notes since when the first in
+the line of another process waits: what is free is left to whoever came earlier, or the process that
+gives a place back would give it to itself for ever.
 
 All the permits that a call needs are given at once or not at all: nobody keeps one while waiting
 for another. Instants and spans are microseconds.
@@ -27,8 +29,11 @@ from enum import StrEnum
 TICK = 2_000
 """A database's clock may be cut to milliseconds: windows are longer by this much."""
 
-POLL = 100_000
+POLL = 50_000
 """How soon to ask again for the place of a call that may be over any moment."""
+
+HEAD_LASTS = 500_000
+"""For how long after it should have asked again the head of a line is waited for."""
 
 LEAST_TURN = 1_000_000
 LONGEST_TURN = 60_000_000
@@ -36,11 +41,12 @@ LONGEST_TURN = 60_000_000
 
 
 class Kind(StrEnum):
-    """What a permit counts against, or that it is a place in the line."""
+    """What a permit counts against; or a place in the line."""
 
     START = "start"
     CALL = "call"
     TURN = "turn"
+    HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +64,23 @@ class Want:
     """A call that asks for permits.
 
     Attributes:
+        process: Whose line it stands in.
         holder: Names the call; the same for all its attempts.
         start: Names this one beginning of it.
         begins_within: The span from now in which it is begun, or never.
         lasts: The longest span from its beginning to its end.
+        waited: For how long it has waited in that line.
         patience: For how much longer it would rather be asked again than be sent away.
     """
 
+    process: str
     saga_id: str
     holder: str
     start: str
     demands: tuple[Demand, ...]
     begins_within: int
     lasts: int
+    waited: int = 0
     patience: int = 0
 
     @property
@@ -110,12 +120,12 @@ class Refused:
     Attributes:
         after: When to ask again, as a span from now.
         sent_away: Whether that is longer than its patience: its turn is noted.
-        bucket: What it lacks.
+        lacking: The buckets that have none for it, what it waits for longest first.
     """
 
     after: int
     sent_away: bool
-    bucket: str
+    lacking: tuple[str, ...]
 
 
 Answer = Granted | Refused
@@ -128,12 +138,14 @@ class Room:
     Attributes:
         oldest: When the first of its starts was begun, or was to be.
         turns: How many wait who were sent away.
+        heads: Since when the first in the line of each other process waits.
     """
 
     starts: int = 0
     oldest: int | None = None
     calls: int = 0
     turns: int = 0
+    heads: list[int] = field(default_factory=list[int])
 
 
 @dataclass(slots=True)
@@ -142,31 +154,38 @@ class Allotment:
 
     Args:
         held: Buckets, kinds and holders of what those who ask have already.
-        since: Since when a holder has waited, for those whose turn was noted.
+        turns: Since when a holder has waited, for those who were sent away.
     """
 
     now: int
     rooms: Mapping[str, Room]
     held: set[tuple[str, Kind, str]] = field(default_factory=set[tuple[str, Kind, str]])
-    since: Mapping[str, int] = field(default_factory=dict[str, int])
+    turns: Mapping[str, int] = field(default_factory=dict[str, int])
     _refused: Counter[str] = field(default_factory=Counter[str])
 
     def in_order(self, wants: Sequence[Want]) -> list[int]:
         """The order in which to ask: who has waited longest comes first."""
-        waited = [self.since.get(want.holder, self.now) for want in wants]
-        return sorted(range(len(wants)), key=lambda index: (waited[index], index))
+        since = [self.since(want) for want in wants]
+        return sorted(range(len(wants)), key=lambda index: (since[index], index))
+
+    def since(self, want: Want) -> int:
+        """Since when it has waited, with what it waited before it was sent away."""
+        return min(self.turns.get(want.holder, self.now), self.now - want.waited)
 
     def ask(self, want: Want) -> Answer:
         """Give a want all it needs, or nothing."""
-        lacking = [
-            (self._after(want, demand), demand.bucket)
-            for demand in want.demands
-            if self._lacks_start(want, demand) or self._lacks_call(want, demand)
-        ]
+        lacking = sorted(
+            (
+                (self._after(want, demand), demand.bucket)
+                for demand in want.demands
+                if self._lacks_start(want, demand) or self._lacks_call(want, demand)
+            ),
+            reverse=True,
+        )
         if lacking:
             self._refused.update(want.buckets)
-            after, bucket = max(lacking)
-            return Refused(after, after > want.patience, bucket)
+            after = lacking[0][0]
+            return Refused(after, after > want.patience, tuple(bucket for _, bucket in lacking))
         for demand in want.demands:
             self._give(want, demand)
         return Granted()
@@ -174,12 +193,19 @@ class Allotment:
     def _lacks_start(self, want: Want, demand: Demand) -> bool:
         if demand.rate is None or (demand.bucket, Kind.START, want.start) in self.held:
             return False
-        return self.rooms[demand.bucket].starts >= demand.rate
+        room = self.rooms[demand.bucket]
+        return room.starts + self._owed(want, room) >= demand.rate
 
     def _lacks_call(self, want: Want, demand: Demand) -> bool:
         if demand.concurrent is None or (demand.bucket, Kind.CALL, want.holder) in self.held:
             return False
-        return self.rooms[demand.bucket].calls >= demand.concurrent
+        room = self.rooms[demand.bucket]
+        return room.calls + self._owed(want, room) >= demand.concurrent
+
+    def _owed(self, want: Want, room: Room) -> int:
+        """To how many in other processes it gives way."""
+        since = self.since(want)
+        return sum(head < since for head in room.heads)
 
     def _give(self, want: Want, demand: Demand) -> None:
         room = self.rooms[demand.bucket]
@@ -198,10 +224,10 @@ class Allotment:
         after = 0
         if self._lacks_start(want, demand) and demand.rate is not None:
             room = self.rooms[demand.bucket]
-            away = 0 if want.holder in self.since else room.turns
+            away = 0 if want.holder in self.turns else room.turns
             ahead = self._refused[demand.bucket] + away
-            oldest = self.now if room.oldest is None else room.oldest
-            free = oldest + demand.per + TICK - self.now
+            full = room.oldest if room.starts >= demand.rate else None
+            free = 0 if full is None else full + demand.per + TICK - self.now
             after = ahead // demand.rate * demand.per + (free if free > 0 else self._soon(want))
         return max(after, self._soon(want)) if self._lacks_call(want, demand) else after
 
@@ -209,5 +235,4 @@ class Allotment:
         return POLL if want.patience >= POLL else self._turn(want)
 
     def _turn(self, want: Want) -> int:
-        waited = self.now - self.since.get(want.holder, self.now)
-        return max(LEAST_TURN, min(waited, LONGEST_TURN))
+        return max(LEAST_TURN, min(self.now - self.since(want), LONGEST_TURN))

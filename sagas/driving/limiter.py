@@ -53,13 +53,17 @@ class _Noted:
 
 
 class Limiter:
-    """Takes and gives back the permits of one process."""
+    """Takes and gives back the permits of one process.
+
+    Attributes:
+        process: A name that no other process has.
+    """
 
     def __init__(self, store: Limits) -> None:
         self._store = store
         self._asking: list[_Asking] = []
         self._noted: list[_Noted] = []
-        self._name = secrets.token_hex(8)
+        self.process = secrets.token_hex(8)
         self._numbers = count(1)
         self._task: asyncio.Task[None] | None = None
         self._awake: asyncio.Future[None] | None = None
@@ -68,7 +72,7 @@ class Limiter:
 
     def start(self) -> str:
         """A name for one beginning of one call, that nobody else gives."""
-        return f"{self._name}-{next(self._numbers)}"
+        return f"{self.process}-{next(self._numbers)}"
 
     def ask(self, want: Want) -> "asyncio.Future[float | Refused | None]":
         """Ask for permits.
@@ -140,7 +144,7 @@ class Limiter:
         now = asyncio.get_running_loop().time()
         asking = self._asking[:MOST]
         noted, self._noted = self._noted, []
-        wants = [replace(item.want, patience=_patience(item, now)) for item in asking]
+        wants = [_as_of(item, now) for item in asking]
         marks = [replace(item.mark, ago=_micros(now - item.since)) for item in noted]
         try:
             answers = await self._store.exchange(wants, marks)
@@ -184,8 +188,11 @@ class Limiter:
             await self._store.tidy()
 
 
-def _patience(asking: _Asking, now: float) -> int:
-    return _micros(max(0.0, PATIENCE_SECONDS - (now - asking.since)))
+def _as_of(asking: _Asking, now: float) -> Want:
+    """A want as it is now: the longer it has waited, the less patience it has."""
+    waited = now - asking.since
+    patience = max(0.0, PATIENCE_SECONDS - waited)
+    return replace(asking.want, waited=_micros(waited), patience=_micros(patience))
 
 
 def _micros(seconds: float) -> int:

@@ -129,6 +129,7 @@ async def permitted(
         return None
     limiter = drive.environment.limiter
     want = Want(
+        process=limiter.process,
         saga_id=drive.saga_id,
         holder=holder,
         start=limiter.start(),
@@ -139,7 +140,7 @@ async def permitted(
     was_fenced = drive.fenced
     answer = await _asked(drive, want)
     if isinstance(answer, Refused):
-        drive.short_of = answer.bucket.replace("\n", " for ")
+        drive.short_of = answer.lacking[0].replace("\n", " for ")
         drive.waits.append(drive.now() + max(answer.after - SHORT_WAIT // 2, 0))
         raise Parked
     permit = Permit(limiter, want, answer)

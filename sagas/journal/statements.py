@@ -334,9 +334,9 @@ where bucket in (select value from {elements}($1) as element) group by bucket, k
 """Under the lock on the buckets, so that nothing is given meanwhile."""
 
 HELD_PERMITS = """
-select bucket, kind, holder, at from permit
+select bucket, kind, holder, at, until from permit
 where bucket in (select value from {elements}($1) as element)
-    and holder in (select value from {elements}($2) as named)
+    and (kind = 'head' or holder in (select value from {elements}($2) as named))
 """
 """Under the lock on the buckets; what an exchange had given whose answer was lost shows here."""
 
@@ -345,6 +345,7 @@ insert into permit (bucket, kind, holder, start, saga_id, at, until)
 values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (bucket, kind, holder) do update set
     start = excluded.start,
+    at = case when permit.at < excluded.at and permit.kind = 'turn' then permit.at else excluded.at end,
     until = case when permit.until < excluded.until then excluded.until else permit.until end
 """
 """Under the lock on the bucket. What is held already is held for longer, never twice."""

@@ -275,7 +275,15 @@ class Stranger:
 
     async def arrive(self) -> "Stranger":
         only = Demand(self._bucket, concurrent=1)
-        want = Want("elsewhere", "stranger", "stranger-1", (only,), 0, 3_600_000_000)
+        want = Want(
+            process="elsewhere",
+            saga_id="elsewhere",
+            holder="stranger",
+            start="stranger-1",
+            demands=(only,),
+            begins_within=0,
+            lasts=3_600_000_000,
+        )
         assert await self._store.exchange([want], []) == [Granted()]
         return self
 

@@ -3,8 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from sagas.allotment import Answer, Demand, Granted, Kind, Mark, Refused, Want
+from sagas.allotment import (
+    HEAD_LASTS,
+    POLL,
+    Answer,
+    Demand,
+    Granted,
+    Kind,
+    Mark,
+    Refused,
+    Want,
+)
 from sagas.model import Status
 from sagas.ports import Project, Store
 from tests.conformance.support import AT, SECOND, Tale, registered
@@ -16,11 +27,19 @@ FEW = Demand("few", concurrent=2)
 SELDOM = Demand("seldom", rate=2, per=HOUR)
 
 
-def want(number: int, *demands: Demand, saga_id: str = "trip-1", patience: int = SECOND) -> Want:
+def want(number: int, *demands: Demand, **different: Any) -> Want:
     """A call that asks, and would wait."""
-    return Want(
-        saga_id, f"call-{number}", f"start-{number}", demands, 10 * SECOND, 30 * SECOND, patience
+    asked = Want(
+        process="here",
+        saga_id="trip-1",
+        holder=f"call-{number}",
+        start=f"start-{number}",
+        demands=demands,
+        begins_within=10 * SECOND,
+        lasts=30 * SECOND,
+        patience=SECOND,
     )
+    return replace(asked, **different)
 
 
 def over(asked: Want, demand: Demand) -> Mark:
@@ -122,7 +141,7 @@ class LimitsSuite:
     async def test_a_call_that_is_refused_is_told_when_to_ask_again(self, store: Store) -> None:
         [_, _, answer] = await store.exchange([want(number, SELDOM) for number in range(3)], [])
         assert isinstance(answer, Refused)
-        assert (answer.sent_away, answer.bucket) == (True, "seldom")
+        assert (answer.sent_away, answer.lacking) == (True, ("seldom",))
         assert HOUR - 60 * SECOND < answer.after <= HOUR + SECOND
 
     async def test_who_has_waited_longest_is_served_first(self, store: Store) -> None:
@@ -165,6 +184,39 @@ class LimitsSuite:
         await other.exchange([], [over(first, only)])
         async with asyncio.timeout(5):
             await wait
+
+    async def test_what_is_free_is_left_to_another_process_that_has_waited_for_longer(
+        self, store: Store
+    ) -> None:
+        once = Demand("once", rate=1, per=HOUR)
+        first, mine = want(1, once), want(2, once)
+        other = want(3, once, process="there", waited=SECOND, patience=2 * HOUR)
+        await store.exchange([first], [])
+        assert granted(await store.exchange([other], [])) == [False]
+        freed = Mark("once", Kind.START, first.start, first.start)
+        assert granted(await store.exchange([mine], [freed])) == [False]
+        assert granted(await store.exchange([other], [])) == [True]
+
+    async def test_a_process_that_does_not_come_back_is_not_waited_for_for_ever(
+        self, store: Store
+    ) -> None:
+        only = Demand("only", concurrent=1)
+        first, mine = want(1, only), want(2, only)
+        await store.exchange([first], [])
+        await store.exchange([want(3, only, process="there", waited=SECOND)], [])
+        await store.exchange([], [over(first, only)])
+        await asyncio.sleep((POLL + HEAD_LASTS) / SECOND + 0.02)
+        assert granted(await store.exchange([mine], [])) == [True]
+
+    async def test_whoever_waits_no_more_holds_nobody_up(self, store: Store) -> None:
+        only = Demand("only", concurrent=1)
+        first, mine = want(1, only), want(2, only)
+        there = {"process": "there", "waited": SECOND}
+        await store.exchange([first], [])
+        await store.exchange([want(3, only, **there)], [])
+        await store.exchange([want(4, only, **there, patience=0)], [over(first, only)])
+        await store.exchange([], [over(want(4, only), only)])
+        assert granted(await store.exchange([mine], [])) == [True]
 
     async def test_several_that_ask_at_once_get_no_more_than_there_is(
         self, store: Store, another: Opening

@@ -1,7 +1,7 @@
 """A worker whose partner allows few calls: a process of its own, to be killed.
 
-`python -m tests.crash.limited URL LEDGER NAME COUNT` starts that many sagas and drives whatever is
-due until it is killed. The ledger is the partner's: one line for each call that begins or ends.
+`python -m tests.crash.limited URL LEDGER` says that it is there, and drives whatever is due until it
+is killed. The ledger is the partner's: one line for each call that begins or ends.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ import sys
 import time
 from datetime import timedelta
 
-from sagas import Catalog, Limit, Reversibility, connect, current_step
+from sagas import Catalog, Limit, Reversibility, connect, current_step, event
 
 RATE, AT_ONCE, PERIOD = 5, 3, timedelta(seconds=1)
-CALL_SECONDS = 0.15
+CALL_SECONDS = 0.5
 
 partners = Catalog("partners")
 partner = Limit("partner", rate=RATE, per=PERIOD, concurrent=AT_ONCE)
@@ -47,19 +47,18 @@ async def release(what: str) -> None:
 
 @partners.saga
 async def booking(what: str) -> str:
-    """One call."""
+    """One call, as soon as it may."""
+    await event("go")
     return await reserve(what)
 
 
-async def work(url: str, name: str, count: int) -> None:
-    """Start sagas, and drive what is due."""
-    async with connect(url, partners, lease=5) as coordinator:
-        for number in range(count):
-            saga_id = f"{name}-{number}"
-            await coordinator.start(booking, saga_id, id=saga_id)
+async def work(url: str) -> None:
+    """Drive what is due, a few sagas at a time."""
+    async with connect(url, partners, lease=5, concurrency=8) as coordinator:
+        print("ready", flush=True)
         await coordinator.work()
 
 
 if __name__ == "__main__":
     os.environ["LEDGER"] = sys.argv[2]
-    asyncio.run(work(sys.argv[1], sys.argv[3], int(sys.argv[4])))
+    asyncio.run(work(sys.argv[1]))

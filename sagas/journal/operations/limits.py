@@ -6,9 +6,10 @@ locked in one order, before permits and sagas.
 Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sagas.allotment import (
+    HEAD_LASTS,
     LONGEST_TURN,
     TICK,
     Allotment,
@@ -31,14 +32,19 @@ def exchange(wants: Sequence[Want], marks: Sequence[Mark]) -> Operation[list[Ans
     yield from _mark(marks)
     if not wants:
         return []
-    allotment = yield from _allotment(buckets, wants)
+    allotment, told = yield from _allotment(buckets, wants)
     answers: dict[int, Answer] = {}
+    heads: dict[str, tuple[Want, Refused]] = {}
     for index in allotment.in_order(wants):
-        answers[index] = answer = allotment.ask(wants[index])
+        want = wants[index]
+        answers[index] = answer = allotment.ask(want)
         if isinstance(answer, Granted):
-            yield from _grant(wants[index], allotment)
+            yield from _grant(want, allotment)
         elif answer.sent_away:
-            yield from _note(wants[index], answer, allotment)
+            yield from _note(want, answer, allotment)
+        else:
+            heads = dict.fromkeys(answer.lacking, (want, answer)) | heads
+    yield from _tell(wants[0].process, heads, told, allotment)
     return [answers[index] for index in range(len(wants))]
 
 
@@ -71,7 +77,10 @@ def _mark(marks: Sequence[Mark]) -> Operation[None]:
         yield Hint()
 
 
-def _allotment(buckets: Sequence[str], wants: Sequence[Want]) -> Operation[Allotment]:
+def _allotment(
+    buckets: Sequence[str], wants: Sequence[Want]
+) -> Operation[tuple[Allotment, dict[str, int]]]:
+    """What there is to give; and until when each head lasts that this process has told of."""
     named = records.listed(buckets)
     yield Query(statements.LAPSED_OF, (named,))
     [[now]] = yield Query(statements.CLOCK)
@@ -80,9 +89,15 @@ def _allotment(buckets: Sequence[str], wants: Sequence[Want]) -> Operation[Allot
         _add(rooms[bucket], Kind(kind), count, oldest)
     holders = {want.holder for want in wants} | {want.start for want in wants}
     found = yield Query(statements.HELD_PERMITS, (named, records.listed(sorted(holders))))
-    held = {(bucket, Kind(kind), holder) for bucket, kind, holder, _ in found}
-    since = {holder: at for _, kind, holder, at in found if kind == Kind.TURN}
-    return Allotment(now, rooms, held, since)
+    held = {(bucket, Kind(kind), holder) for bucket, kind, holder, *_ in found}
+    turns = {holder: at for _, kind, holder, at, _ in found if kind == Kind.TURN}
+    told: dict[str, int] = {}
+    for bucket, kind, holder, at, until in found:
+        if kind == Kind.HEAD and holder == wants[0].process:
+            told[bucket] = until
+        elif kind == Kind.HEAD:
+            rooms[bucket].heads.append(at)
+    return Allotment(now, rooms, held, turns), told
 
 
 def _add(room: Room, kind: Kind, count: int, oldest: int) -> None:
@@ -93,6 +108,8 @@ def _add(room: Room, kind: Kind, count: int, oldest: int) -> None:
             room.calls = count
         case Kind.TURN:
             room.turns = count
+        case Kind.HEAD:
+            pass
 
 
 def _grant(want: Want, allotment: Allotment) -> Operation[None]:
@@ -104,20 +121,41 @@ def _grant(want: Want, allotment: Allotment) -> Operation[None]:
         if demand.concurrent is not None:
             until = now + want.begins_within + want.lasts
             yield _hold(want, demand.bucket, Kind.CALL, now, until)
-        if want.holder in allotment.since:
+        if want.holder in allotment.turns:
             turn = (demand.bucket, Kind.TURN.value, want.holder, "")
             yield Query(statements.GIVE_BACK, turn)
 
 
 def _note(want: Want, refused: Refused, allotment: Allotment) -> Operation[None]:
-    since = allotment.since.get(want.holder, allotment.now)
     until = allotment.now + refused.after + LONGEST_TURN
-    for bucket in want.buckets:
-        yield _hold(want, bucket, Kind.TURN, since, until)
+    for bucket in refused.lacking:
+        yield _hold(want, bucket, Kind.TURN, allotment.since(want), until)
+
+
+def _tell(
+    process: str,
+    heads: Mapping[str, tuple[Want, Refused]],
+    told: Mapping[str, int],
+    allotment: Allotment,
+) -> Operation[None]:
+    """Tell other processes since when the first of those waits who will soon ask again."""
+    for bucket in told.keys() - heads.keys():
+        yield Query(statements.GIVE_BACK, (bucket, Kind.HEAD.value, process, ""))
+    for bucket, (want, refused) in heads.items():
+        due = allotment.now + refused.after
+        if told.get(bucket, 0) < due + HEAD_LASTS // 2:
+            yield _hold(want, bucket, Kind.HEAD, allotment.since(want), due + HEAD_LASTS)
 
 
 def _hold(want: Want, bucket: str, kind: Kind, at: int, until: int) -> Query:
-    holder = want.start if kind is Kind.START else want.holder
-    start = "" if kind is Kind.TURN else want.start
+    match kind:
+        case Kind.START:
+            holder, start = want.start, want.start
+        case Kind.CALL:
+            holder, start = want.holder, want.start
+        case Kind.TURN:
+            holder, start = want.holder, ""
+        case Kind.HEAD:
+            holder, start = want.process, ""
     values = (bucket, kind.value, holder, start, want.saga_id, at, until)
     return Query(statements.HOLD, values)

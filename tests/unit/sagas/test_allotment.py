@@ -27,8 +27,18 @@ FIVE = Demand("five", rate=5, per=SECOND)
 THREE = Demand("three", concurrent=3)
 
 
-def want(name: str, *demands: Demand, patience: int = SECOND) -> Want:
-    return Want("trip", name, f"start of {name}", demands, 10 * SECOND, SECOND, patience)
+def want(name: str, *demands: Demand, patience: int = SECOND, waited: int = 0) -> Want:
+    return Want(
+        process="here",
+        saga_id="trip",
+        holder=name,
+        start=f"start of {name}",
+        demands=demands,
+        begins_within=10 * SECOND,
+        lasts=SECOND,
+        waited=waited,
+        patience=patience,
+    )
 
 
 def allotment(*, rooms: dict[str, Room] | None = None, **known: Any) -> Allotment:
@@ -88,7 +98,7 @@ def test_a_start_that_was_given_is_not_counted_again() -> None:
 def test_the_next_start_is_due_one_period_after_the_oldest() -> None:
     full = Room(starts=5, oldest=NOW - SECOND // 4)
     answer = refused(allotment(rooms={"five": full}).ask(want("mine", FIVE)))
-    assert answer == Refused(SECOND * 3 // 4 + TICK, sent_away=False, bucket="five")
+    assert answer == Refused(SECOND * 3 // 4 + TICK, sent_away=False, lacking=("five",))
 
 
 def test_whoever_stands_further_back_asks_later() -> None:
@@ -104,7 +114,7 @@ def test_whoever_was_sent_away_stands_in_the_line_too() -> None:
 
 def test_whoever_comes_back_does_not_stand_behind_those_who_came_later() -> None:
     full = Room(starts=5, oldest=NOW, turns=10)
-    allotted = allotment(rooms={"five": full}, since={"mine": NOW - SECOND})
+    allotted = allotment(rooms={"five": full}, turns={"mine": NOW - SECOND})
     assert refused(allotted.ask(want("mine", FIVE))).after == SECOND + TICK
 
 
@@ -118,7 +128,7 @@ def test_a_wait_above_the_patience_sends_away() -> None:
 
 def test_a_place_is_asked_for_again_in_a_moment() -> None:
     answer = refused(allotment(rooms={"three": Room(calls=3)}).ask(want("mine", THREE)))
-    assert answer == Refused(POLL, sent_away=False, bucket="three")
+    assert answer == Refused(POLL, sent_away=False, lacking=("three",))
 
 
 def test_a_start_that_was_never_begun_is_asked_for_again_in_a_moment() -> None:
@@ -133,16 +143,33 @@ def test_a_start_that_was_never_begun_is_asked_for_again_in_a_moment() -> None:
 def test_whoever_is_sent_away_looks_again_after_as_long_as_they_have_waited(
     waited: int, after: int
 ) -> None:
-    allotted = allotment(rooms={"three": Room(calls=3)}, since={"mine": NOW - waited})
+    allotted = allotment(rooms={"three": Room(calls=3)}, turns={"mine": NOW - waited})
     answer = refused(allotted.ask(want("mine", THREE, patience=0)))
-    assert answer == Refused(after, sent_away=True, bucket="three")
+    assert answer == Refused(after, sent_away=True, lacking=("three",))
 
 
 def test_who_has_waited_longest_is_asked_first() -> None:
-    allotted = allotment(since={"c": NOW - 3, "b": NOW - 7})
+    allotted = allotment(turns={"c": NOW - 3, "b": NOW - 7})
     names = ["a", "b", "c", "d"]
     order = allotted.in_order([want(name, FIVE) for name in names])
     assert [names[index] for index in order] == ["b", "c", "a", "d"]
+
+
+def test_what_is_free_is_left_to_processes_whose_first_came_earlier() -> None:
+    waiting = Room(calls=1, heads=[NOW - SECOND])
+    assert granted(asked(allotment(rooms={"three": waiting}), 9, THREE)) == 1
+
+
+def test_what_is_free_is_not_left_to_processes_whose_first_came_later() -> None:
+    waiting = Room(calls=2, starts=4, heads=[NOW - SECOND])
+    allotted = allotment(rooms={"three": waiting, "five": waiting})
+    assert allotted.ask(want("mine", THREE, FIVE, waited=2 * SECOND)) == Granted()
+
+
+def test_whoever_was_sent_away_does_not_begin_to_wait_anew() -> None:
+    waiting = Room(calls=2, heads=[NOW - SECOND])
+    allotted = allotment(rooms={"three": waiting}, turns={"mine": NOW - 2 * SECOND})
+    assert allotted.ask(want("mine", THREE)) == Granted()
 
 
 DEMANDS = st.builds(

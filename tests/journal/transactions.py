@@ -93,7 +93,15 @@ class Scene:
     def want(self) -> Want:
         """A call that asks for the saga's one permit."""
         demand = Demand(self.saga_id, concurrent=1)
-        return Want(self.saga_id, "call", "start", (demand,), 3600 * SECOND, 3600 * SECOND)
+        return Want(
+            process="test",
+            saga_id=self.saga_id,
+            holder="call",
+            start="start",
+            demands=(demand,),
+            begins_within=3600 * SECOND,
+            lasts=3600 * SECOND,
+        )
 
     async def append(self, *ops: Op, rows: int = 1) -> list[Applied]:
         """Append entries with ops."""

@@ -20,6 +20,7 @@ from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
 from sagas.coordinator import Coordinator
 from sagas.driving.environment import Handlers
+from sagas.driving.frozen import check_loop_clock
 from sagas.errors import DefinitionError, SagaError
 from sagas.journal import open_store
 from sagas.model import Outcome
@@ -76,6 +77,7 @@ async def connect(
         JournalUnavailable: The database cannot be used; the message says why and what to do.
         SchemaMismatch: It was made by another version.
         UnsafeDatabase: It would lose what it acknowledged.
+        SagaError: The event loop's clock is frozen.
     """
     coordinator = await open_coordinator(
         url,
@@ -105,6 +107,7 @@ async def open_coordinator(
     fault_points: FaultPoints | None = None,
 ) -> Coordinator:
     """As `connect`, without a context: the caller closes it."""
+    check_loop_clock()
     known = list(catalogs)
     check_catalogs(known)
     store = await open_store(url)

@@ -14,6 +14,7 @@ from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Handlers
+from sagas.driving.frozen import check_loop_clock
 from sagas.driving.run import Done, Result
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
@@ -133,6 +134,7 @@ class Coordinator:
             DifferentInput: The id was started with another input or saga.
         """
         check_id(id)
+        check_loop_clock()
         now = micros(self._clock.now())
         due = await self._due(saga, deadline, id, now)
         payload = saga.input.encode(input)
@@ -207,12 +209,14 @@ class Coordinator:
         return Handle(self, saga, id, following)
 
     async def _go_on(self, row: SagaRow) -> None:
+        check_loop_clock()
         if not row.status.is_end:
             self._worker.follow(row.id)
             await self._worker.look()
 
     async def work(self) -> None:
         """Drive everything that is due, until cancelled."""
+        check_loop_clock()
         self._worker.follow_all()
         await self._worker.begin()
         await self._worker.look()
@@ -223,6 +227,7 @@ class Coordinator:
     ) -> Outcome[O]:
         """Wait for a saga's end, or until a person must act; with `parked` any wait will do."""
         while True:
+            check_loop_clock()
             following.changed.clear()
             if isinstance(following.result, Done) and following.state is not None:
                 return outcome_of(saga, following.state, following.result.status)

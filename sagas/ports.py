@@ -308,6 +308,10 @@ class Ownership(Protocol):
         """The worker's `control`, and its sagas with requests that are not folded yet."""
         ...
 
+    async def next_due(self, *, after: int, before: int) -> int | None:
+        """The first instant between these two at which a parked saga is due, if there is one."""
+        ...
+
     async def changed(self, seconds: float) -> None:
         """Return when something may have changed, at the latest after that many seconds."""
         ...

@@ -18,6 +18,11 @@ from sagas.authoring.saga import Saga
 from sagas.chain import Row
 from sagas.driving.drive import Drive
 from sagas.driving.environment import Environment, Handlers
+from sagas.driving.frozen import (
+    is_loop_clock_replaced,
+    is_wall_clock_replaced,
+    sleep_regardless,
+)
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.run import Done, Result, Run
@@ -25,12 +30,14 @@ from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
 from sagas.errors import JournalError, LeaseLost
 from sagas.fold import fold
+from sagas.model import micros
 from sagas.ports import Clock, CreateSaga, FaultPoints, Store
 from sagas.state import SagaState
 
 log = logging.getLogger("sagas")
 
 POLL_SECONDS = 1.0
+SHORTEST_SECONDS = 0.01
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
 SWEEP_SECONDS = 3.0
@@ -298,7 +305,8 @@ class Worker:
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
-        self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded))
+        present = loaded.row.wake_at or 0
+        self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded, present=present))
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:
@@ -314,6 +322,7 @@ class Worker:
         saga_id = drive.saga_id
         try:
             result = await Run(drive).go(fresh=fresh)
+            self._rest(drive)
             if not drive.stopping or isinstance(result, Done):
                 self._finished(saga_id, result, drive.state)
         except Taken:
@@ -328,6 +337,29 @@ class Worker:
             if self._tasks.get(saga_id) is asyncio.current_task():
                 self._drives.pop(saga_id, None)
                 self._tasks.pop(saga_id, None)
+
+    def _rest(self, drive: Drive) -> None:
+        """Under a clock that a test has frozen, what waits between calls goes by the loop's clock."""
+        if drive.rests and not drive.stopping and is_wall_clock_replaced():
+            until = min(drive.rests)
+            left = (until - drive.now()) / 1_000_000
+            asyncio.get_running_loop().call_later(left, self._rested, drive.saga_id, until)
+
+    def _rested(self, saga_id: str, until: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._take_rested(saga_id, until))
+        self._rounds.add(task)
+        task.add_done_callback(self._looked)
+
+    async def _take_rested(self, saga_id: str, until: int) -> None:
+        environment = self._environment
+        if environment is None or self._stopping:
+            return
+        known = self._handlers.sagas
+        lease = environment.holder.lease
+        for found in await self._store.claim(
+            lease, now=until, only=[saga_id], limit=1, known=known
+        ):
+            self._look_again(found)
 
     def _try_again(self, saga_id: str, reason: str, *, after: float = RETRY_SECONDS) -> None:
         """Driving failed; this worker still owns the saga, and takes it up again."""
@@ -397,7 +429,10 @@ class Worker:
     async def _watch(self) -> None:
         while True:
             try:
-                await self._store.changed(POLL_SECONDS)
+                if is_loop_clock_replaced():
+                    await sleep_regardless(RETRY_SECONDS)
+                    continue
+                await self._store.changed(await self._pause())
                 await self._hear()
                 await self.look()
             except JournalError as error:
@@ -406,6 +441,12 @@ class Worker:
             except Exception:
                 log.exception("looking for due sagas failed unexpectedly; it is tried again")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _pause(self) -> float:
+        """Seconds until the next look: until a parked saga is due, if that is soon."""
+        now = micros(self._clock.now())
+        due = await self._store.next_due(after=now, before=now + round(POLL_SECONDS * 1_000_000))
+        return POLL_SECONDS if due is None else max((due - now) / 1_000_000, SHORTEST_SECONDS)
 
     async def _hear(self) -> None:
         """Fold requests for sagas that are being driven and may not append for a while."""

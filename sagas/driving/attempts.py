@@ -218,7 +218,7 @@ class Flight:
         text = describe(error)
         definite = isinstance(error, NotExecuted) or self._is_definite(error)
         if not definite or not decide.answer_settles(
-            self.track, self._callee.policy, self._drive.now()
+            self.track, self._callee.policy, self._drive.present()
         ):
             return self._in_doubt(
                 f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -248,10 +248,10 @@ class Flight:
         if self.track.failures + 1 >= self._callee.policy.retry.attempts:
             return None
         if isinstance(error, NotExecuted) and error.retry_after is not None:
-            return self._drive.now() + span(error.retry_after)
+            return self._drive.present() + span(error.retry_after)
         if self._callee.direction is Direction.UNDO:
             wait = self._callee.policy.retry.delay(self.track.failures + 1, salt=self.track.key)
-            return self._drive.now() + span(wait)
+            return self._drive.present() + span(wait)
         return None
 
     def _in_doubt(self, reason: str, *, running: bool = False) -> FoundInDoubt:
@@ -259,7 +259,7 @@ class Flight:
             path=self._step.path,
             direction=self._callee.direction,
             reason=reason,
-            ended=self._drive.now(),
+            ended=self._drive.present(),
             observed=True,
             running=running,
         )

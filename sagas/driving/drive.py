@@ -15,6 +15,7 @@ from sagas import decide
 from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
+from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import LogClosed, SagaLog
 from sagas.entries import (
     Entry,
@@ -37,14 +38,21 @@ REOPENED = -1
 SHORT_WAIT = 1_000_000
 """Waits below this (microseconds) keep the coroutine; longer ones park."""
 
+SHORTEST_NAP = 1_000
+"""What waits for a clock that stands still looks at it no more often than this (microseconds)."""
+
 
 class Drive:
     """One pass over one saga.
+
+    Args:
+        present: The instant at which it was taken up, where the clock is behind that.
 
     Attributes:
         control: Requests up to this count are folded.
         fenced: The saga unwinds: nothing new is done.
         waits: Instants at which the parts that this pass reached want to be looked at again.
+        rests: Those of them that go by the loop's clock too.
         readers: Gives up each call under way that only reads, and each wait to make a call.
         fold: Folds what people and other programs have asked for.
         over: Its end is on its way to the journal: nothing may come after it.
@@ -54,7 +62,13 @@ class Drive:
     """
 
     def __init__(
-        self, environment: Environment, log: SagaLog, saga: Saga[Any, Any], *, control: int = 0
+        self,
+        environment: Environment,
+        log: SagaLog,
+        saga: Saga[Any, Any],
+        *,
+        control: int = 0,
+        present: int = 0,
     ) -> None:
         self.environment = environment
         self.log = log
@@ -67,9 +81,11 @@ class Drive:
         self.paused = 0
         self.short_of: str | None = None
         self.waits: list[int] = []
+        self.rests: list[int] = []
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
+        self._rested = present
         self._asked: set[str] = set()
         self._unwinding = False
         self._kept = False
@@ -105,8 +121,12 @@ class Drive:
         self._tell()
 
     def now(self) -> int:
-        """The present, in microseconds."""
+        """The present, in microseconds: what timers, gates and deadlines go by."""
         return self.environment.now()
+
+    def present(self) -> int:
+        """The present for what is measured from one call to the next: what has been waited for is over."""
+        return max(self.environment.now(), self._rested)
 
     def fence(self) -> None:
         """Nothing new is done from here on; what only reads is given up at once."""
@@ -171,7 +191,7 @@ class Drive:
     # --- waiting ------------------------------------------------------------------------------
 
     async def pause(self, until: int) -> None:
-        """Wait, in place if it is short.
+        """Wait for what goes by the clock alone, in place if that is short; it may not have come.
 
         Raises:
             Parked: It is long; the pass will be made again at that instant.
@@ -180,12 +200,38 @@ class Drive:
         if remaining > SHORT_WAIT:
             self.waits.append(until)
             raise Parked
+        await self._nap(max(remaining, SHORTEST_NAP), until)
+        self.paused += 1
+
+    async def rest(self, until: int) -> None:
+        """Wait in the middle of a call, in place if it is short.
+
+        It is over when its instant has come, or after as long by the loop's clock: a clock that is
+        set back makes nobody wait longer than was meant.
+
+        Raises:
+            Parked: It is long; the pass will be made again.
+        """
+        remaining = until - self.present()
+        if remaining > SHORT_WAIT:
+            self.look_by(until)
+            raise Parked
+        if remaining > 0:
+            await self._nap(remaining, until)
+            self._rested = max(self._rested, until)
+        self.paused += 1
+
+    def look_by(self, until: int) -> None:
+        """Look again at that instant, or after as long by the loop's clock."""
+        self.waits.append(until)
+        self.rests.append(until)
+
+    async def _nap(self, micros: int, until: int) -> None:
         try:
-            await asyncio.sleep(max(remaining, 0) / 1_000_000)
+            await sleep_regardless(micros / 1_000_000)
         except asyncio.CancelledError:
             self.waits.append(until)
             raise
-        self.paused += 1
 
     async def folded(self) -> None:
         """Wait until the requests of people and other programs are folded.

@@ -229,7 +229,7 @@ class Gates:
         """
         drive = self._drive
         log.warning("%s: %s cannot be checked now: %s", drive.saga_id, gate_id, error)
-        drive.waits.append(drive.now() + RECHECK_AFTER)
+        drive.look_by(drive.now() + RECHECK_AFTER)
         raise Parked
 
     def _rights(self, names: list[str]) -> Mapping[str, frozenset[str]]:

@@ -141,7 +141,7 @@ async def permitted(
     answer = await _asked(drive, want)
     if isinstance(answer, Refused):
         drive.short_of = answer.lacking[0].replace("\n", " for ")
-        drive.waits.append(drive.now() + max(answer.after - SHORT_WAIT // 2, 0))
+        drive.look_by(drive.now() + max(answer.after - SHORT_WAIT // 2, 0))
         raise Parked
     permit = Permit(limiter, want, answer)
     if drive.stopping or drive.is_kept or (drive.fenced and not was_fenced):

@@ -10,6 +10,7 @@ from contextlib import suppress
 from compensations import Choice
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
+from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import GateMoved, LogClosed
 from sagas.entries import (
     CancelRequested,
@@ -60,7 +61,7 @@ class Requests:
         drive = self._drive
         while (due := drive.state.due) is not None and drive.log.error is None:
             left = due - drive.now()
-            await asyncio.sleep(max(left, LOOK_AGAIN) / 1_000_000)
+            await sleep_regardless(max(left, LOOK_AGAIN) / 1_000_000)
             if decide.is_overdue(drive.state, drive.now()):
                 with suppress(JournalError, LogClosed):  # the next intent meets the deadline too
                     await self.fold()

@@ -135,6 +135,7 @@ class Run:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
         drive = self.drive
         drive.waits.clear()
+        drive.rests.clear()
         drive.short_of = None
         self._seen = (drive.state.head, drive.news)
         stage, news = decide.stage(drive.state), drive.news

@@ -160,7 +160,7 @@ class Steps:
         return decide.forward(
             step.forward,
             call.action.policy(known),
-            self._drive.now(),
+            self._drive.present(),
             past_pivot=not decide.may_unwind(state, saga.after_pivot),
         )
 
@@ -173,7 +173,7 @@ class Steps:
             case decide.Wait(until):
                 if drive.closing:
                     raise Parked
-                await drive.pause(until)
+                await drive.rest(until)
             case decide.KnownAbsent(reason):
                 await drive.log.commit(_known_absent(step, reason))
             case decide.Unwind(reason):
@@ -308,7 +308,7 @@ class Steps:
             attempt=attempted.number,
             key=attempted.key,
             generation=drive.state.generation,
-            latest_end=drive.now() + span(action.options.timeout),
+            latest_end=drive.present() + span(action.options.timeout),
             gate=attempted.gate or (step.forward.gate if step is not None else None),
             waiver=action.waiver,
             before=None if before is None else before.decode(),

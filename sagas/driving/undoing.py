@@ -128,7 +128,7 @@ class Undoing:
     async def _settle(self, action: Action[..., Any], step: Step) -> bool:
         """Find out whether the step took effect; True if the compensation may run without."""
         drive, track = self._drive, step.forward
-        match decide.settle(track, action.policy(step.reversibility), drive.now()):
+        match decide.settle(track, action.policy(step.reversibility), drive.present()):
             case decide.CompensateUnknown():
                 return True
             case decide.Act(attempt):
@@ -145,7 +145,7 @@ class Undoing:
                     limited=action.inputs.recall(step.arguments),
                 )
             case decide.Wait(until):
-                await drive.pause(until)
+                await drive.rest(until)
             case decide.KnownAbsent(reason):
                 await drive.log.commit(
                     Failed(path=step.path, error="NotExecuted", message=reason, via="probe")
@@ -170,7 +170,7 @@ class Undoing:
             return
         try:
             policy = action.policy(step.reversibility)
-            if decide.settle(step.forward, policy, self._drive.now()) == decide.Act(attempt):
+            if decide.settle(step.forward, policy, self._drive.present()) == decide.Act(attempt):
                 await self._attempt_again(action, step, attempt, permit)
         finally:
             permit.unused()
@@ -190,7 +190,7 @@ class Undoing:
                 attempt=attempt,
                 key=track.key,
                 generation=track.generation,
-                latest_end=drive.now() + span(action.options.timeout),
+                latest_end=drive.present() + span(action.options.timeout),
                 gate=track.gate,
                 waiver=step.waiver,
             )
@@ -234,13 +234,13 @@ class Undoing:
         ):
             await self._lost_result(undo, step)
             return
-        match decide.undo(step.undo, undo.policy(), drive.now()):
+        match decide.undo(step.undo, undo.policy(), drive.present()):
             case decide.Act(attempt):
                 await self._act(action, undo, step, attempt)
             case decide.Probe(counts) if undo.asks is not None:
                 await self._probe(action, undo, step, counts=counts)
             case decide.Wait(until):
-                await drive.pause(until)
+                await drive.rest(until)
             case decide.KnownAbsent(reason):
                 await drive.log.commit(
                     CompensationFailed(
@@ -271,7 +271,7 @@ class Undoing:
             timeout=undo.options.timeout,
         )
         try:
-            if decide.undo(step.undo, undo.policy(), self._drive.now()) == decide.Act(attempt):
+            if decide.undo(step.undo, undo.policy(), self._drive.present()) == decide.Act(attempt):
                 await self._attempt(action, undo, step, attempt, permit)
         finally:
             if permit is not None:
@@ -304,7 +304,7 @@ class Undoing:
                 attempt=attempt,
                 key=key,
                 generation=drive.state.generation,
-                latest_end=drive.now() + span(undo.options.timeout),
+                latest_end=drive.present() + span(undo.options.timeout),
                 unknown=unknown,
                 gate=ops[0].gate_id if ops else step.undo.gate,  # type: ignore[union-attr]
             ),

@@ -200,6 +200,13 @@ returning id
 """
 """After a claim whose answer was lost: waits for it, and takes what it took or would have taken."""
 
+NEXT_DUE = """
+select min(wake_at) from saga
+where owner is null and status not in ('completed', 'compensated', 'residual')
+    and wake_at > $1 and wake_at <= $2
+"""
+"""For a timer to fire when it is due, and not when somebody happens to look."""
+
 HELD = "select id from saga where owner = $1 order by id"
 """What a worker holds, for it to find what it holds and does not drive."""
 

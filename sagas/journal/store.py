@@ -146,6 +146,10 @@ class SqlStore:
         """The worker's `control`, and its sagas with requests that are not folded yet."""
         return await self._look(lambda: ownership.raised(lease))
 
+    async def next_due(self, *, after: int, before: int) -> int | None:
+        """The first instant between these two at which a parked saga is due, if there is one."""
+        return await self._look(lambda: ownership.next_due(after, before))
+
     async def changed(self, seconds: float) -> None:
         """Return when something may have changed, at the latest after that many seconds."""
         await self._database.changed(seconds)

@@ -18,7 +18,7 @@ HALF = timedelta(minutes=30)
 
 
 @shop.saga(deadline=HOUR)
-async def errand(order: Order) -> str:
+async def promised(order: Order) -> str:
     """A step, a gate, a step."""
     await keyed("first")
     await gated("asked")
@@ -26,27 +26,27 @@ async def errand(order: Order) -> str:
 
 
 @shop.saga
-async def steps(order: Order) -> str:
+async def stepping(order: Order) -> str:
     for item in order.items:
         await keyed(item)
     return "done"
 
 
 @shop.saga
-async def dozing(order: Order) -> str:
+async def overnight(order: Order) -> str:
     await keyed("first")
     await sagas.sleep(timedelta(days=1))
     return await keyed("last")
 
 
 @shop.saga
-async def reading(order: Order) -> str:
+async def reading_slowly(order: Order) -> str:
     await keyed("first")
     return await look_up("slow")
 
 
 @shop.saga
-async def mailing(order: Order) -> str:
+async def mailing_in_time(order: Order) -> str:
     await keyed("first")
     await mail("letter")
     await gated("asked")
@@ -54,7 +54,7 @@ async def mailing(order: Order) -> str:
 
 
 @shop.saga(after_pivot="unwind")
-async def mailing_and_unwinding(order: Order) -> str:
+async def mailing_or_unwinding(order: Order) -> str:
     await keyed("first")
     await mail("letter")
     await gated("asked")
@@ -62,13 +62,13 @@ async def mailing_and_unwinding(order: Order) -> str:
 
 
 @shop.saga
-async def broken(order: Order) -> str:
+async def broken_in_time(order: Order) -> str:
     await keyed("first")
     raise TypeError("a defect")
 
 
 @shop.saga
-async def branching(order: Order) -> str:
+async def branching_in_time(order: Order) -> str:
     await parallel(keyed("slow"), gated("asked"))
     return await keyed("last")
 
@@ -87,7 +87,7 @@ async def test_a_saga_that_is_driven_is_undone_at_its_deadline(house: House, wor
     world.plan("second", wait_for_release)
     async with house.open() as coordinator:
         order = Order(items=["first", "second", "third"])
-        handle = await coordinator.start(steps, order, id="s", deadline=MOMENT)
+        handle = await coordinator.start(stepping, order, id="s", deadline=MOMENT)
         await until(lambda: _has(coordinator, "UnwindBegan"))
         world.released.set()
         outcome = await handle.outcome(timeout=LIMIT)
@@ -101,7 +101,7 @@ async def test_a_saga_that_is_driven_is_undone_at_its_deadline(house: House, wor
 async def test_what_only_reads_is_given_up_at_the_deadline(house: House, world: World) -> None:
     world.plan("slow", hang_before)
     async with house.open() as coordinator:
-        handle = await coordinator.start(reading, Order(), id="s", deadline=MOMENT)
+        handle = await coordinator.start(reading_slowly, Order(), id="s", deadline=MOMENT)
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.status is Status.COMPENSATED
     assert world.undone == world.done
@@ -111,7 +111,7 @@ async def test_no_intent_is_made_once_the_deadline_has_passed(house: House, worl
     world.plan("first", wait_for_release)
     async with house.open() as coordinator:
         order = Order(items=["first", "second"])
-        handle = await coordinator.start(steps, order, id="s", deadline=HOUR)
+        handle = await coordinator.start(stepping, order, id="s", deadline=HOUR)
         await world.under_way.wait()
         house.clock.forward(HOUR)  # the timer of the drive knows nothing of that
         world.released.set()
@@ -123,7 +123,7 @@ async def test_no_intent_is_made_once_the_deadline_has_passed(house: House, worl
 async def test_a_saga_that_returned_too_late_is_undone(house: House, world: World) -> None:
     world.plan("first", wait_for_release)
     async with house.open() as coordinator:
-        handle = await coordinator.start(steps, Order(items=["first"]), id="s", deadline=HOUR)
+        handle = await coordinator.start(stepping, Order(items=["first"]), id="s", deadline=HOUR)
         await world.under_way.wait()
         house.clock.forward(HOUR)
         world.released.set()
@@ -134,7 +134,7 @@ async def test_a_saga_that_returned_too_late_is_undone(house: House, world: Worl
 async def test_no_further_attempt_is_made_after_the_deadline(house: House, world: World) -> None:
     world.plan("first", lose_answer, wait_for_release)
     async with house.open() as coordinator:
-        handle = await coordinator.start(steps, Order(items=["first"]), id="s", deadline=HOUR)
+        handle = await coordinator.start(stepping, Order(items=["first"]), id="s", deadline=HOUR)
         await world.under_way.wait()
         house.clock.forward(HOUR)
         world.released.set()
@@ -147,9 +147,9 @@ async def test_a_saga_that_ends_in_time_has_no_deadline_any_more(
 ) -> None:
     async with house.open() as coordinator:
         order = Order(items=["first"])
-        assert (await coordinator.run(steps, order, id="s", deadline=HOUR)).completed
+        assert (await coordinator.run(stepping, order, id="s", deadline=HOUR)).completed
         house.clock.forward(2 * HOUR)
-        again = await coordinator.run(steps, order, id="s", deadline=HOUR)
+        again = await coordinator.run(stepping, order, id="s", deadline=HOUR)
         assert again.completed
         assert "DeadlinePassed" not in await kinds(coordinator)
 
@@ -162,7 +162,7 @@ async def test_a_parked_saga_is_looked_at_when_its_deadline_comes(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(errand, Order(), id="s")
+        handle = await coordinator.start(promised, Order(), id="s")
         await handle.settled()
         row = await coordinator.get("s")
         assert row.wake_at == (await coordinator.state("s")).deadline
@@ -178,7 +178,7 @@ async def test_a_deadline_that_passed_while_nobody_ran_comes_before_any_intent(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
-        await (await coordinator.start(errand, Order(), id="s")).settled()
+        await (await coordinator.start(promised, Order(), id="s")).settled()
         await approve_all(coordinator)
         house.clock.forward(timedelta(hours=3))
     async with house.open() as coordinator:
@@ -191,7 +191,7 @@ async def test_a_deadline_that_passed_while_nobody_ran_comes_before_any_intent(
 
 async def test_a_sleeping_saga_is_woken_by_its_deadline(house: House, world: World) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(dozing, Order(), id="s", deadline=HOUR)
+        handle = await coordinator.start(overnight, Order(), id="s", deadline=HOUR)
         await handle.settled()
         house.clock.forward(HOUR)
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
@@ -200,7 +200,7 @@ async def test_a_sleeping_saga_is_woken_by_its_deadline(house: House, world: Wor
 
 async def test_a_saga_with_a_defect_is_undone_at_its_deadline(house: House, world: World) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(broken, Order(), id="s", deadline=HOUR)
+        handle = await coordinator.start(broken_in_time, Order(), id="s", deadline=HOUR)
         assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
         house.clock.forward(HOUR)
         await coordinator.resume("s")
@@ -212,7 +212,7 @@ async def test_a_saga_with_a_defect_is_undone_at_its_deadline(house: House, worl
 async def test_a_deadline_leaves_no_branch_behind(house: House, world: World) -> None:
     world.plan("slow", wait_for_release)
     async with house.open() as coordinator:
-        handle = await coordinator.start(branching, Order(), id="s", deadline=MOMENT)
+        handle = await coordinator.start(branching_in_time, Order(), id="s", deadline=MOMENT)
         await until(lambda: _has(coordinator, "UnwindBegan"))
         world.released.set()
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
@@ -226,7 +226,7 @@ async def test_a_deadline_leaves_no_branch_behind(house: House, world: World) ->
 @pytest.mark.usefixtures("on_both")
 async def test_past_the_pivot_a_deadline_is_too_late(house: House, world: World) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(mailing, Order(), id="s", deadline=HALF)
+        handle = await coordinator.start(mailing_in_time, Order(), id="s", deadline=HALF)
         await handle.settled()
         house.clock.forward(HALF)
         await until(lambda: _has(coordinator, "DeadlinePassed"))
@@ -239,7 +239,7 @@ async def test_a_saga_that_unwinds_past_its_pivot_does_so_at_its_deadline(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(mailing_and_unwinding, Order(), id="s", deadline=HALF)
+        handle = await coordinator.start(mailing_or_unwinding, Order(), id="s", deadline=HALF)
         await handle.settled()
         house.clock.forward(HALF)
         assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
@@ -252,7 +252,7 @@ async def test_a_deadline_does_not_interrupt_an_unwind(house: House, world: Worl
     world.plan("undo-first", wait_for_release)
     async with house.open() as coordinator:
         order = Order(items=["first", "second"])
-        handle = await coordinator.start(steps, order, id="s", deadline=HOUR)
+        handle = await coordinator.start(stepping, order, id="s", deadline=HOUR)
         await world.under_way.wait()
         house.clock.forward(HOUR)
         await coordinator.resume("s")
@@ -264,7 +264,7 @@ async def test_a_deadline_does_not_interrupt_an_unwind(house: House, world: Worl
 
 async def test_a_cancel_and_a_deadline_at_once_unwind_once(house: House, world: World) -> None:
     async with house.open() as coordinator:
-        await (await coordinator.start(errand, Order(), id="s")).settled()
+        await (await coordinator.start(promised, Order(), id="s")).settled()
     house.clock.forward(HOUR)
     async with house.open() as coordinator:
         await coordinator.cancel("s", reason="no more")
@@ -279,18 +279,20 @@ async def test_a_cancel_and_a_deadline_at_once_unwind_once(house: House, world: 
 
 async def test_the_first_deadline_holds(house: House, world: World) -> None:
     async with house.open() as coordinator:
-        first = await coordinator.start(errand, Order(), id="s", deadline=2 * HOUR)
+        first = await coordinator.start(promised, Order(), id="s", deadline=2 * HOUR)
         await first.settled()
         given = (await coordinator.state("s")).deadline
-        await coordinator.start(errand, Order(), id="s", deadline=timedelta(seconds=1))
-        await coordinator.start(errand, Order(), id="s", deadline=datetime(2020, 1, 1, tzinfo=UTC))
+        await coordinator.start(promised, Order(), id="s", deadline=timedelta(seconds=1))
+        await coordinator.start(
+            promised, Order(), id="s", deadline=datetime(2020, 1, 1, tzinfo=UTC)
+        )
         assert (await coordinator.state("s")).deadline == given
 
 
 async def test_a_deadline_may_be_an_instant(house: House, world: World) -> None:
     at = datetime.now(UTC) + HOUR
     async with house.open() as coordinator:
-        await coordinator.start(errand, Order(), id="s", deadline=at)
+        await coordinator.start(promised, Order(), id="s", deadline=at)
         assert (await coordinator.state("s")).deadline == sagas.model.micros(at)
 
 
@@ -309,7 +311,7 @@ BAD: list[Any] = [
 async def test_a_deadline_that_cannot_be_is_refused(house: House, deadline: Any) -> None:
     async with house.open() as coordinator:
         with pytest.raises(TimerError, match=r"deadline .*(give|such as)"):
-            await coordinator.start(errand, Order(), id="s", deadline=deadline)
+            await coordinator.start(promised, Order(), id="s", deadline=deadline)
         assert await coordinator.list() == []
 
 

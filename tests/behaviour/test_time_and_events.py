@@ -31,6 +31,12 @@ async def napping(order: Order) -> str:
 
 
 @shop.saga
+async def dozing(order: Order) -> str:
+    await sagas.sleep(timedelta(seconds=1.2))  # longer than what is waited for in place
+    return "awake"
+
+
+@shop.saga
 async def recording(order: Order) -> list[str]:
     first = [sagas.now().isoformat(), str(sagas.uuid()), str(sagas.uuid())]
     await keyed(" ".join(first))
@@ -121,6 +127,29 @@ async def test_a_sleep_ends_by_the_clock_that_is_frozen(house: House, world: Wor
             frozen.tick(timedelta(minutes=61))
             outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.completed
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_timer_fires_when_it_is_due_and_not_when_somebody_happens_to_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagas.worker.POLL_SECONDS", 300.0)
+    async with house.open() as coordinator:
+        outcome = await coordinator.run(dozing, Order(), id="s", timeout=LIMIT)
+    assert outcome.result == "awake"
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_timer_that_another_process_set_fires_when_it_is_due(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(dozing, Order(), id="s")).settled()
+    monkeypatch.setattr("sagas.worker.POLL_SECONDS", 300.0)
+    async with house.open() as coordinator:
+        handle = await coordinator.resume("s")
+        assert (await handle.outcome(timeout=LIMIT)).result == "awake"
+        assert (await kinds(coordinator)).count("TimerFired") == 1
 
 
 async def test_a_nap_is_slept_in_place(house: House) -> None:

@@ -191,6 +191,24 @@ class OwnershipSuite:
         await store.retire(dying)
         assert await store.claim(lease, now=AT, only=None, limit=5) == ["trip-1"]
 
+    async def test_the_next_instant_is_told_at_which_a_saga_is_due(self, store: Store) -> None:
+        lease = await registered(store)
+        for number, later in enumerate([30, 10, 20, 0]):
+            await waiting(store, lease, f"trip-{number}", AT + later * SECOND)
+        await waiting(store, lease, "trip-asleep", None)
+        assert await store.next_due(after=AT, before=AT + 60 * SECOND) == AT + 10 * SECOND
+        assert await store.next_due(after=AT, before=AT + 10 * SECOND) == AT + 10 * SECOND
+        assert await store.next_due(after=AT + 30 * SECOND, before=AT + 60 * SECOND) is None
+
+    async def test_a_saga_that_is_driven_or_has_ended_is_not_due(self, store: Store) -> None:
+        lease = await registered(store)
+        await waiting(store, lease, "trip-1", AT)
+        ended = Tale(store, "trip-2")
+        end = Project(Status.COMPLETED, None, AT + SECOND, release=True)
+        await store.commit(lease, [ended.beginning(1, end)])
+        assert await store.claim(lease, now=AT + SECOND, only=None, limit=5) == ["trip-1"]
+        assert await store.next_due(after=AT, before=AT + 60 * SECOND) is None
+
     # --- processes ----------------------------------------------------------------------------
 
     @pytest.mark.crash

@@ -102,6 +102,13 @@ def held(lease: Lease) -> Operation[list[str]]:
     return [row[0] for row in rows]
 
 
+def next_due(after: int, before: int) -> Operation[int | None]:
+    """The first instant in a span at which a saga that nobody owns is due."""
+    rows = yield Query(statements.NEXT_DUE, (after, before))
+    due: int | None = rows[0][0]
+    return due
+
+
 def raised(lease: Lease) -> Operation[tuple[int, list[str]]]:
     """The worker's `control`, and which of its sagas have requests that are not folded yet."""
     rows = yield Query(statements.RAISED, (lease.worker,))

@@ -62,13 +62,19 @@ class Break:
 
 
 def verify(
-    journal_id: str, saga_id: str, rows: Iterable[Row], *, head: int | None = None
+    journal_id: str,
+    saga_id: str,
+    rows: Iterable[Row],
+    *,
+    head: int | None = None,
+    head_hash: str | None = None,
 ) -> Break | None:
     """The first place where a saga's chain is broken, if any.
 
     Args:
         rows: Its entries in order.
-        head: The number of its last entry, where it is known from elsewhere.
+        head: The number of an entry that it had, where it is known from elsewhere.
+        head_hash: That entry's hash, likewise.
     """
     previous, expected = genesis(journal_id, saga_id), 1
     for row in rows:
@@ -81,6 +87,9 @@ def verify(
             return Break(
                 saga_id, row.seq, f"entry {row.seq} ({row.kind}) was changed after it was written"
             )
+        if row.seq == head and head_hash not in (None, row.hash):
+            reason = f"entry {head} is not the one that was written: the chain was made anew"
+            return Break(saga_id, row.seq, reason)
         previous, expected = row.hash, expected + 1
     if head is not None and expected - 1 < head:
         return Break(

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from approvals import Directory
 from sagas.authoring.saga import Saga
-from sagas.chain import Row
+from sagas.chain import Row, verify
 from sagas.driving.drive import Drive
 from sagas.driving.environment import Environment, Handlers
 from sagas.driving.frozen import (
@@ -28,10 +28,10 @@ from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
-from sagas.errors import JournalError, LeaseLost
+from sagas.errors import Corrupt, JournalError, LeaseLost
 from sagas.fold import fold
-from sagas.model import micros
-from sagas.ports import Clock, CreateSaga, FaultPoints, Store
+from sagas.model import Status, micros
+from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
 from sagas.state import SagaState
 
 log = logging.getLogger("sagas")
@@ -41,6 +41,7 @@ SHORTEST_SECONDS = 0.01
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
 SWEEP_SECONDS = 3.0
+SET_ASIDE_SECONDS = 60.0
 GRACE_SECONDS = 10.0
 
 Finished = Callable[[str, Result, SagaState], None]
@@ -284,6 +285,8 @@ class Worker:
                 await self._take_up(environment, saga_id)
         except LeaseLost:
             raise
+        except Corrupt as error:
+            await self._set_aside(environment, saga_id, error)
         except JournalError as error:
             self._try_again(saga_id, str(error))
         except Exception as error:
@@ -301,12 +304,24 @@ class Worker:
         saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
         if saga is None:
             return
+        check_intact(self._store.journal_id, loaded)
         state = fold(saga_id, entries_of(loaded.rows))
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
         present = loaded.row.wake_at or 0
         self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded, present=present))
+
+    async def _set_aside(self, environment: Environment, saga_id: str, error: Corrupt) -> None:
+        """Nothing is done on the word of a journal that was changed; look again in a while.
+
+        It is kept: whoever let go of it would find it due at once.
+        """
+        log.error("%s is not driven: %s", saga_id, error)
+        unit = Unit(saga_id, [], [Project(Status.STUCK, str(error), None, release=False)])
+        with suppress(JournalError):  # whoever looks into the log knows
+            await self._store.commit(environment.holder.lease, [unit])
+        self._retry(saga_id, SET_ASIDE_SECONDS)
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:
@@ -365,8 +380,11 @@ class Worker:
         """Driving failed; this worker still owns the saga, and takes it up again."""
         if not self._stopping:
             log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
-            self._later.add(saga_id)
-            asyncio.get_running_loop().call_later(after, self._now_again, saga_id)
+            self._retry(saga_id, after)
+
+    def _retry(self, saga_id: str, after: float) -> None:
+        self._later.add(saga_id)
+        asyncio.get_running_loop().call_later(after, self._now_again, saga_id)
 
     def _now_again(self, saga_id: str) -> None:
         self._later.discard(saga_id)
@@ -460,6 +478,20 @@ async def _fold_soon(drive: Drive) -> None:
     except BaseException as error:
         if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
             raise
+
+
+def check_intact(journal_id: str, loaded: Loaded) -> None:
+    """Refuse entries that are not those that were written.
+
+    Raises:
+        Corrupt: One was changed, removed, inserted or moved.
+    """
+    row = loaded.row
+    broken = verify(journal_id, row.id, loaded.rows, head=row.head, head_hash=row.head_hash)
+    if broken is not None:
+        raise Corrupt(
+            f"{broken.reason}; restore the journal from a backup (`sagas verify {row.id}` checks it)"
+        )
 
 
 def entries_of(rows: Sequence[Row]) -> list[tuple[int, int, Entry]]:

@@ -56,7 +56,7 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         reason=row.reason,
         asked=[asked_of(request) for request in loaded.requests],
     )
-    broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head)
+    broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
     return Reading(story, row, loaded.rows, entries, gates, votes, questions, broken)
 
 

@@ -21,6 +21,7 @@ from sagas import (
     parallel,
 )
 from sagas.allotment import Demand, Granted, Kind, Mark, Want
+from sagas.authoring.saga import Saga
 from sagas.entries import GateConsumed, Intended, Postponed, Probed
 from sagas.worker import entries_of
 from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
@@ -37,9 +38,16 @@ from tests.behaviour.world import (
 from tests.behaviour.world import world as partner
 
 PERIOD = timedelta(milliseconds=800)
+
+
+def kind_of(what: str) -> str:
+    """What stands before the dash."""
+    return what.split("-", maxsplit=1)[0]
+
+
 RATE = Limit("rate", rate=4, per=PERIOD)
 PAIR = Limit("pair", concurrent=2)
-ROOM = Limit("room", concurrent=1, key=lambda what: what.split("-", maxsplit=1)[0])
+ROOM = Limit("room", concurrent=1, key=kind_of)
 DESK = Limit("desk", concurrent=1)
 UNDOING = Limit("undoing", concurrent=1)
 ASKING = Limit("asking", concurrent=1)
@@ -58,7 +66,7 @@ class Clocked:
 
     async def together(self, what: str) -> str:
         """Nobody is over before two have been under way, so that the limit is reached."""
-        for name in ("all", what.split("-", maxsplit=1)[0]):
+        for name in ("all", kind_of(what)):
             self.under_way[name] = self.under_way.get(name, 0) + 1
             self.most[name] = max(self.most.get(name, 0), self.under_way[name])
         if self.under_way["all"] == 2:
@@ -66,7 +74,7 @@ class Clocked:
         async with asyncio.timeout(LIMIT):
             await self.two.wait()
         await asyncio.sleep(0.02)
-        for name in ("all", what.split("-", maxsplit=1)[0]):
+        for name in ("all", kind_of(what)):
             self.under_way[name] -= 1
         return what
 
@@ -293,10 +301,10 @@ class Stranger:
 
 
 async def run_all(
-    coordinator: Coordinator, saga: object, choices: list[str]
-) -> list[Outcome[object]]:
-    handles: list[Handle[object]] = [
-        await coordinator.start(saga, Order(choice=choice), id=f"s{number}")  # type: ignore[arg-type]
+    coordinator: Coordinator, saga: Saga[Order, str], choices: list[str]
+) -> list[Outcome[str]]:
+    handles = [
+        await coordinator.start(saga, Order(choice=choice), id=f"s{number}")
         for number, choice in enumerate(choices)
     ]
     return [await handle.outcome(timeout=LIMIT) for handle in handles]

@@ -18,6 +18,22 @@ SECOND = timedelta(seconds=1)
 PARTNER = Limit("partner", rate=5, per=SECOND, concurrent=3)
 
 
+def of_room(room: str) -> str:
+    return room
+
+
+def of_hotel(hotel: str) -> str:
+    return hotel
+
+
+def of_nights(nights: int) -> str:
+    return f"{nights}"
+
+
+def of_both(nights: int, hotel: str) -> str:
+    return f"{hotel} {nights}"
+
+
 def make(*args: Any, **kwargs: Any) -> Limit:
     return Limit(*args, **kwargs)
 
@@ -86,7 +102,7 @@ def limits_of(item: Any) -> list[Limit]:
         (lambda: booking(limits=["partner"]), "limits= takes a list"),
         (lambda: booking(limits=[PARTNER, PARTNER]), "has limit 'partner' twice"),
         (
-            lambda: booking(limits=[make("a", concurrent=1, key=lambda room: room)]),
+            lambda: booking(limits=[make("a", concurrent=1, key=of_room)]),
             "key= of limit 'a' takes 'room', which is not an input; it can take hotel, nights",
         ),
     ],
@@ -113,7 +129,7 @@ def test_the_key_of_a_limit_is_not_async() -> None:
         make("partner", rate=5, per=2 * SECOND, concurrent=3),
         make("partner", rate=5, per=SECOND, concurrent=4),
         make("partner", rate=5, per=SECOND),
-        make("partner", rate=5, per=SECOND, concurrent=3, key=lambda hotel: hotel),
+        make("partner", rate=5, per=SECOND, concurrent=3, key=of_hotel),
     ],
 )
 def test_two_limits_of_one_name_are_refused(other: Limit) -> None:
@@ -163,7 +179,7 @@ def test_a_limit_without_a_key_has_one_bucket() -> None:
 
 
 def test_a_key_is_computed_from_inputs_by_name() -> None:
-    one = Limit("one", concurrent=1, key=lambda nights, hotel: f"{hotel} {nights}")
+    one = Limit("one", concurrent=1, key=of_both)
     [limited] = booking(limits=[one]).limits
     assert limited.demand({"hotel": "Ritz", "nights": 2}).bucket == "one\nRitz 2"
 
@@ -212,7 +228,7 @@ def test_a_compensation_and_the_probes_share_the_limits_of_the_action() -> None:
 def test_a_compensation_and_the_probes_may_have_limits_of_their_own() -> None:
     book, own = (
         undoable(limits=[PARTNER]),
-        make("own", concurrent=1, key=lambda nights: f"{nights}"),
+        make("own", concurrent=1, key=of_nights),
     )
 
     @book.probe(limits=[])

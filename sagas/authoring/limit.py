@@ -4,7 +4,7 @@ Pure.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -80,9 +80,13 @@ class Limited:
         Raises:
             DefinitionError: The key is no string, or cannot be computed.
         """
+        name = self.limit.name
+        return self._of(name if self.key is None else f"{name}\n{self._key(arguments)}")
+
+    def _of(self, bucket: str) -> Demand:
         limit = self.limit
         return Demand(
-            bucket=limit.name if self.key is None else f"{limit.name}\n{self._key(arguments)}",
+            bucket=bucket,
             rate=limit.rate,
             per=0 if limit.per is None else span(limit.per),
             concurrent=limit.concurrent,
@@ -90,7 +94,7 @@ class Limited:
 
     def keyless(self) -> Demand:
         """What is needed by a call whose key cannot be computed: one count for all of these."""
-        return replace(self, key=lambda _: "").demand({})
+        return self._of(f"{self.limit.name}\n")
 
     def _key(self, arguments: Mapping[str, object]) -> str:
         assert self.key is not None  # noqa: S101  asked for only where there is one

@@ -22,6 +22,7 @@ class InterventionKind(StrEnum):
     DEFECT = "defect"
     DIVERGED = "diverged"
     UNUSABLE_RESULT = "unusable-result"
+    LATE_EFFECT = "late-effect"
 
 
 class Choice(StrEnum):
@@ -58,6 +59,7 @@ OFFERS = {
     InterventionKind.DEFECT: (Choice.RESUME, Choice.UNWIND),
     InterventionKind.DIVERGED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.UNUSABLE_RESULT: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
+    InterventionKind.LATE_EFFECT: (Choice.DONE, Choice.WAIVE, Choice.UNWIND),
 }
 
 WITH_DIFF = frozenset({InterventionKind.DIVERGED, InterventionKind.MISSING_HANDLER})
@@ -86,10 +88,18 @@ class Intervention:
 
 
 def offered(kind: InterventionKind, *, unwinding: bool) -> tuple[Choice, ...]:
-    """The answers for a kind; while a saga unwinds, unwinding is no answer, but waiving is."""
+    """The answers for a kind; while a saga unwinds, or once it had ended, unwinding is no answer.
+
+    Of a step in doubt waiving is one instead.
+
+    Args:
+        unwinding: Whether it unwinds, or was reopened after its end.
+    """
     choices = OFFERS[kind]
     if kind is InterventionKind.IN_DOUBT and unwinding:
         return (*(choice for choice in choices[:2]), Choice.WAIVE)
+    if kind is InterventionKind.LATE_EFFECT and unwinding:
+        return (Choice.DONE, Choice.WAIVE)
     return choices
 
 

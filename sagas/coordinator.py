@@ -229,8 +229,10 @@ class Coordinator:
         while True:
             check_loop_clock()
             following.changed.clear()
-            if isinstance(following.result, Done) and following.state is not None:
-                return outcome_of(saga, following.state, following.result.status)
+            result, state = following.result, following.state
+            reopened = self._worker.follows(saga_id)
+            if isinstance(result, Done) and state is not None and not reopened:
+                return outcome_of(saga, state, result.status)
             if not self._worker.drives(saga_id):
                 row = await self.get(saga_id)
                 if row.status.is_end or _rests(row, parked=parked):

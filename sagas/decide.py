@@ -19,10 +19,10 @@ from datetime import timedelta
 from enum import StrEnum
 
 from compensations import Choice, InterventionKind, Retry
-from compensations.plan import Effect, Standing, plan
+from compensations.plan import Effect, Standing, depends, plan
 from reversibility import Observability, ObservabilityKind, Reversibility
 from sagas.entries import InterventionClosed
-from sagas.model import AfterPivot, Status, instant
+from sagas.model import AfterPivot, Direction, Status, instant
 from sagas.state import NEVER, Phase, SagaState, Step, Track
 
 KEY_MARGIN = timedelta(seconds=5)
@@ -238,6 +238,24 @@ def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
     )
 
 
+def is_news(
+    state: SagaState, path: str, direction: Direction, key: str, payload: bytes | None
+) -> bool:
+    """Whether a late success changes what is known of a call.
+
+    Args:
+        key: The key it was made under: an undo that does not count any more had another.
+        payload: What it returned: what an undo left is news even if a person knew of the undo.
+    """
+    step = state.steps.get(path)
+    if step is None or not step.reversibility.has_effect or step.track(direction).key != key:
+        return False
+    if direction is Direction.DO:
+        return not step.happened
+    by_person = step.undo.via == "person" and payload is not None
+    return step.undo.phase is not Phase.SUCCEEDED or by_person
+
+
 class Stage(StrEnum):
     """What a saga needs next."""
 
@@ -247,6 +265,8 @@ class Stage(StrEnum):
     BODY = "body"
     ROLLBACK = "rollback"
     UNWIND = "unwind"
+    AMEND = "amend"
+    """The saga had completed: what took effect afterwards is undone, and nothing else."""
 
 
 ABOUT_THE_SAGA = frozenset(
@@ -268,6 +288,8 @@ def stage(state: SagaState) -> Stage:
         return Stage.UNWIND
     if kept(state) is not None:
         return Stage.LEAVE
+    if state.former is not None:
+        return Stage.AMEND
     if any(question.what in ABOUT_THE_SAGA for question in state.questions.values()):
         return Stage.ASK
     if state.rolling_back is not None:
@@ -290,26 +312,31 @@ def is_overdue(state: SagaState, now: int) -> bool:
     return state.due is not None and now >= state.due
 
 
-def effects(state: SagaState, *, within: str | None = None) -> list[Effect]:
+def effects(state: SagaState, *, within: str | None = None, late: bool = False) -> list[Effect]:
     """The steps as the planner sees them.
 
     Args:
         within: Only the steps inside this savepoint.
+        late: Only those that took effect after they had been given up.
     """
     inside = f"{within}/" if within else ""
     return [
-        Effect(
-            path=step.path,
-            seq=step.forward.seq,
-            action=step.action,
-            reversibility=step.reversibility,
-            standing=standing(state, step),
-            conflicts=step.conflicts,
-            after=step.after,
-        )
+        _effect(step, standing(state, step))
         for step in state.steps.values()
-        if step.forward.attempts and step.path.startswith(inside)
+        if step.forward.attempts and step.path.startswith(inside) and (step.late or not late)
     ]
+
+
+def _effect(step: Step, stands: Standing) -> Effect:
+    return Effect(
+        path=step.path,
+        seq=step.forward.seq,
+        action=step.action,
+        reversibility=step.reversibility,
+        standing=stands,
+        conflicts=step.conflicts,
+        after=step.after,
+    )
 
 
 def standing(state: SagaState, step: Step) -> Standing:
@@ -318,11 +345,43 @@ def standing(state: SagaState, step: Step) -> Standing:
         return Standing.SETTLED
     if step.undo.phase in (Phase.SUCCEEDED, Phase.WAIVED):
         return Standing.SETTLED
-    if state.question_about(step.path) is not None:
+    if state.question_about(step.path) is not None or is_for_a_person(state, step):
         return Standing.STUCK
-    if step.reversibility.is_pivot and step.forward.phase is Phase.SUCCEEDED:
+    if step.reversibility.is_pivot and step.happened:
         return Standing.REMAINS
     return Standing.DONE
+
+
+def is_for_a_person(state: SagaState, step: Step) -> bool:
+    """Whether a late effect is to be shown to a person, who has not decided yet.
+
+    It cannot be undone, or something was built upon it that stays.
+    """
+    if not step.late or step.seen or step.undo.phase is not Phase.NONE:
+        return False
+    return step.reversibility.is_pivot or (not state.unwinding and is_built_upon(state, step))
+
+
+def is_built_upon(state: SagaState, step: Step) -> bool:
+    """Whether an effect that came later depends on this one, and stays in place."""
+    own, block = _effect(step, Standing.DONE), state.rolling_back
+    return any(
+        depends(_effect(later, Standing.DONE), own)
+        for later in state.steps.values()
+        if later.forward.seq > step.forward.seq
+        and later.may_have_happened
+        and later.undo.phase is not Phase.SUCCEEDED
+        and not (block is not None and later.path.startswith(f"{block.path}/"))
+    )
+
+
+def left_by_late_effects(state: SagaState) -> list[str]:
+    """The paths of late effects of which something remains."""
+    return [
+        item.path
+        for item in effects(state, late=True)
+        if item.standing is Standing.REMAINS or state.steps[item.path].residue is not None
+    ]
 
 
 def what_unwinding_leaves(state: SagaState) -> str:

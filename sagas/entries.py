@@ -73,6 +73,18 @@ class Ended(Entry):
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened(Entry):
+    """A call answered after the saga had ended: it took effect after all.
+
+    The only entry that may follow `Ended`. What became of the call is the next entry.
+    """
+
+    path: str
+    direction: str
+    reason: str
+
+
 # --- what a body reads ------------------------------------------------------------------------
 
 
@@ -148,7 +160,10 @@ class Intended(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded(Entry):
-    """A step took effect. The payload is its result; `via` says how we know."""
+    """A step took effect. The payload is its result; `via` says how we know.
+
+    `late` means that the call itself answered after it had been given up.
+    """
 
     path: str
     via: str = "call"
@@ -366,6 +381,7 @@ KINDS: dict[str, type[Entry]] = {
         CancelRequested,
         DeadlinePassed,
         Ended,
+        Reopened,
         Recorded,
         TimerSet,
         TimerFired,

@@ -105,7 +105,8 @@ def _intended(state: SagaState, seq: int, at: int, entry: e.Intended) -> None:
 def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.CompensationIntended) -> None:
     if not track.attempts:
         track.seq, track.at = seq, at
-    track.phase = Phase.INTENDED
+    if track.phase is not Phase.SUCCEEDED:  # a late success may have come just before
+        track.phase = Phase.INTENDED
     track.attempts = entry.attempt
     track.last_at, track.last_end = at, max(track.last_end, entry.latest_end)
     track.key, track.generation, track.gate = entry.key, entry.generation, entry.gate
@@ -113,13 +114,37 @@ def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.Compensation
 
 
 def _succeeded(state: SagaState, seq: int, at: int, entry: e.Succeeded) -> None:
+    """Of several successes of one call the first counts: its result is what the body was given."""
     step = state.steps[entry.path]
+    if step.happened:
+        return
     step.result, step.unstorable = entry.payload, entry.unstorable
-    _settle(step.forward, Phase.SUCCEEDED, at, entry.via)
+    if entry.via == "late" and _was_given_up(state, step):
+        step.late = True
+        _undo_anew(step)
+    if step.forward.phase is not Phase.FAILED:
+        _settle(step.forward, Phase.SUCCEEDED, at, entry.via)
+
+
+def _was_given_up(state: SagaState, step: Step) -> bool:
+    """Whether the saga had gone on as if a step would not take effect any more."""
+    settled = step.forward.phase in (Phase.FAILED, Phase.WAIVED)
+    return settled or state.former is not None or step.undo.attempts > 0
+
+
+def _undo_anew(step: Step) -> None:
+    """An undo that was called before anybody knew of an effect may have come before the effect."""
+    if step.undo.phase is Phase.INTENDED:
+        step.again = step.undo.unknown
+    elif step.undo.unknown and step.undo.phase is not Phase.WAIVED:
+        step.undo, step.again = Track(), False
+        step.undos += 1
 
 
 def _failed(state: SagaState, seq: int, at: int, entry: e.Failed) -> None:
     step = state.steps[entry.path]
+    if step.happened:
+        return
     step.data = entry.data
     step.forward.error, step.forward.message = entry.error, entry.message
     _settle(step.forward, Phase.FAILED, at, entry.via)
@@ -136,6 +161,8 @@ def _track(state: SagaState, path: str, direction: str) -> Track:
 
 def _found_in_doubt(state: SagaState, seq: int, at: int, entry: e.FoundInDoubt) -> None:
     track = _track(state, entry.path, entry.direction)
+    if track.phase is Phase.SUCCEEDED:
+        return
     track.phase, track.doubt, track.message = Phase.IN_DOUBT, True, entry.reason
     if entry.running:
         track.unseen_end = NEVER
@@ -143,13 +170,22 @@ def _found_in_doubt(state: SagaState, seq: int, at: int, entry: e.FoundInDoubt) 
         _seen_to_fail(track, entry.ended)
     else:
         track.unseen_end = max(track.unseen_end, entry.ended)
+    _undone_anew(state.steps[entry.path])
+
+
+def _undone_anew(step: Step) -> None:
+    if step.again:
+        _undo_anew(step)
 
 
 def _postponed(state: SagaState, seq: int, at: int, entry: e.Postponed) -> None:
     track = _track(state, entry.path, entry.direction)
+    if track.phase is Phase.SUCCEEDED:
+        return
     track.phase = Phase.IN_DOUBT if track.doubt else Phase.NONE
     track.error, track.message, track.not_before = entry.error, entry.message, entry.until
     _seen_to_fail(track, at)
+    _undone_anew(state.steps[entry.path])
 
 
 def _seen_to_fail(track: Track, ended: int) -> None:
@@ -229,20 +265,30 @@ def _unwind_began(state: SagaState, seq: int, at: int, entry: e.UnwindBegan) -> 
 def _compensation_intended(
     state: SagaState, seq: int, at: int, entry: e.CompensationIntended
 ) -> None:
-    _attempt(state.steps[entry.path].undo, seq, at, entry)
+    undo = state.steps[entry.path].undo
+    _attempt(undo, seq, at, entry)
+    undo.unknown = undo.unknown or entry.unknown
 
 
 def _compensated(state: SagaState, seq: int, at: int, entry: e.Compensated) -> None:
     step = state.steps[entry.path]
+    if step.undo.phase is Phase.SUCCEEDED and step.undo.via != "person":
+        return
     _settle(step.undo, Phase.SUCCEEDED, at, entry.via)
     if entry.payload is not None:
         step.residue = read_residue(entry.payload)
+    elif not step.undos:  # what an undo left that was called too early is still there
+        step.residue = None
+    _undone_anew(step)
 
 
 def _compensation_failed(state: SagaState, seq: int, at: int, entry: e.CompensationFailed) -> None:
-    undo = state.steps[entry.path].undo
-    undo.error, undo.message = entry.error, entry.message
-    _settle(undo, Phase.FAILED, at, "call")
+    step = state.steps[entry.path]
+    if step.undo.phase is Phase.SUCCEEDED:
+        return
+    step.undo.error, step.undo.message = entry.error, entry.message
+    _settle(step.undo, Phase.FAILED, at, "call")
+    _undone_anew(step)
 
 
 def _savepoint_set(state: SagaState, seq: int, at: int, entry: e.SavepointSet) -> None:
@@ -273,24 +319,43 @@ def _intervention_opened(state: SagaState, seq: int, at: int, entry: e.Intervent
 
 
 def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.InterventionClosed) -> None:
-    question = state.questions.pop(entry.intervention)
+    question = state.questions.pop(entry.intervention, None)
+    if question is None:
+        return  # an answer and a late success closed it at one instant
     state.answers.append(entry)
     if entry.choice == Choice.KEEP:
         state.due = None
     if question.path is None or question.path not in state.steps:
         return
     step = state.steps[question.path]
-    track = step.undo if question.direction is Direction.UNDO else step.forward
+    track = step.track(question.direction or Direction.DO)
+    if question.what == InterventionKind.LATE_EFFECT and entry.choice != "moot":
+        step.seen = True
     if entry.choice == "retry" and question.what != InterventionKind.MISSING_HANDLER:
-        track.retry()  # what nobody could handle is only looked at again, doubt included
+        _retry(step, track)  # what nobody could handle is only looked at again, doubt included
         state.gate_of.pop((step.path, str(question.direction)), None)  # another gate asks anew
-    elif entry.choice == "waive":
+    elif entry.choice == "waive" and track.phase is not Phase.SUCCEEDED:
         track.phase = Phase.WAIVED
         step.residue = Residue(f"left as it is: {entry.reason}")
 
 
+def _retry(step: Step, track: Track) -> None:
+    """Another attempt was asked for; if it has taken effect meanwhile, that is what is found."""
+    if track.phase is Phase.SUCCEEDED:
+        return
+    if track is step.forward and step.late:
+        if not step.undo.attempts:
+            track.phase, track.via, step.late = Phase.SUCCEEDED, "late", False
+        return
+    track.retry()
+
+
 def _ended(state: SagaState, seq: int, at: int, entry: e.Ended) -> None:
-    state.ended, state.ended_at, state.due = entry, at, None
+    state.ended, state.ended_at, state.due, state.former = entry, at, None, None
+
+
+def _reopened(state: SagaState, seq: int, at: int, entry: e.Reopened) -> None:
+    state.former, state.ended, state.ended_at = state.ended, None, 0
 
 
 def read_residue(payload: bytes) -> Residue:
@@ -328,4 +393,5 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.InterventionOpened: _intervention_opened,
     e.InterventionClosed: _intervention_closed,
     e.Ended: _ended,
+    e.Reopened: _reopened,
 }

@@ -17,7 +17,7 @@ from approvals import Gate, GateState, Principal, Vote
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
-from sagas.model import Status
+from sagas.model import Direction, Status
 
 
 class Clock(Protocol):
@@ -221,6 +221,26 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class LateSuccess:
+    """A call that was given up took effect after all.
+
+    Attributes:
+        key: The idempotency key it was made under.
+        attempt: Which attempt it was.
+        payload: What is recorded of its result, or of what an undo left.
+        unstorable: Why there is no payload, if it could not be stored.
+    """
+
+    saga_id: str
+    path: str
+    direction: Direction
+    key: str
+    attempt: int
+    payload: bytes | None
+    unstorable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """One worker incarnation: its number is the fencing token."""
 
@@ -352,6 +372,16 @@ class Desk(Protocol):
 
         Raises:
             Refused: It is unknown, answered already, or the answer is not on offer.
+        """
+        ...
+
+    async def report(self, late: LateSuccess, *, by: str, at: int) -> bool:
+        """Tell a saga of a late success, once per attempt; False if it was told before.
+
+        A saga that has ended is live again from then on, for a worker to fold the report.
+
+        Raises:
+            UnknownSaga: There is no such saga.
         """
         ...
 

@@ -45,6 +45,7 @@ class Track:
         probed_early: Whether a probe said "absent" too early to count, after the last attempt.
         absent: Whether a probe that counts said "absent" after the last attempt.
         blind: Whether the probe failed after the last attempt, so that it counts as no probe.
+        unknown: For an undo: whether it was called while nobody knew that there was anything to undo.
     """
 
     phase: Phase = Phase.NONE
@@ -65,6 +66,7 @@ class Track:
     probed_early: bool = False
     absent: bool = False
     blind: bool = False
+    unknown: bool = False
     error: str | None = None
     message: str | None = None
     via: str = "call"
@@ -80,7 +82,15 @@ class Track:
 
 @dataclass(slots=True)
 class Step:
-    """One step: what was called, and how far doing and undoing it have come."""
+    """One step: what was called, and how far doing and undoing it have come.
+
+    Attributes:
+        late: It took effect after it had been given up. The body goes on hearing what it was told
+            (`forward` stays as it was), and the effect is undone or put before a person.
+        seen: Whether a person was shown the late effect, and decided.
+        undos: Undos that do not count any more, because the effect came to light after them.
+        again: Whether the undo under way will not count, for that reason.
+    """
 
     path: str
     ordinal: int
@@ -99,6 +109,10 @@ class Step:
     after: frozenset[str] = frozenset()
     residue: Residue | None = None
     interrupted: bool = False
+    late: bool = False
+    seen: bool = False
+    undos: int = 0
+    again: bool = False
 
     @property
     def scope(self) -> str:
@@ -106,9 +120,22 @@ class Step:
         return scope_of(self.path)
 
     @property
+    def happened(self) -> bool:
+        """Whether it is known to have taken effect."""
+        return self.late or self.forward.phase is Phase.SUCCEEDED
+
+    @property
     def may_have_happened(self) -> bool:
         """Whether the world may hold its effect."""
-        return self.forward.phase in (Phase.INTENDED, Phase.IN_DOUBT, Phase.SUCCEEDED)
+        return self.late or self.forward.phase in (
+            Phase.INTENDED,
+            Phase.IN_DOUBT,
+            Phase.SUCCEEDED,
+        )
+
+    def track(self, direction: Direction) -> Track:
+        """The life of one of its two calls."""
+        return self.forward if direction is Direction.DO else self.undo
 
     @property
     def is_settled(self) -> bool:
@@ -189,6 +216,7 @@ class SagaState:
         due: The same, while its passing still has a consequence.
         calls: The path of each recorded call, by its scope and its place there.
         order: The place of each recorded call among all of them.
+        former: How it had ended before it was reopened.
     """
 
     saga_id: str
@@ -217,6 +245,7 @@ class SagaState:
     unwind: e.UnwindBegan | None = None
     ended: e.Ended | None = None
     ended_at: int = 0
+    former: e.Ended | None = None
 
     @property
     def unwinding(self) -> bool:

@@ -25,6 +25,7 @@ from sagas.driving.frozen import (
 )
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
+from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
@@ -76,6 +77,12 @@ class Worker:
         self._faults = faults
         self._limiter = Limiter(store)
         self._environment: Environment | None = None
+        self._reports = Reports(
+            store,
+            state_of=self._state_of,
+            now=lambda: micros(clock.now()),
+            reported=self.follow,
+        )
         self._drives: dict[str, Drive] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._followed: set[str] = set()
@@ -111,6 +118,7 @@ class Worker:
             drive.stopping = True
         if self._tasks:  # the lease is renewed meanwhile, or their outcomes could not be written
             await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
+        await self._reports.settle(GRACE_SECONDS)
         for task in self._upkeep:
             task.cancel()
         await asyncio.gather(*self._upkeep, *self._rounds, return_exceptions=True)
@@ -137,6 +145,7 @@ class Worker:
             holder=holder,
             writer=writer,
             limiter=self._limiter,
+            reports=self._reports,
             faults=self._faults,
         )
 
@@ -210,6 +219,10 @@ class Worker:
     def unfollow(self, saga_id: str) -> None:
         """Leave this saga to others."""
         self._followed.discard(saga_id)
+
+    def follows(self, saga_id: str) -> bool:
+        """Whether this process drives the saga whenever it is due."""
+        return saga_id in self._followed
 
     def follow_all(self) -> None:
         """Drive every saga that is due."""
@@ -322,6 +335,10 @@ class Worker:
         with suppress(JournalError):  # whoever looks into the log knows
             await self._store.commit(environment.holder.lease, [unit])
         self._retry(saga_id, SET_ASIDE_SECONDS)
+
+    async def _state_of(self, saga_id: str) -> SagaState | None:
+        loaded = await self._store.load(saga_id)
+        return None if loaded is None else fold(saga_id, entries_of(loaded.rows))
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:

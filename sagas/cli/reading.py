@@ -61,5 +61,6 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
 
 
 def asked_of(request: Request) -> Asked:
-    """A request as the story tells of it."""
-    return Asked(request.kind, request.ref, request.by, request.state, request.reason, request.at)
+    """A request as the story tells of it; the key of a call says nothing to people."""
+    state = request.state.partition(" ")[0] if request.kind == "late" else request.state
+    return Asked(request.kind, request.ref, request.by, state, request.reason, request.at)

@@ -144,6 +144,7 @@ def step(item: StepStory) -> Shape:
         # The class is known once the step was intended: it may depend on the arguments.
         "reversibility": item.reversibility.value if item.do.attempts else None,
         "state": item.state.value,
+        "late": item.late,
         "arguments": value(item.arguments),
         "result": value(item.result),
         "gate": item.gate,

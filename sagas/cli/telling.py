@@ -136,7 +136,7 @@ def _when(call: CallStory | None) -> str:
 
 
 def _remark(step: StepStory) -> str:
-    parts: list[str] = []
+    parts = ["took effect after it had been given up"] if step.late else []
     call = step.undo if step.undo is not None else step.do
     if step.state is not StepState.DONE and (call.error or call.message):
         parts.append(": ".join(part for part in (call.error, call.message) if part))

@@ -7,11 +7,11 @@ time its partner answers.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from compensations import Choice, Residue
+from compensations import Residue
 from compensations.residue import settle as settle_residue
 from sagas import decide
 from sagas.authoring.action import Action, Compensation, Options, Probe
@@ -28,17 +28,16 @@ from sagas.driving.calling import (
     describe,
     plain_arguments,
 )
-from sagas.driving.drive import MOOT, Drive, first_line
-from sagas.driving.environment import LATE
+from sagas.driving.drive import Drive, first_line
 from sagas.driving.log import LogClosed, Submission
 from sagas.driving.permits import Permit, permitted
+from sagas.driving.reports import LATE
 from sagas.entries import (
     Compensated,
     CompensationFailed,
     Entry,
     Failed,
     FoundInDoubt,
-    InterventionClosed,
     Postponed,
     Probed,
     Succeeded,
@@ -47,8 +46,8 @@ from sagas.errors import NotExecuted, Parked, PayloadError
 from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
-from sagas.ports import CloseQuestion, Op
-from sagas.state import Phase, Question, Step, Track
+from sagas.ports import LateSuccess
+from sagas.state import Step, Track
 
 log = logging.getLogger("sagas")
 
@@ -72,11 +71,13 @@ class Callee:
     direction: Direction
     options: Options
     policy: CallPolicy
-    encode: Callable[[Any], Entry]
+    encode: Callable[[Any], Succeeded | Compensated]
 
 
 class Flight:
     """An attempt under way."""
+
+    _info: StepInfo
 
     def __init__(self, drive: Drive, step: Step, callee: Callee) -> None:
         self._drive = drive
@@ -90,7 +91,7 @@ class Flight:
     @property
     def track(self) -> Track:
         """The call's life so far."""
-        return self._step.forward if self._callee.direction is Direction.DO else self._step.undo
+        return self._step.track(self._callee.direction)
 
     def launch(
         self,
@@ -99,7 +100,15 @@ class Flight:
         info: StepInfo,
         permit: Permit | None = None,
     ) -> None:
-        """Call the function; `wait` tells what became of it, and the permit is given back then."""
+        """Call the function; `wait` tells what became of it, and the permit is given back then.
+
+        It is not called if an earlier attempt answered late in the meantime.
+        """
+        self._info = info
+        if self._take_heard():
+            if permit is not None:
+                permit.ended()
+            return
         self._drive.begin()
         if permit is not None:
             self._permit, fn = permit, permit.carried(fn)
@@ -112,8 +121,12 @@ class Flight:
             finished=self._finished,
             late=self._late,
         )
-        if not self._callee.policy.reversibility.has_effect:
+        if not self._has_effect:
             self._drive.readers.add(self._attempt.cancel)
+
+    @property
+    def _has_effect(self) -> bool:
+        return self._callee.policy.reversibility.has_effect
 
     async def wait(self) -> Concluded:
         """Wait for the end; a cancellation of the waiter leaves the attempt alone."""
@@ -146,59 +159,64 @@ class Flight:
             self._drive.environment.abandoned += 1
         if self._permit is not None:
             self._permit.ended(goes_on=abandoned)
-        try:
-            entry = self._entry(answer)
-            self._concluded = Concluded(entry, self._drive.log.emit(entry))
-        except LogClosed:
-            self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
+        if not self._take_heard():
+            self._conclude(answer)
         self._drive.news += 1
         self._drive.finish()
         if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
+    def _conclude(self, answer: Answer) -> None:
+        try:
+            entry = self._entry(answer)
+            self._concluded = Concluded(entry, self._drive.log.emit(entry))
+        except LogClosed:
+            self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
+            if isinstance(answer, Returned) and self._has_effect:
+                late = self._success(self._callee.encode(answer.value))
+                self._drive.environment.reports.tell(late)
+
+    def _take_heard(self) -> bool:
+        """Whether an earlier attempt answered late; then nothing more is said of the call."""
+        heard = self._drive.heard.get((self._step.path, self._callee.direction))
+        if heard is not None:
+            self._concluded = Concluded(*heard)
+        return heard is not None
+
     def _late(self, answer: Answer) -> None:
-        """An abandoned call answered after all: heard, if nobody has settled it by other means."""
-        environment = self._drive.environment
-        environment.abandoned -= 1
+        """An abandoned call answered after all; a success is never passed over."""
+        drive = self._drive
+        drive.environment.abandoned -= 1
         if self._permit is not None:
             self._permit.ended()
-        if not isinstance(answer, Returned) or not self._is_news():
-            return
-        if self._drive.over:
-            log.error("%s: %s after it had ended: %s", self._drive.saga_id, LATE, self._step.path)
+        if not isinstance(answer, Returned) or not self._has_effect:
             return
         entry = self._callee.encode(answer.value)
-        asked = self._drive.state.question_about(self._step.path, self._callee.direction)
-        try:
-            self._drive.log.emit(*self._moot(asked), entry, ops=self._closing(asked))
-        except LogClosed:
-            if asked is not None:  # the saga was let go of meanwhile, and waits for an answer
-                environment.answer(asked.id, self._says(entry), entry.payload)
-            return
-        self._drive.news += 1
+        late = self._success(entry)
+        if not drive.hears:
+            drive.environment.reports.tell(late)
+        elif decide.is_news(drive.state, late.path, late.direction, late.key, late.payload):
+            self._hear(replace(entry, via="late"), late)
 
-    def _is_news(self) -> bool:
-        """Whether a success changes anything: in an unwind also what was held not to have happened.
+    def _hear(self, entry: Succeeded | Compensated, late: LateSuccess) -> None:
+        drive = self._drive
+        closed, ops = drive.without_question(late.path, late.direction, LATE)
+        submission = drive.log.emit(*closed, entry, ops=ops)
+        drive.heard[late.path, late.direction] = (entry, submission)
+        drive.environment.reports.tell_unless(submission, late)
+        drive.news += 1
 
-        A body that has been told of a failure cannot be told otherwise.
-        """
-        phase = self.track.phase
-        if phase is Phase.FAILED and not self._drive.state.unwinding:
-            log.error("%s: %s took effect after all", self._drive.saga_id, self._step.path)
-        return phase is Phase.IN_DOUBT or (
-            phase is Phase.FAILED and self._drive.state.unwinding and self._drive.log.error is None
+    def _success(self, entry: Succeeded | Compensated) -> LateSuccess:
+        info = self._info
+        return LateSuccess(
+            info.saga_id,
+            info.path,
+            info.direction,
+            info.idempotency_key,
+            info.attempt,
+            entry.payload,
+            entry.unstorable if isinstance(entry, Succeeded) else None,
         )
-
-    def _says(self, entry: Entry) -> Choice:
-        return Choice.HAPPENED if isinstance(entry, Succeeded) else Choice.DONE
-
-    def _moot(self, asked: Question | None) -> list[Entry]:
-        if asked is None:
-            return []
-        return [InterventionClosed(intervention=asked.id, choice=MOOT, by="", reason=LATE)]
-
-    def _closing(self, asked: Question | None) -> list[Op]:
-        return [] if asked is None else [CloseQuestion(asked.id, self._drive.now())]
 
     @property
     def _where(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
 from sagas.driving.frozen import sleep_regardless
-from sagas.driving.log import LogClosed, SagaLog
+from sagas.driving.log import LogClosed, SagaLog, Submission
 from sagas.entries import (
     Entry,
     GateDecided,
@@ -34,6 +34,18 @@ MOOT = "moot"
 
 REOPENED = -1
 """In the place of the branch that failed: the branches of this `parallel` go on after all."""
+
+ABOUT_A_CALL = frozenset(
+    {
+        InterventionKind.IN_DOUBT,
+        InterventionKind.COMPENSATION_IN_DOUBT,
+        InterventionKind.COMPENSATION_FAILED,
+        InterventionKind.COMPENSATION_REFUSED,
+        InterventionKind.MISSING_HANDLER,
+        InterventionKind.LATE_EFFECT,
+    }
+)
+"""Questions that the call itself answers when it takes effect."""
 
 SHORT_WAIT = 1_000_000
 """Waits below this (microseconds) keep the coroutine; longer ones park."""
@@ -55,7 +67,8 @@ class Drive:
         rests: Those of them that go by the loop's clock too.
         readers: Gives up each call under way that only reads, and each wait to make a call.
         fold: Folds what people and other programs have asked for.
-        over: Its end is on its way to the journal: nothing may come after it.
+        over: Its end, or its release, is on its way to the journal: nothing may come after it.
+        heard: The late successes of calls, which settle these calls, with their submissions.
         paused: Counts short waits that are over.
         short_of: The limit that a part of it waits for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
@@ -78,6 +91,7 @@ class Drive:
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
         self.over = False
+        self.heard: dict[tuple[str, Direction], tuple[Entry, Submission]] = {}
         self.paused = 0
         self.short_of: str | None = None
         self.waits: list[int] = []
@@ -127,6 +141,11 @@ class Drive:
     def present(self) -> int:
         """The present for what is measured from one call to the next: what has been waited for is over."""
         return max(self.environment.now(), self._rested)
+
+    @property
+    def hears(self) -> bool:
+        """Whether what becomes of a call can be written here: the saga is driven, and goes on."""
+        return self.log.error is None and not self.over and self.state.ended is None
 
     def fence(self) -> None:
         """Nothing new is done from here on; what only reads is given up at once."""
@@ -250,10 +269,15 @@ class Drive:
 
     # --- keys and ids -------------------------------------------------------------------------
 
-    def key(self, path: str, direction: Direction) -> str:
-        """The key for a call that begins now."""
+    def key(self, path: str, direction: Direction, *, again: int = 0) -> str:
+        """The key for a call that begins now.
+
+        Args:
+            again: How many calls of its kind there were that do not count any more.
+        """
         journal_id = self.environment.journal.journal_id
-        return idempotency_key(journal_id, self.saga_id, path, direction, self.state.generation)
+        place = f"{path} again {again}" if again else path
+        return idempotency_key(journal_id, self.saga_id, place, direction, self.state.generation)
 
     def info(self, step: Step, direction: Direction, key: str, attempt: int) -> StepInfo:
         """What the called function may know."""
@@ -279,7 +303,8 @@ class Drive:
         """Open an intervention, unless the same is open already."""
         if any((open_.path, open_.what) == (path, kind) for open_ in self.state.questions.values()):
             return
-        choices = offered(kind, unwinding=self.state.unwinding)
+        back = self.state.unwinding or self.state.former is not None
+        choices = offered(kind, unwinding=back)
         identity = self.id("i", path or "", kind, str(self.state.head))
         if identity in self._asked:
             await self.log.drained()  # two parts of the saga ask the same at one instant
@@ -392,6 +417,16 @@ class Drive:
             for direction, track in ((Direction.DO, step.forward), (Direction.UNDO, step.undo))
             if track.phase in (Phase.INTENDED, Phase.IN_DOUBT)
         ]
+
+    def without_question(
+        self, path: str, direction: Direction, reason: str
+    ) -> tuple[list[Entry], list[Op]]:
+        """Close the question about a call that took effect late; nothing if none is open."""
+        asked = self.state.question_about(path, direction)
+        if asked is None or asked.what not in ABOUT_A_CALL:
+            return [], []
+        moot = InterventionClosed(intervention=asked.id, choice=MOOT, by="", reason=reason)
+        return [moot], [CloseQuestion(asked.id, self.now())]
 
     def _without_questions(
         self, reason: str, answered: Collection[str]

@@ -1,19 +1,16 @@
 """What every drive in one process shares."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from approvals import Directory
-from compensations import Choice
 from sagas.authoring.action import Action
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
 from sagas.driving.limiter import Limiter
+from sagas.driving.reports import Reports
 from sagas.driving.writer import LeaseHolder, Writer
-from sagas.errors import SagaError
 from sagas.model import micros
 from sagas.ports import Clock, Desk, FaultPoints, Journal
 
@@ -49,17 +46,13 @@ class Handlers:
         return catalog.find_saga(name, version) if catalog else None
 
 
-log = logging.getLogger("sagas")
-
-LATE = "the call answered after its time was up"
-
-
 @dataclass(slots=True)
 class Environment:
     """The surroundings of a drive.
 
     Attributes:
         directory: Gives who is who as of now.
+        reports: Where a call is reported that took effect after it had been given up.
         abandoned: How many calls went on after their time was up.
     """
 
@@ -71,9 +64,9 @@ class Environment:
     holder: LeaseHolder
     writer: Writer
     limiter: Limiter
+    reports: Reports
     faults: FaultPoints | None = None
     abandoned: int = field(default=0)
-    answering: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def now(self) -> int:
         """The present, in microseconds."""
@@ -83,18 +76,3 @@ class Environment:
         """Tell the fault points, if there are any."""
         if self.faults is not None:
             await self.faults.reached(point, saga_id, path)
-
-    def answer(self, intervention: str, choice: Choice, payload: bytes | None) -> None:
-        """Answer a question in the name of the call that it is about, without waiting."""
-        task = asyncio.get_running_loop().create_task(self._answer(intervention, choice, payload))
-        self.answering.add(task)
-        task.add_done_callback(self.answering.discard)
-
-    async def _answer(self, intervention: str, choice: Choice, payload: bytes | None) -> None:
-        now = self.now()
-        try:
-            await self.desk.answer(
-                intervention, choice, by="sagas", reason=LATE, payload=payload, at=now
-            )
-        except SagaError as error:
-            log.warning("%s, but %s could not be told: %s", LATE, intervention, error)

@@ -12,6 +12,7 @@ from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
 from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import GateMoved, LogClosed
+from sagas.driving.reports import LATE
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -22,6 +23,7 @@ from sagas.entries import (
     GateDecided,
     InterventionClosed,
     ParallelClosed,
+    Reopened,
     Succeeded,
 )
 from sagas.errors import JournalError
@@ -68,6 +70,8 @@ class Requests:
 
     async def _fold(self, control: int, requests: list[Request]) -> None:
         await self._drive.log.drained()
+        if self._drive.over:
+            return  # it was let go of here: whoever takes it up folds what is new
         batch = _Batch(self._drive)
         for request in requests:
             batch.take(request)
@@ -76,7 +80,15 @@ class Requests:
         if not batch.entries and not requests and control == self._drive.control:
             return  # it came to its end meanwhile
         folded = FoldRequests(tuple(request.id for request in requests), control)
-        await self._drive.log.commit(*batch.entries, ops=[folded, *batch.ops])
+        submission = self._drive.log.emit(*batch.entries, ops=[folded, *batch.ops])
+        heard = {call: (entry, submission) for call, entry in batch.heard.items()}
+        self._drive.heard.update(heard)  # an attempt under way says nothing more
+        try:
+            await self._drive.log.durable(submission)
+        except GateMoved:
+            for call in heard:
+                del self._drive.heard[call]
+            raise
         self._drive.control = control
         self._drive.news += len(batch.entries)
 
@@ -90,12 +102,19 @@ class _Batch:
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
         self._answered: set[str] = set()
+        self._ended = drive.state.ended is not None
+        self.heard: dict[tuple[str, Direction], Entry] = {}
         self.entries: list[Entry] = []
         self.ops: list[Op] = []
 
     def take(self, request: Request) -> None:
         """Fold one request."""
-        if self._drive.is_kept and request.kind != "gate" and not _is_fact(request):
+        if request.kind == "late":
+            self._late(request)
+            return
+        if self._ended or (
+            self._drive.is_kept and request.kind != "gate" and not _is_fact(request)
+        ):
             return
         match request.kind:
             case "cancel":
@@ -113,7 +132,7 @@ class _Batch:
 
     def _cancel(self, request: Request) -> None:
         drive = self._drive
-        may = decide.may_unwind(drive.state, drive.saga.after_pivot)
+        may = drive.state.former is None and decide.may_unwind(drive.state, drive.saga.after_pivot)
         late = not may and not drive.is_unwinding
         self.entries.append(CancelRequested(by=request.by, reason=request.reason, too_late=late))
         if may:
@@ -129,6 +148,23 @@ class _Batch:
         self.entries.append(DeadlinePassed(too_late=not may))
         if may:
             self._unwind(f"its deadline, {instant(due).isoformat()}, passed", "deadline")
+
+    def _late(self, request: Request) -> None:
+        """A call took effect after it had been given up; what follows, the journal's fold says."""
+        drive, path = self._drive, request.ref
+        said, _, key = request.state.partition(" ")
+        direction = Direction(said)
+        if (path, direction) in self.heard or not decide.is_news(
+            drive.state, path, direction, key, request.payload
+        ):
+            return
+        entry = self.heard[path, direction] = _success(direction, request)
+        if self._ended:
+            self._ended = False
+            self.entries.append(Reopened(path=path, direction=direction, reason=LATE))
+        closed, ops = drive.without_question(path, direction, LATE)
+        self.entries += [*closed, entry]
+        self.ops += ops
 
     def _gate(self, request: Request) -> None:
         gate = self._drive.state.gates.get(request.ref)
@@ -203,6 +239,17 @@ class _Batch:
         """The saga ends as it is, once nothing is under way any more."""
         if not self._drive.is_unwinding:
             self._drive.keep()
+
+
+def _success(direction: Direction, request: Request) -> Entry:
+    if direction is Direction.UNDO:
+        return Compensated(path=request.ref, via="late", payload=request.payload)
+    return Succeeded(
+        path=request.ref,
+        via="late",
+        payload=request.payload,
+        unstorable=request.reason if request.payload is None else None,
+    )
 
 
 def _is_fact(request: Request) -> bool:

@@ -108,6 +108,8 @@ class Run:
         try:
             if not fresh:
                 await self._requests.fold()
+                if drive.state.ended is not None:
+                    return await self._as_it_was(drive.state.ended)
                 await self._admit_doubt()
                 self._show()
             while not drive.stopping:
@@ -124,12 +126,18 @@ class Run:
         await drive.log.drained()
         return ParkedUntil(decide.status(drive.state), None)
 
+    async def _as_it_was(self, ended: Ended) -> Result:
+        """Let go of a saga that has ended, because what was reported of it was known."""
+        status = Status(ended.status)
+        self.drive.over = True
+        await self.drive.log.commit(ops=[Project(status, ended.reason, None, release=True)])
+        return Done(status)
+
     def _show(self) -> None:
         """Let people see that the saga is on its way again; it travels with the next entries."""
         state = self.drive.state
-        if state.ended is None:
-            reason = state.unwind.reason if state.unwind else None
-            self.drive.log.emit(ops=[Project(decide.status(state), reason, None, release=False)])
+        reason = state.unwind.reason if state.unwind else None
+        self.drive.log.emit(ops=[Project(decide.status(state), reason, None, release=False)])
 
     async def _pass(self) -> Result | None:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
@@ -163,8 +171,10 @@ class Run:
                 await self._roll_back()
             case Stage.LEAVE:
                 await self._leave()
+            case Stage.AMEND:
+                await self._amend()
             case Stage.BODY:
-                return await self._body()
+                return await self._body() or await self._amend_meanwhile()
             case Stage.ASK | Stage.DONE:
                 pass
         return False
@@ -182,11 +192,13 @@ class Run:
         if wake_at is not None and wake_at <= now:
             return None
         status = decide.status(drive.state, parked=True)
+        drive.over = True
         try:
             await drive.log.commit(
                 ops=[Project(status, self._reason(), wake_at, release=True)], guarded=True
             )
         except Withdrawn:
+            drive.over = False
             await self._requests.fold()
             return None
         return ParkedUntil(status, wake_at)
@@ -228,7 +240,35 @@ class Run:
             return
         status = decide.end_of_unwind(drive.state)
         reason = drive.state.unwind.reason if drive.state.unwind else None
-        await self._end(Ended(status=status, reason=reason), status)
+        with suppress(Withdrawn):  # what somebody asks for is folded first
+            await self._end(Ended(status=status, reason=reason), status, guarded=True)
+
+    async def _amend(self) -> None:
+        """Undo what took effect after the end; then the saga ends as it had ended before."""
+        former = self.drive.state.former
+        if former is None or not await self._undoing.amend():
+            return
+        with suppress(Withdrawn):
+            await self._complete(former.payload)
+
+    async def _amend_meanwhile(self) -> bool:
+        """Undo what took effect after the body had been told that it failed; nothing else waits."""
+        drive = self.drive
+        if decide.stage(drive.state) is Stage.BODY and not drive.closing:
+            await self._undoing.amend()
+        return False
+
+    async def _complete(self, payload: bytes | None) -> None:
+        """End a saga whose body has returned; what is left of late effects makes the difference.
+
+        Raises:
+            Withdrawn: A request waits.
+        """
+        left = decide.left_by_late_effects(self.drive.state)
+        status, why = Status.COMPLETED, None
+        if left:
+            status, why = Status.RESIDUAL, f"{', '.join(left)} took effect too late"
+        await self._end(Ended(status=status, reason=why, payload=payload), status, guarded=True)
 
     async def _roll_back(self) -> None:
         savepoint = self.drive.state.rolling_back
@@ -248,9 +288,13 @@ class Run:
             await drive.log.drained()
         entries, ops = drive.leaving(answer.by, answer.reason)
         reason = f"left as it is by {answer.by}: {answer.reason}"
-        with suppress(GateMoved):  # a request says what became of the gate
+        with suppress(GateMoved, Withdrawn):  # a request says what became of the gate
             await self._end(
-                Ended(status=Status.RESIDUAL, reason=reason), Status.RESIDUAL, entries, ops
+                Ended(status=Status.RESIDUAL, reason=reason),
+                Status.RESIDUAL,
+                entries,
+                ops,
+                guarded=True,
             )
 
     async def _end(
@@ -380,10 +424,10 @@ class Run:
                 InterventionKind.UNUSABLE_RESULT, "the saga's result cannot be stored", str(error)
             )
             return False
+        if not await self._undoing.amend():
+            return False
         try:
-            await self._end(
-                Ended(status=Status.COMPLETED, payload=payload), Status.COMPLETED, guarded=True
-            )
+            await self._complete(payload)
         except Withdrawn:
             return True
         return False

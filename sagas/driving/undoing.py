@@ -14,6 +14,7 @@ from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved
 from sagas.driving.permits import Permit, permitted
 from sagas.driving.recalling import missing_handler, same_arguments, undo_arguments
+from sagas.driving.reports import LATE
 from sagas.driving.steps import found_entry
 from sagas.entries import (
     CompensationFailed,
@@ -43,11 +44,24 @@ class Undoing:
             Whether everything is settled. If not, a person, a gate or an instant is waited for.
         """
         await self._close_gates(within)
+        return await self._undo_all(within=within)
+
+    async def amend(self) -> bool:
+        """Undo what took effect after it had been given up, and nothing else.
+
+        Returns:
+            Whether all of it is settled.
+        """
+        return await self._undo_all(late=True)
+
+    async def _undo_all(self, *, within: str | None = None, late: bool = False) -> bool:
+        await self._show_late(within)
         running: dict[str, asyncio.Task[None]] = {}
         halted: set[str] = set()
         try:
             while True:
-                for effect in ready(decide.effects(self._drive.state, within=within)):
+                effects = decide.effects(self._drive.state, within=within, late=late)
+                for effect in ready(effects):
                     if effect.path not in {*running, *halted} and not self._is_halted:
                         running[effect.path] = asyncio.create_task(self._undo(effect.path))
                 if not running:
@@ -61,13 +75,32 @@ class Undoing:
                 task.cancel()
         return not any(
             effect.standing in (Standing.DONE, Standing.STUCK)
-            for effect in decide.effects(self._drive.state, within=within)
+            for effect in decide.effects(self._drive.state, within=within, late=late)
         )
 
     @property
     def _is_halted(self) -> bool:
         """Whether no further undo is begun."""
         return self._drive.stopping or self._drive.is_kept
+
+    async def _show_late(self, within: str | None) -> None:
+        """Put before a person what took effect too late, and is not undone without one."""
+        state, inside = self._drive.state, f"{within}/" if within else ""
+        for step in list(state.steps.values()):
+            if not step.path.startswith(inside) or not decide.is_for_a_person(state, step):
+                continue
+            why = (
+                f"it is {step.reversibility.label}"
+                if step.reversibility.is_pivot
+                else "later steps build upon it"
+            )
+            await self._drive.ask(
+                InterventionKind.LATE_EFFECT,
+                f"{step.path} took effect after it had been given up, and is not undone by itself",
+                f"{LATE}; {why}",
+                path=step.path,
+                direction=Direction.UNDO,
+            )
 
     async def _close_gates(self, within: str | None) -> None:
         prefix = f"{within}/" if within else ""
@@ -116,7 +149,7 @@ class Undoing:
         if action is None or lack is not None:
             await self._missing(step, lack or "")
             return
-        if step.forward.phase is Phase.IN_DOUBT:
+        if step.forward.phase is Phase.IN_DOUBT and not step.late:
             settled = await self._settle(action, step)
             if not settled:
                 return
@@ -227,11 +260,7 @@ class Undoing:
 
     async def _compensate(self, action: Action[..., Any], undo: Compensation, step: Step) -> None:
         drive = self._drive
-        if (
-            step.result is None
-            and step.forward.phase is Phase.SUCCEEDED
-            and undo.binding.needs_result
-        ):
+        if step.result is None and step.happened and undo.binding.needs_result:
             await self._lost_result(undo, step)
             return
         match decide.undo(step.undo, undo.policy(), drive.present()):
@@ -295,8 +324,8 @@ class Undoing:
             if admitted is None:
                 return
             entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
-        key = step.undo.key or drive.key(step.path, Direction.UNDO)
-        unknown = step.forward.phase is not Phase.SUCCEEDED
+        key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
+        unknown = not step.happened
         await drive.log.commit(
             *entries,
             CompensationIntended(

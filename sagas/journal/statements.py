@@ -248,6 +248,9 @@ IS_CANCELLED = "select 1 from request where saga_id = $1 and kind = 'cancel'"
 DELIVERY = "select actor, made_at from request where saga_id = $1 and delivery_key = $2"
 """Under the lock on the saga, so that of two deliveries with one key one sees the other."""
 
+REOPEN = "update saga set status = 'running', reason = $2 where id = $1"
+"""Under the lock on the saga, together with the request: from then on it is due."""
+
 SAGA_OF_GATE = "select saga_id from gate where id = $1"
 """Never changes."""
 

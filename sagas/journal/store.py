@@ -5,6 +5,7 @@ Which database it is, only `Database` knows.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from approvals import Gate, Principal, Vote
@@ -14,9 +15,10 @@ from sagas.errors import Refused
 from sagas.journal import host
 from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import desk, library, limits, ownership, reading
-from sagas.journal.records import check_text
+from sagas.journal.records import check_text, storable
 from sagas.ports import (
     Applied,
+    LateSuccess,
     Lease,
     Loaded,
     QuestionRow,
@@ -224,6 +226,15 @@ class SqlStore:
                 settling=settling,
             )
         )
+
+    async def report(self, late: LateSuccess, *, by: str, at: int) -> bool:
+        """Tell a saga of a late success, once per attempt; False if it was told before.
+
+        Raises:
+            UnknownSaga: There is no such saga.
+        """
+        told = replace(late, unstorable=late.unstorable and storable(late.unstorable))
+        return await self._write(lambda _: desk.report(told, by=by, at=at))
 
     # --- the library --------------------------------------------------------------------------
 

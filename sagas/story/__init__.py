@@ -72,6 +72,7 @@ def tell(
         apply(state, seq, at, entry)
     named = labels([*state.steps, *state.timers, *state.values, *state.savepoints])
     all_gates, all_questions = gates(rows, asked, named), questions(rows, asked, named)
+    late = any(step.late for step in state.steps.values())
     unwound = state.unwinding or status is Status.RESIDUAL
     return Story(
         id=saga_id,
@@ -90,7 +91,7 @@ def tell(
         beats=tell_beats(rows, named),
         gates=all_gates,
         questions=all_questions,
-        remains=remains(state, named) if unwound else (),
+        remains=remains(state, named, late=not unwound) if unwound or late else (),
         waits=waits(
             state, status, gates=all_gates, questions=all_questions, asked=asked, labels=named
         ),

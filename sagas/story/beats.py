@@ -22,6 +22,7 @@ _KNOWN_BY = {
     "gate": "",
     "before": "the state before could not be read",
     "cancel": "never called",
+    "late": "the call answered after it had been given up",
 }
 
 
@@ -98,7 +99,7 @@ def _started(t: Telling, seq: int, at: int, entry: e.Started) -> None:
 
 
 def _cancel_requested(t: Telling, seq: int, at: int, entry: e.CancelRequested) -> None:
-    late = "too late: an irreversible step has begun" if entry.too_late else ""
+    late = "too late: it cannot be undone as a whole any more" if entry.too_late else ""
     detail = _joined(f"by {entry.by}: {entry.reason}", late)
     t.tell(seq, at, Mark.ASKED, "cancel asked", detail=detail)
 
@@ -118,6 +119,12 @@ def _ended(t: Telling, seq: int, at: int, entry: e.Ended) -> None:
         detail=entry.reason or "",
         more=_facts(result=_text(entry.payload)),
     )
+
+
+def _reopened(t: Telling, seq: int, at: int, entry: e.Reopened) -> None:
+    call = "the undo of this step" if entry.direction == Direction.UNDO else "this step"
+    detail = f"{call} took effect after the end"
+    t.tell(seq, at, Mark.TURNED, "reopened", path=entry.path, detail=detail)
 
 
 # --- what a body reads ------------------------------------------------------------------------
@@ -453,6 +460,7 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.CancelRequested: _cancel_requested,
     e.DeadlinePassed: _deadline_passed,
     e.Ended: _ended,
+    e.Reopened: _reopened,
     e.Recorded: _recorded,
     e.TimerSet: _timer_set,
     e.TimerFired: _timer_fired,

@@ -100,7 +100,11 @@ class CallStory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStory:
-    """One step: what was called, and how far doing and undoing it have come."""
+    """One step: what was called, and how far doing and undoing it have come.
+
+    Attributes:
+        late: Whether it took effect after the body had been told otherwise, or after the end.
+    """
 
     path: str
     label: str
@@ -115,6 +119,7 @@ class StepStory:
     gate: str | None
     waiver: str | None
     residue: Residue | None
+    late: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

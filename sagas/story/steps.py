@@ -46,6 +46,7 @@ def step_story(state: SagaState, step: Step, labels: Mapping[str, str]) -> StepS
         gate=gate.id if gate else None,
         waiver=step.waiver,
         residue=step.residue,
+        late=step.late,
     )
 
 
@@ -56,6 +57,8 @@ def step_state(step: Step, *, over: bool) -> StepState:
         over: Whether nothing goes forward any more, so that what waited will not be done.
     """
     stands = _UNDO.get(step.undo.phase) or _FORWARD[step.forward.phase]
+    if step.late and stands is StepState.FAILED:
+        return StepState.DONE
     return StepState.FAILED if over and stands is StepState.WAITING else stands
 
 
@@ -74,11 +77,17 @@ def _call(track: Track) -> CallStory:
     )
 
 
-def remains(state: SagaState, labels: Mapping[str, str]) -> tuple[Remainder, ...]:
-    """What is left in the world of a saga that is, or was, unwound; in the order of the steps."""
-    standings = {item.path: item.standing for item in decide.effects(state)}
+def remains(state: SagaState, labels: Mapping[str, str], *, late: bool) -> tuple[Remainder, ...]:
+    """What is left in the world of a saga that is, or was, unwound; in the order of the steps.
+
+    Args:
+        late: Only of what took effect after it had been given up: the rest is meant to stay.
+    """
+    standings = {item.path: item.standing for item in decide.effects(state, late=late)}
     found: list[Remainder] = []
     for step in state.steps.values():
+        if late and not step.late:
+            continue
         standing = standings.get(step.path, Standing.SETTLED)
         for why, text in _left(step, standing, ended=state.ended is not None):
             found.append(Remainder(step.path, labels.get(step.path, step.path), why, text))

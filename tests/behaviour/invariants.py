@@ -4,12 +4,14 @@ Checked from the exported rows and from the world's ledger alone.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from compensations.plan import concurrent
+from compensations.plan import Standing, concurrent
 from sagas import Coordinator, Status, chain, decide
 from sagas import entries as e
 from sagas.fold import apply
 from sagas.model import Direction
+from sagas.ports import Loaded
 from sagas.state import Phase, SagaState
 from sagas.worker import entries_of
 from tests.behaviour.world import Effect, World
@@ -35,7 +37,8 @@ async def check(coordinator: Coordinator, world: World, saga_id: str) -> None:
         _check_legal(state, entry)
         _check_deadline(state, at, entry)
         apply(state, seq, at, entry)
-    _check_ends(rows, state, loaded.row.status)
+    _check_reopened(rows)
+    _check_ends(rows, state, loaded)
     effects = [effect for effect in world.effects if effect.saga_id == saga_id]
     _check_ledger(rows, effects)
     _check_order(rows, state)
@@ -44,7 +47,7 @@ async def check(coordinator: Coordinator, world: World, saga_id: str) -> None:
 
 
 def _check_legal(state: SagaState, entry: e.Entry) -> None:
-    assert state.ended is None, f"{entry} after the end"
+    assert (state.ended is None) is not isinstance(entry, e.Reopened), f"{entry} after the end"
     if isinstance(entry, e.UnwindBegan):
         assert not state.unwinding, "the unwind began twice"
     if isinstance(entry, e.Intended):
@@ -52,9 +55,9 @@ def _check_legal(state: SagaState, entry: e.Entry) -> None:
     if isinstance(entry, e.CompensationIntended):
         step = state.steps[entry.path]
         assert step.may_have_happened, f"{entry.path} is undone, but it did not happen"
-        assert step.forward.phase is Phase.SUCCEEDED or entry.unknown
+        assert step.happened or entry.unknown
         assert step.undo.phase not in (Phase.SUCCEEDED, Phase.WAIVED), f"{entry.path} undone twice"
-        assert state.unwinding or state.rolling_back is not None
+        assert state.unwinding or state.rolling_back is not None or step.late
         if step.undo.attempts:
             assert step.undo.key == entry.key, "the key changed between attempts"
     if isinstance(entry, e.Ended):
@@ -66,6 +69,21 @@ def _check_legal(state: SagaState, entry: e.Entry) -> None:
             and step.reversibility.has_effect
         ]
         assert not open_, f"it ended while {open_} are open"
+        assert decide.kept(state) or not [
+            item.path
+            for item in decide.effects(state, late=True)
+            if item.standing not in (Standing.SETTLED, Standing.REMAINS)
+        ], "it ended while a late effect is neither undone nor left by a person"
+
+
+def _check_reopened(rows: Rows) -> None:
+    """A saga is reopened for one reason only, and that is the next entry."""
+    for (_, _, entry), (_, _, following) in pairwise(rows):
+        if isinstance(entry, e.Reopened):
+            assert isinstance(following, (e.Succeeded, e.Compensated, e.InterventionClosed))
+            assert not isinstance(following, (e.Succeeded, e.Compensated)) or (
+                (following.path, following.via) == (entry.path, "late")
+            )
 
 
 def _check_deadline(state: SagaState, at: int, entry: e.Entry) -> None:
@@ -98,7 +116,8 @@ def _check_forward(state: SagaState, entry: e.Intended) -> None:
     else:
         assert step is not None
         assert step.forward.key == entry.key, "the key changed between attempts"
-        assert step.forward.phase in (Phase.NONE, Phase.IN_DOUBT)
+        overtaken = step.forward.via == "late" and step.forward.phase is Phase.SUCCEEDED
+        assert step.forward.phase in (Phase.NONE, Phase.IN_DOUBT) or overtaken
     if state.unwinding:
         assert step is not None
         assert not step.reversibility.is_pivot, "an irreversible step was called in an unwind"
@@ -106,27 +125,33 @@ def _check_forward(state: SagaState, entry: e.Intended) -> None:
         assert state.gates[entry.gate].state == "consumed"
 
 
-def _check_ends(rows: Rows, state: SagaState, status: Status) -> None:
+def _check_ends(rows: Rows, state: SagaState, loaded: Loaded) -> None:
+    status = loaded.row.status
     ends = [seq for seq, _, entry in rows if isinstance(entry, e.Ended)]
+    reopened = sum(isinstance(entry, e.Reopened) for _, _, entry in rows)
     assert [seq for seq, _, _ in rows] == list(range(1, len(rows) + 1))
     if status.is_end:
-        assert ends == [rows[-1][0]]
+        assert ends[-1:] == [rows[-1][0]]
+        assert len(ends) == reopened + 1
         assert status is decide.status(state)
+    elif state.ended is not None:  # it goes on because of what is not folded yet
+        assert status is Status.RUNNING
+        assert any(request.kind == "late" for request in loaded.requests)
     else:
-        assert not ends
+        assert len(ends) == reopened
         shown = (decide.status(state), decide.status(state, parked=True))
         assert status in shown, f"{status} is shown, the journal says {shown}"
 
 
 def _check_ledger(rows: Rows, effects: Sequence[Effect]) -> None:
     keys = {
-        (entry.path, Direction.DO if isinstance(entry, e.Intended) else Direction.UNDO): entry.key
+        (entry.path, Direction.DO if isinstance(entry, e.Intended) else Direction.UNDO, entry.key)
         for _, _, entry in rows
         if isinstance(entry, (e.Intended, e.CompensationIntended))
     }
     assert len({effect.key for effect in effects}) == len(effects), "two effects under one key"
     for effect in effects:
-        assert keys.get((effect.path, effect.direction)) == effect.key, f"{effect} has no intent"
+        assert (effect.path, effect.direction, effect.key) in keys, f"{effect} has no intent"
 
 
 def _check_order(rows: Rows, state: SagaState) -> None:
@@ -138,13 +163,18 @@ def _check_order(rows: Rows, state: SagaState) -> None:
     }
     undone = {entry.path: seq for seq, _, entry in rows if isinstance(entry, e.Compensated)}
     asked = {entry.path for _, _, entry in rows if isinstance(entry, e.InterventionOpened)}
+    heard = {
+        entry.path: seq
+        for seq, _, entry in rows
+        if isinstance(entry, e.Succeeded) and entry.via == "late"
+    }
     for earlier, since in begun.items():
         for later, until in undone.items():
             first, second = state.steps[earlier], state.steps[later]
             if not first.forward.seq < second.forward.seq < since or later in asked:
                 continue
-            if concurrent(earlier, later):
-                continue
+            if concurrent(earlier, later) or heard.get(later, 0) > since or first.late:
+                continue  # what was heard late is undone when it is heard
             assert until < since, f"{earlier} was undone before {later}"
 
 
@@ -163,12 +193,20 @@ async def _check_nothing_open(coordinator: Coordinator, saga_id: str, state: Sag
 
 def _check_clean(state: SagaState, effects: Sequence[Effect]) -> None:
     """Never a false green."""
-    if state.ended is None or state.ended.status != Status.COMPENSATED:
+    if state.ended is None or state.ended.status == Status.RESIDUAL:
         return
-    undone = {effect.path for effect in effects if effect.direction is Direction.UNDO}
+    all_undone = state.ended.status == Status.COMPENSATED
+    undone = {  # an undo that came before its effect undid nothing
+        effect.path: place
+        for place, effect in enumerate(effects)
+        if effect.direction is Direction.UNDO
+    }
     by_person = {s.path for s in state.steps.values() if s.undo.via == "person"}
-    for effect in effects:
+    for place, effect in enumerate(effects):
         step = state.steps[effect.path]
-        if effect.direction is Direction.DO and step.reversibility.has_effect:
-            assert effect.path in undone | by_person, f"{effect.path} remains in the world"
-    assert not state.residue()
+        told = step.forward.phase is Phase.SUCCEEDED and not step.late
+        if effect.direction is Direction.UNDO or not step.reversibility.has_effect:
+            continue
+        if (all_undone or not told) and effect.path not in by_person:
+            assert undone.get(effect.path, -1) > place, f"{effect.path} remains in the world"
+    assert not all_undone or not state.residue()

@@ -83,7 +83,7 @@ def test_show_has_its_documented_shape(sagas: Sagas, trip: Trip) -> None:
         "not_taken_up", "next", "head", "head_hash", "verified",
     ]  # fmt: skip
     assert list(shown["steps"][0]) == [
-        "path", "action", "version", "reversibility", "state", "arguments", "result", "gate",
+        "path", "action", "version", "reversibility", "state", "late", "arguments", "result", "gate",
         "waiver", "do", "undo", "residue",
     ]  # fmt: skip
 

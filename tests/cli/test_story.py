@@ -204,3 +204,44 @@ def test_one_is_not_many() -> None:
         "1 entry",
         "2 entries",
     )
+
+
+# --- late successes ---------------------------------------------------------------------------
+
+
+def test_a_late_success_is_told_as_such() -> None:
+    told = story(intended("a"), doubted("a"), succeeded("a", via="late"))
+    assert beats(told) == [(2, 3, "in doubt", "a"), (4, 4, "did", "a")]
+    assert told.beats[-1].detail == "the call answered after it had been given up"
+
+
+def test_a_reopened_saga_tells_which_step_took_effect_after_the_end() -> None:
+    told = story(
+        *late_after_the_end("completed"),
+        undoing("a"),
+        compensated("a"),
+        e.Ended(status="completed"),
+        status=Status.COMPLETED,
+    )
+    assert [verb for _, _, verb, _ in beats(told)[-4:]] == ["reopened", "did", "undid", "ended"]
+    assert told.beats[-4].detail == "this step took effect after the end"
+    assert told.steps[0].late
+    assert told.remains == ()
+
+
+def test_what_took_effect_after_the_end_is_shown_as_done_and_remaining() -> None:
+    told = story(*late_after_the_end("completed"))
+    assert told.steps[0].state is StepState.DONE
+    assert [(item.path, item.why) for item in told.remains] == [("trip/a#1", Lasting.NOT_UNDONE)]
+
+
+def late_after_the_end(status: str) -> list[e.Entry]:
+    """A step that was told to have failed, in a saga that ended, took effect."""
+    return [
+        intended("a"),
+        doubted("a"),
+        e.Failed(path="trip/a#1", error="NotExecuted", message="no", via="person"),
+        e.Ended(status=status),
+        e.Reopened(path="trip/a#1", direction="do", reason="it answered"),
+        succeeded("a", via="late"),
+    ]

@@ -10,8 +10,8 @@ import pytest
 from approvals import GateState, VoteKind
 from compensations import Choice
 from sagas.errors import PayloadError, Refused, UnknownSaga
-from sagas.model import Status, micros
-from sagas.ports import CloseQuestion, MoveGate, Project, Store
+from sagas.model import Direction, Status, micros
+from sagas.ports import Applied, CloseQuestion, LateSuccess, MoveGate, Project, Store
 from tests.conformance.support import (
     AT,
     NOW,
@@ -25,6 +25,8 @@ from tests.conformance.support import (
 )
 
 Opening = Callable[[], Awaitable[Store]]
+
+LATE = LateSuccess("trip-1", "trip/book#1", Direction.DO, "k1", 2, b'"room 7"')
 
 
 async def ended(store: Store) -> None:
@@ -346,3 +348,77 @@ class DeskSuite:
     async def test_a_question_that_nobody_asked_takes_no_answer(self, store: Store) -> None:
         with pytest.raises(Refused, match="no intervention i-9"):
             await store.answer("i-9", Choice.RETRY, by="bo", reason="", payload=None, at=AT)
+
+    # --- late successes -----------------------------------------------------------------------
+
+    async def test_a_late_success_is_a_request(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        assert await store.report(LATE, by="sagas", at=AT)
+        control, [request] = await store.requests("trip-1")
+        assert control == 1
+        assert (request.kind, request.ref, request.state, request.payload, request.by) == (
+            "late",
+            "trip/book#1",
+            "do k1",
+            b'"room 7"',
+            "sagas",
+        )
+
+    async def test_a_late_success_whose_result_cannot_be_stored_says_why(
+        self, store: Store
+    ) -> None:
+        await begun(store, await registered(store))
+        unstorable = replace(LATE, payload=None, unstorable="a\x00b\ud800")
+        await store.report(unstorable, by="sagas", at=AT)
+        _, [request] = await store.requests("trip-1")
+        assert (request.payload, request.reason) == (None, "a?b?")
+
+    async def test_a_late_success_is_told_once_for_each_attempt(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        told = [
+            await store.report(late, by="sagas", at=AT)
+            for late in (LATE, LATE, replace(LATE, attempt=3), replace(LATE, key="k2"))
+        ]
+        assert told == [True, False, True, True]
+        assert len((await store.requests("trip-1"))[1]) == 3
+
+    async def test_of_two_reports_at_once_one_counts(self, store: Store, another: Opening) -> None:
+        other = await another()
+        await begun(store, await registered(store))
+        told = await asyncio.gather(
+            *(each.report(LATE, by="sagas", at=AT) for each in (store, other))
+        )
+        assert sorted(told) == [False, True]
+
+    async def test_a_saga_that_has_ended_is_due_again_after_a_report(self, store: Store) -> None:
+        await ended(store)
+        lease = await registered(store, "another")
+        assert await store.claim(lease, now=AT, only=None, limit=9) == []
+        await store.report(LATE, by="sagas", at=AT)
+        row = await store.saga("trip-1")
+        assert row is not None
+        assert (row.status, row.reason) == (
+            Status.RUNNING,
+            "trip/book#1 took effect after the saga had ended",
+        )
+        assert await store.claim(lease, now=AT, only=None, limit=9) == ["trip-1"]
+
+    async def test_a_report_leaves_a_live_saga_as_it_is(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        await store.commit(lease, [tale.unit(1, Project(Status.STUCK, "why", None, release=True))])
+        await store.report(LATE, by="sagas", at=AT)
+        row = await store.saga("trip-1")
+        assert row is not None
+        assert (row.status, row.reason) == (Status.STUCK, "why")
+
+    async def test_no_end_comes_between_a_report_and_its_being_seen(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        await store.report(LATE, by="sagas", at=AT)
+        end = Project(Status.COMPENSATED, None, None, release=True)
+        assert await store.commit(lease, [tale.unit(1, end, guarded=True)]) == [Applied.REQUESTED]
+
+    async def test_there_is_no_report_of_what_does_not_exist(self, store: Store) -> None:
+        with pytest.raises(UnknownSaga, match="no saga 'trip-1'"):
+            await store.report(LATE, by="sagas", at=AT)

@@ -17,7 +17,7 @@ from sagas.errors import Refused, UnknownSaga
 from sagas.journal import records, statements
 from sagas.journal.operation import Hint, Operation, Query, StartOver
 from sagas.model import Status, instant, micros
-from sagas.ports import QuestionRow
+from sagas.ports import LateSuccess, QuestionRow
 
 _NAME_LIMIT = 200
 
@@ -131,6 +131,29 @@ def answer(
         payload=payload,
     )
     return (yield from _question(statements.QUESTION, intervention_id))
+
+
+def report(late: LateSuccess, *, by: str, at: int) -> Operation[bool]:
+    """Tell a saga of a late success; False if it was told before."""
+    held = yield from _hold(late.saga_id)
+    key = f"late {late.key} {late.attempt}"
+    if (yield Query(statements.DELIVERY, (held.id, key))):
+        return False
+    if held.status.is_end:
+        reason = f"{late.path} took effect after the saga had ended"
+        yield Query(statements.REOPEN, (held.id, reason))
+    yield from _ask(
+        held,
+        "late",
+        ref=late.path,
+        actor=by,
+        reason=late.unstorable or "",
+        state=f"{late.direction} {late.key}",
+        at=at,
+        payload=late.payload,
+        key=key,
+    )
+    return True
 
 
 def _question(statement: str, intervention_id: str) -> Operation[QuestionRow]:

@@ -1,0 +1,122 @@
+"""Late successes on their way to the journal.
+
+A call that was given up may take effect after all: when its saga has been let go of, is driven by
+another process, or has ended. The process that made the call then reports it, again and again until
+that is durable. For the worker that drives the saga it is a request like any other.
+
+Touches: the journal, the event loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from sagas import decide
+from sagas.driving.log import LogClosed, Submission
+from sagas.errors import Corrupt, JournalError
+from sagas.ports import Desk, LateSuccess
+from sagas.state import SagaState
+
+log = logging.getLogger("sagas")
+
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+
+LATE = "the call answered after its time was up"
+
+
+class Reports:
+    """What this process has to report.
+
+    Args:
+        state_of: Reads a saga from its journal; None if there is none of that id.
+        now: The present, in microseconds.
+        reported: Told of each saga that has a report to fold.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        state_of: Callable[[str], Awaitable[SagaState | None]],
+        now: Callable[[], int],
+        reported: Callable[[str], None],
+    ) -> None:
+        self._desk = desk
+        self._state_of = state_of
+        self._now = now
+        self._reported = reported
+        self._tasks: dict[asyncio.Task[None], LateSuccess] = {}
+        self._closed = False
+
+    def tell(self, late: LateSuccess) -> None:
+        """Report a late success, without waiting."""
+        if self._closed:
+            _lost(late)
+            return
+        self._begin(self._tell(late), late)
+
+    def tell_unless(self, submission: Submission, late: LateSuccess) -> None:
+        """Report it unless the entry that says it becomes durable, because the saga is lost here."""
+        self._begin(self._follow(submission, late), late)
+
+    async def settle(self, seconds: float) -> None:
+        """Wait until everything is reported, for so long; what comes after it is only logged."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        self._closed = True
+        for task, late in list(self._tasks.items()):
+            task.cancel()
+            _lost(late)
+
+    def _begin(self, work: Awaitable[None], late: LateSuccess) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks[task] = late
+        task.add_done_callback(self._end)
+
+    def _end(self, task: "asyncio.Task[None]") -> None:
+        late = self._tasks.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", late.saga_id, error, exc_info=error)
+            _lost(late)
+
+    async def _follow(self, submission: Submission, late: LateSuccess) -> None:
+        if not submission.settled:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            submission.waiters.append(waiter)
+            await waiter
+        if isinstance(submission.error, LogClosed):
+            await self._tell(late)
+
+    async def _tell(self, late: LateSuccess) -> None:
+        pause = SHORTEST_PAUSE
+        while True:
+            try:
+                await self._tell_once(late)
+            except Corrupt:
+                raise
+            except JournalError as error:
+                log.warning("%s: %s cannot be reported now: %s", late.saga_id, late.path, error)
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _tell_once(self, late: LateSuccess) -> None:
+        state = await self._state_of(late.saga_id)
+        if state is None or not decide.is_news(
+            state, late.path, late.direction, late.key, late.payload
+        ):
+            return
+        await self._desk.report(late, by="sagas", at=self._now())
+        self._reported(late.saga_id)
+
+
+def _lost(late: LateSuccess) -> None:
+    log.error(
+        "%s: %s (%s) took effect after it had been given up, and the journal could not be told: "
+        "look at its destination",
+        late.saga_id,
+        late.path,
+        late.direction,
+    )

@@ -1,0 +1,430 @@
+"""Calls that were given up and take effect after all: always heard, never silently."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sagas import Catalog, Coordinator, Handle, Residue, Reversibility, Status, StepFailed
+from sagas import entries as e
+from sagas.worker import entries_of
+from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
+from tests.behaviour.conftest import House
+from tests.behaviour.shop import (
+    QUICK,
+    Order,
+    blind,
+    gated,
+    in_thread_keyless,
+    keyed,
+    keyless,
+    shop,
+    wire,
+)
+from tests.behaviour.world import Behaviour, Effect, World, ignore_cancellation
+
+ACTIONS: dict[str, Any] = {
+    "keyless": keyless,
+    "blind": blind,
+    "in_thread_keyless": in_thread_keyless,
+    "wire": wire,
+}
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a call that ignores its cancellation."""
+    monkeypatch.setattr("sagas.driving.calling.GRACE_SECONDS", 0.02)
+
+
+@shop.saga
+async def detour(order: Order) -> str:
+    """Another way is taken where the first one fails; items are done after it."""
+    await keyed("before")
+    try:
+        return str(await ACTIONS[order.choice]("it"))
+    except StepFailed:
+        await keyed("instead")
+    for item in order.items:
+        await (gated if item.startswith("ask") else keyed)(item)
+    return "by another way"
+
+
+@asynccontextmanager
+async def given_up(
+    house: House, world: World, choice: str = "keyless", *items: str, **options: Any
+) -> AsyncGenerator[tuple[Coordinator, Handle[str]]]:
+    """`it` goes on although its time was up, and a person is asked what became of it."""
+    world.plan("it", ignore_cancellation)
+    async with house.open(**options) as coordinator:
+        order = Order(choice=choice, items=list(items))
+        handle = await coordinator.start(detour, order, id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert world.done == ["before"]
+        yield coordinator, handle
+
+
+async def deny_and_wait(coordinator: Coordinator, handle: Handle[str]) -> None:
+    """A person says that it did not happen; the body goes on to the gate."""
+    question = await only_question(coordinator)
+    await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+
+    async def waits() -> bool:
+        return (await handle.settled()).status is Status.WAITING
+
+    await until(waits)
+
+
+def let_it_happen(world: World) -> None:
+    """The call that was given up takes effect and answers."""
+    world.released.set()
+    world.let_go.set()
+
+
+async def ended_again(coordinator: Coordinator, status: Status, *, times: int = 1) -> None:
+    """Wait until the saga was reopened so many times, and has ended each time."""
+
+    async def ended() -> bool:
+        found = await kinds(coordinator)
+        return found.count("Reopened") == times and found[-1] == "Ended"
+
+    await until(ended)
+    assert (await coordinator.get("s")).status is status
+
+
+async def entries(coordinator: Coordinator) -> list[e.Entry]:
+    return [entry for _, _, entry in entries_of((await coordinator.load("s")).rows)]
+
+
+def held(event: asyncio.Event) -> Behaviour:
+    """It works once the event is set."""
+
+    async def behave(world: World, call: Effect) -> str:
+        world.under_way.set()
+        await event.wait()
+        return world.happen(call)
+
+    return behave
+
+
+# --- the saga runs -----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_late_effect_is_undone_while_the_saga_waits_and_the_body_goes_its_way(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "keyless", "ask") as (coordinator, handle):
+        await deny_and_wait(coordinator, handle)
+        let_it_happen(world)
+
+        async def undone() -> bool:
+            return world.undone == ["it"]
+
+        await until(undone)
+        await approve_all(coordinator)
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert "Reopened" not in await kinds(coordinator)
+    assert outcome.result == "by another way"
+    assert world.done == ["before", "instead", "it", "ask"]
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_late_effect_is_undone_before_the_saga_completes(
+    house: House, world: World
+) -> None:
+    hold = asyncio.Event()
+    world.plan("slow", held(hold))
+    async with given_up(house, world, "keyless", "slow") as (coordinator, handle):
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+        await asyncio.wait_for(world.under_way.wait(), LIMIT)
+        world.under_way.clear()
+
+        async def under_way() -> bool:
+            return world.count("slow") == 1
+
+        await until(under_way)
+        let_it_happen(world)
+
+        async def heard() -> bool:
+            return "late" in [getattr(entry, "via", "") for entry in await entries(coordinator)]
+
+        await until(heard)
+        hold.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert (await kinds(coordinator))[-2:] == ["Compensated", "Ended"]
+    assert outcome.result == "by another way"
+    assert world.undone == ["it"]
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_late_effect_is_heard_by_the_process_that_owns_the_saga_by_then(
+    house: House, world: World
+) -> None:
+    busy, hold = asyncio.Event(), asyncio.Event()
+    world.plan("slow", held(hold))
+    world.plan("busy", held(busy))
+    async with given_up(house, world, "keyless", "slow", concurrency=1) as (first, _):
+        other = Order(choice="keyless", items=[])
+        await first.start(occupied, other, id="t")  # it has no room for anything else now
+        async with house.open() as second:
+            question = next(q for q in await second.store.open_questions() if q.saga_id == "s")
+            await second.resolve(question.id, "not-happened", reason="I saw nothing")
+            handle = await second.resume("s")
+
+            async def owned() -> bool:
+                return world.count("slow") == 1
+
+            await until(owned)
+            let_it_happen(world)
+
+            async def heard() -> bool:
+                found = await entries(second)
+                return "late" in [getattr(entry, "via", "") for entry in found]
+
+            await until(heard)
+            hold.set()
+            outcome = await handle.outcome(timeout=LIMIT)
+        busy.set()
+    assert outcome.result == "by another way"
+    assert world.undone == ["it"]
+
+
+@shop.saga
+async def occupied(order: Order) -> str:
+    return await keyed("busy")
+
+
+async def test_a_failure_after_a_late_effect_undoes_it_with_the_rest(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "keyless", "ask") as (coordinator, handle):
+        await deny_and_wait(coordinator, handle)
+        world.plan("undo-it", held(hold := asyncio.Event()))
+        let_it_happen(world)
+
+        async def undoing() -> bool:
+            return world.count("undo-it") == 1
+
+        await until(undoing)
+        await coordinator.cancel("s", reason="enough")
+        hold.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+        while not outcome.status.is_end:
+            outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.status is Status.COMPENSATED
+    assert sorted(world.undone) == ["before", "instead", "it"]
+
+
+# --- the saga has ended ------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("on_both")
+@pytest.mark.parametrize("choice", ["keyless", "in_thread_keyless"])
+async def test_a_completed_saga_is_reopened_and_completes_again(
+    house: House, world: World, choice: str
+) -> None:
+    async with given_up(house, world, choice) as (coordinator, handle):
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+        await ended_again(coordinator, Status.COMPLETED)
+        assert (await handle.outcome(timeout=LIMIT)).result == "by another way"
+    assert world.undone == ["it"]
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_compensated_saga_is_reopened_and_compensates_the_late_effect(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world) as (coordinator, handle):
+        await coordinator.cancel("s", reason="enough")
+        await asked_again(coordinator)
+        outcome = await answer(coordinator, handle, "not-happened")
+        assert outcome.status is Status.COMPENSATED
+        let_it_happen(world)
+        await ended_again(coordinator, Status.COMPENSATED)
+    assert world.undone == ["before", "it"]
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_what_was_waived_in_doubt_and_happened_is_compensated(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world) as (coordinator, handle):
+        await coordinator.cancel("s", reason="enough")
+        await asked_again(coordinator)
+        assert (await answer(coordinator, handle, "waive")).status is Status.RESIDUAL
+        let_it_happen(world)
+        await ended_again(coordinator, Status.COMPENSATED)
+        assert (await handle.outcome(timeout=LIMIT)).residue == ()
+    assert world.undone == ["before", "it"]
+
+
+async def asked_again(coordinator: Coordinator) -> None:
+    """Wait until the unwind asks what became of it."""
+
+    async def asked() -> bool:
+        questions = await coordinator.store.open_questions()
+        return [str(choice) for q in questions for choice in q.choices][-1:] == ["waive"]
+
+    await until(asked)
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_an_undo_that_came_before_its_effect_is_made_again(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "blind") as (coordinator, handle):
+        await coordinator.cancel("s", reason="enough")
+
+        async def compensated() -> bool:
+            return (await coordinator.get("s")).status is Status.COMPENSATED
+
+        await until(compensated)
+        assert world.undone == ["it", "before"]
+        let_it_happen(world)
+        await ended_again(coordinator, Status.COMPENSATED)
+        await handle.outcome(timeout=LIMIT)
+    assert world.undone == ["it", "before", "it"]
+
+
+async def test_a_cancel_of_a_saga_that_had_completed_comes_too_late(
+    house: House, world: World
+) -> None:
+    world.plan("undo-it", held(hold := asyncio.Event()))
+    async with given_up(house, world) as (coordinator, handle):
+        await answer(coordinator, handle, "not-happened")
+        let_it_happen(world)
+
+        async def undoing() -> bool:
+            return world.count("undo-it") == 1
+
+        await until(undoing)
+        await coordinator.cancel("s", reason="all of it")
+        hold.set()
+        await ended_again(coordinator, Status.COMPLETED)
+        state = await coordinator.state("s")
+    assert state.cancel is not None
+    assert state.cancel.too_late
+    assert world.undone == ["it"]
+
+
+# --- what cannot be undone ---------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_late_irreversible_effect_reopens_the_saga_and_is_put_before_a_person(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "wire") as (coordinator, handle):
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+
+        async def asked() -> bool:
+            return bool(await coordinator.store.open_questions())
+
+        await until(asked)
+        question = await only_question(coordinator)
+        assert question.kind == "late-effect"
+        assert [str(choice) for choice in question.choices] == ["done", "waive"]
+        outcome = await answer(coordinator, handle, "waive")
+    assert outcome.status is Status.RESIDUAL
+    assert [str(item) for item in outcome.residue] == ["left as it is: I looked"]
+    assert world.undone == []
+
+
+async def test_while_the_saga_runs_a_late_irreversible_effect_may_be_answered_by_unwinding(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "wire", "ask") as (coordinator, handle):
+        await deny_and_wait(coordinator, handle)
+        let_it_happen(world)
+
+        async def asked() -> bool:
+            return bool(await coordinator.store.open_questions())
+
+        await until(asked)
+        assert "unwind" in (await only_question(coordinator)).choices
+        outcome = await answer(coordinator, handle, "unwind")
+    assert outcome.status is Status.RESIDUAL
+    assert world.undone == ["instead", "before"]
+
+
+async def test_a_person_may_say_that_a_late_effect_was_undone_by_other_means(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world, "wire") as (coordinator, handle):
+        await answer(coordinator, handle, "not-happened")
+        let_it_happen(world)
+
+        async def asked() -> bool:
+            return bool(await coordinator.store.open_questions())
+
+        await until(asked)
+        assert (await answer(coordinator, handle, "done")).completed
+
+
+# --- undoing -----------------------------------------------------------------------------------
+
+loose = Catalog("loose")
+
+
+@loose.action(reversibility=Reversibility.COMPENSATABLE)
+async def act(what: str) -> str:
+    """It works at once."""
+    return await loose_world.do(what)
+
+
+@act.compensation(timeout=QUICK)
+async def undo_act(what: str, result: str) -> Residue | None:
+    """The undo takes its time, and may cost something."""
+    await loose_world.do(f"undo-{what}")
+    return Residue("a fee") if what == "costly" else None
+
+
+@loose.saga
+async def acting(order: Order) -> str:
+    for item in order.items:
+        await act(item)
+    raise ValueError("no")
+
+
+from tests.behaviour.world import world as loose_world  # noqa: E402
+
+
+@pytest.mark.usefixtures("on_both")
+@pytest.mark.parametrize(
+    ("what", "status", "left"),
+    [("free", Status.COMPENSATED, []), ("costly", Status.RESIDUAL, ["a fee"])],
+)
+async def test_what_a_late_undo_left_replaces_what_a_person_waived(
+    house: House, world: World, what: str, status: Status, left: list[str]
+) -> None:
+    world.plan(f"undo-{what}", ignore_cancellation)
+    async with house.open(loose) as coordinator:
+        handle = await coordinator.start(acting, Order(items=[what]), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "waive")).status is Status.RESIDUAL
+        let_it_happen(world)
+        await ended_again(coordinator, status)
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert [str(item) for item in outcome.residue] == left
+    assert world.undone == [what]
+
+
+async def test_a_late_undo_answers_the_question_about_it(house: House, world: World) -> None:
+    world.plan("undo-free", ignore_cancellation)
+    async with house.open(loose) as coordinator:
+        handle = await coordinator.start(acting, Order(items=["free"]), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        let_it_happen(world)
+
+        async def compensated() -> bool:
+            return (await coordinator.get("s")).status is Status.COMPENSATED
+
+        await until(compensated)
+        assert await coordinator.store.open_questions() == []
+        assert "Reopened" not in await kinds(coordinator)

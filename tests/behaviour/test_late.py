@@ -2,12 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from sagas import Catalog, Coordinator, Handle, Residue, Reversibility, Status, StepFailed
+from sagas import (
+    Catalog,
+    Coordinator,
+    Handle,
+    Residue,
+    Retry,
+    Reversibility,
+    Status,
+    StepFailed,
+    savepoint,
+)
 from sagas import entries as e
 from sagas.worker import entries_of
 from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
@@ -20,10 +31,13 @@ from tests.behaviour.shop import (
     in_thread_keyless,
     keyed,
     keyless,
+    mail,
+    resource,
     shop,
     wire,
 )
-from tests.behaviour.world import Behaviour, Effect, World, ignore_cancellation
+from tests.behaviour.world import Behaviour, Effect, Refusal, World, ignore_cancellation, refuse
+from tests.behaviour.world import world as partner
 
 ACTIONS: dict[str, Any] = {
     "keyless": keyless,
@@ -94,6 +108,42 @@ async def ended_again(coordinator: Coordinator, status: Status, *, times: int = 
     assert (await coordinator.get("s")).status is status
 
 
+async def until_called(world: World, what: str) -> None:
+    """Wait until the partner was called for it."""
+
+    async def called() -> bool:
+        return world.count(what) == 1
+
+    await until(called)
+
+
+async def until_heard(coordinator: Coordinator) -> None:
+    """Wait until the late success is in the journal."""
+
+    async def heard() -> bool:
+        return "late" in [getattr(entry, "via", "") for entry in await entries(coordinator)]
+
+    await until(heard)
+
+
+async def until_asked(coordinator: Coordinator) -> None:
+    """Wait until a person is asked something."""
+
+    async def asked() -> bool:
+        return bool(await coordinator.store.open_questions())
+
+    await until(asked)
+
+
+async def until_undone(world: World, *what: str) -> None:
+    """Wait until exactly this was undone."""
+
+    async def undone() -> bool:
+        return world.undone == list(what)
+
+    await until(undone)
+
+
 async def entries(coordinator: Coordinator) -> list[e.Entry]:
     return [entry for _, _, entry in entries_of((await coordinator.load("s")).rows)]
 
@@ -119,11 +169,7 @@ async def test_a_late_effect_is_undone_while_the_saga_waits_and_the_body_goes_it
     async with given_up(house, world, "keyless", "ask") as (coordinator, handle):
         await deny_and_wait(coordinator, handle)
         let_it_happen(world)
-
-        async def undone() -> bool:
-            return world.undone == ["it"]
-
-        await until(undone)
+        await until_undone(world, "it")
         await approve_all(coordinator)
         outcome = await handle.outcome(timeout=LIMIT)
         assert "Reopened" not in await kinds(coordinator)
@@ -140,19 +186,9 @@ async def test_a_late_effect_is_undone_before_the_saga_completes(
     async with given_up(house, world, "keyless", "slow") as (coordinator, handle):
         question = await only_question(coordinator)
         await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
-        await asyncio.wait_for(world.under_way.wait(), LIMIT)
-        world.under_way.clear()
-
-        async def under_way() -> bool:
-            return world.count("slow") == 1
-
-        await until(under_way)
+        await until_called(world, "slow")
         let_it_happen(world)
-
-        async def heard() -> bool:
-            return "late" in [getattr(entry, "via", "") for entry in await entries(coordinator)]
-
-        await until(heard)
+        await until_heard(coordinator)
         hold.set()
         outcome = await handle.outcome(timeout=LIMIT)
         assert (await kinds(coordinator))[-2:] == ["Compensated", "Ended"]
@@ -174,18 +210,9 @@ async def test_a_late_effect_is_heard_by_the_process_that_owns_the_saga_by_then(
             question = next(q for q in await second.store.open_questions() if q.saga_id == "s")
             await second.resolve(question.id, "not-happened", reason="I saw nothing")
             handle = await second.resume("s")
-
-            async def owned() -> bool:
-                return world.count("slow") == 1
-
-            await until(owned)
+            await until_called(world, "slow")
             let_it_happen(world)
-
-            async def heard() -> bool:
-                found = await entries(second)
-                return "late" in [getattr(entry, "via", "") for entry in found]
-
-            await until(heard)
+            await until_heard(second)
             hold.set()
             outcome = await handle.outcome(timeout=LIMIT)
         busy.set()
@@ -205,11 +232,7 @@ async def test_a_failure_after_a_late_effect_undoes_it_with_the_rest(
         await deny_and_wait(coordinator, handle)
         world.plan("undo-it", held(hold := asyncio.Event()))
         let_it_happen(world)
-
-        async def undoing() -> bool:
-            return world.count("undo-it") == 1
-
-        await until(undoing)
+        await until_called(world, "undo-it")
         await coordinator.cancel("s", reason="enough")
         hold.set()
         outcome = await handle.outcome(timeout=LIMIT)
@@ -298,11 +321,7 @@ async def test_a_cancel_of_a_saga_that_had_completed_comes_too_late(
     async with given_up(house, world) as (coordinator, handle):
         await answer(coordinator, handle, "not-happened")
         let_it_happen(world)
-
-        async def undoing() -> bool:
-            return world.count("undo-it") == 1
-
-        await until(undoing)
+        await until_called(world, "undo-it")
         await coordinator.cancel("s", reason="all of it")
         hold.set()
         await ended_again(coordinator, Status.COMPLETED)
@@ -322,11 +341,7 @@ async def test_a_late_irreversible_effect_reopens_the_saga_and_is_put_before_a_p
     async with given_up(house, world, "wire") as (coordinator, handle):
         assert (await answer(coordinator, handle, "not-happened")).completed
         let_it_happen(world)
-
-        async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
-
-        await until(asked)
+        await until_asked(coordinator)
         question = await only_question(coordinator)
         assert question.kind == "late-effect"
         assert [str(choice) for choice in question.choices] == ["done", "waive"]
@@ -342,11 +357,7 @@ async def test_while_the_saga_runs_a_late_irreversible_effect_may_be_answered_by
     async with given_up(house, world, "wire", "ask") as (coordinator, handle):
         await deny_and_wait(coordinator, handle)
         let_it_happen(world)
-
-        async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
-
-        await until(asked)
+        await until_asked(coordinator)
         assert "unwind" in (await only_question(coordinator)).choices
         outcome = await answer(coordinator, handle, "unwind")
     assert outcome.status is Status.RESIDUAL
@@ -359,11 +370,7 @@ async def test_a_person_may_say_that_a_late_effect_was_undone_by_other_means(
     async with given_up(house, world, "wire") as (coordinator, handle):
         await answer(coordinator, handle, "not-happened")
         let_it_happen(world)
-
-        async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
-
-        await until(asked)
+        await until_asked(coordinator)
         assert (await answer(coordinator, handle, "done")).completed
 
 
@@ -375,13 +382,13 @@ loose = Catalog("loose")
 @loose.action(reversibility=Reversibility.COMPENSATABLE)
 async def act(what: str) -> str:
     """It works at once."""
-    return await loose_world.do(what)
+    return await partner.do(what)
 
 
 @act.compensation(timeout=QUICK)
 async def undo_act(what: str, result: str) -> Residue | None:
     """The undo takes its time, and may cost something."""
-    await loose_world.do(f"undo-{what}")
+    await partner.do(f"undo-{what}")
     return Residue("a fee") if what == "costly" else None
 
 
@@ -390,9 +397,6 @@ async def acting(order: Order) -> str:
     for item in order.items:
         await act(item)
     raise ValueError("no")
-
-
-from tests.behaviour.world import world as loose_world  # noqa: E402
 
 
 @pytest.mark.usefixtures("on_both")
@@ -428,3 +432,275 @@ async def test_a_late_undo_answers_the_question_about_it(house: House, world: Wo
         await until(compensated)
         assert await coordinator.store.open_questions() == []
         assert "Reopened" not in await kinds(coordinator)
+
+
+# --- several, and at odd moments ---------------------------------------------------------------
+
+
+@shop.saga
+async def two(order: Order) -> str:
+    """Two steps go on after their time; a person denies both."""
+    for what in ("one", "other"):
+        with suppress(StepFailed):
+            await keyless(what)
+    return "done without them"
+
+
+async def test_two_late_effects_after_the_end_are_both_undone(house: House, world: World) -> None:
+    world.plan("one", ignore_cancellation)
+    world.plan("other", ignore_cancellation)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(two, Order(), id="s")
+        for _ in range(2):
+            assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+            await answer(coordinator, handle, "not-happened")
+        let_it_happen(world)
+
+        async def undone() -> bool:
+            ended = (await coordinator.get("s")).status is Status.COMPLETED
+            return ended and sorted(world.undone) == ["one", "other"]
+
+        await until(undone)
+        assert (await handle.outcome(timeout=LIMIT)).result == "done without them"
+
+
+async def test_late_answers_under_a_key_that_answered_are_no_news(
+    house: House, world: World
+) -> None:
+    """The same effect is told three times; the saga has taken note of it once."""
+    world.plan("it", ignore_cancellation, ignore_cancellation)
+    async with house.open(swift) as coordinator:
+        handle = await coordinator.start(swiftly, Order(), id="s")
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert outcome.result == "it-done"
+        before = await kinds(coordinator)
+        let_it_happen(world)
+        await coordinator.close()
+    async with house.open(swift) as coordinator:
+        assert await kinds(coordinator) == before
+        assert (await coordinator.get("s")).status is Status.COMPLETED
+    assert world.count("it") == 3
+    assert world.done == ["it"]
+
+
+async def test_a_late_answer_during_the_next_attempt_is_the_result(
+    house: House, world: World
+) -> None:
+    hold = asyncio.Event()
+    world.plan("it", ignore_cancellation, held(hold))
+    async with house.open(swift) as coordinator:
+        handle = await coordinator.start(swiftly, Order(choice="patient"), id="s")
+
+        async def tried_again() -> bool:
+            return world.count("it") == 2
+
+        await until(tried_again)
+        let_it_happen(world)
+
+        async def heard() -> bool:
+            return "Succeeded" in await kinds(coordinator)
+
+        await until(heard)
+        hold.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert (await kinds(coordinator)).count("Succeeded") == 1
+    assert outcome.result == "it-done"
+    assert world.done == ["it"]
+
+
+swift = Catalog("swift")
+
+
+@swift.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    repeatable=True,
+    timeout=QUICK,
+    retry=Retry(attempts=3, first=timedelta(milliseconds=5)),
+)
+async def swift_step(what: str) -> str:
+    """Repeated soon, under a key that does not expire."""
+    return await partner.do(what)
+
+
+@swift_step.compensation()
+async def undo_swift_step(what: str, result: str) -> None:
+    """Undo it."""
+    await partner.do(f"undo-{what}")
+
+
+@swift.saga
+async def swiftly(order: Order) -> str:
+    return await swift_step("it")
+
+
+async def test_a_late_effect_in_a_block_is_undone_with_the_block(
+    house: House, world: World
+) -> None:
+    hold = asyncio.Event()
+    world.plan("it", ignore_cancellation)
+    world.plan("slow", held(hold))
+    world.plan("bad", refuse)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(in_a_block, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+        await until_called(world, "slow")
+        let_it_happen(world)
+        await until_heard(coordinator)
+        hold.set()
+        outcome = await handle.outcome(timeout=LIMIT)
+    assert outcome.result == "after the block"
+    assert world.undone == ["slow", "it"]
+
+
+@shop.saga
+async def in_a_block(order: Order) -> str:
+    with suppress(Refusal):
+        async with savepoint("block"):
+            with suppress(StepFailed):
+                await keyless("it")
+            await keyed("slow")
+            await keyed("bad")
+    return "after the block"
+
+
+@shop.saga
+async def past_the_pivot(order: Order) -> str:
+    await mail("out")
+    await keyless("it")
+    return "never"
+
+
+async def test_a_late_effect_in_a_saga_that_was_left_as_it_is_is_recorded_and_left(
+    house: House, world: World
+) -> None:
+    world.plan("it", ignore_cancellation)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(past_the_pivot, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        await answer(coordinator, handle, "not-happened")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "keep")).status is Status.RESIDUAL
+        let_it_happen(world)
+        await ended_again(coordinator, Status.RESIDUAL)
+        assert (await coordinator.state("s")).steps["past_the_pivot/keyless#1"].late
+    assert world.undone == []
+
+
+async def test_a_late_result_that_cannot_be_stored_is_undone_without_it(
+    house: House, world: World
+) -> None:
+    world.plan("it", ignore_cancellation)
+    world.results.append(object())
+    async with house.open(odd) as coordinator:
+        handle = await coordinator.start(oddly, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+        await ended_again(coordinator, Status.COMPLETED)
+    assert world.undone == ["it"]
+
+
+async def test_a_late_result_that_cannot_be_stored_but_is_needed_is_put_before_a_person(
+    house: House, world: World
+) -> None:
+    world.plan("it", ignore_cancellation)
+    world.results.append(object())
+    async with house.open(odd) as coordinator:
+        handle = await coordinator.start(oddly, Order(choice="needed"), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+        await until_asked(coordinator)
+        assert (await answer(coordinator, handle, "waive")).status is Status.RESIDUAL
+    assert world.undone == []
+
+
+odd = Catalog("odd")
+
+
+@odd.action(reversibility=Reversibility.COMPENSATABLE, timeout=QUICK)
+async def odd_step(what: str) -> Any:
+    """Returns whatever the scenario says."""
+    await partner.do(what)
+    return partner.results.popleft()
+
+
+@odd_step.compensation()
+async def undo_odd_step(what: str) -> None:
+    """Undo it, without its result."""
+    await partner.do(f"undo-{what}")
+
+
+@odd.action(reversibility=Reversibility.COMPENSATABLE, timeout=QUICK)
+async def odd_and_needed(what: str) -> Any:
+    """Returns whatever the scenario says."""
+    await partner.do(what)
+    return partner.results.popleft()
+
+
+@odd_and_needed.compensation()
+async def undo_odd_and_needed(what: str, result: Any) -> None:
+    """Undo it, with its result."""
+    await partner.do(f"undo-{what}")
+
+
+@odd.saga
+async def oddly(order: Order) -> str:
+    with suppress(StepFailed):
+        await (odd_and_needed if order.choice else odd_step)("it")
+    return "went on"
+
+
+async def test_what_later_steps_build_upon_is_put_before_a_person(
+    house: House, world: World
+) -> None:
+    world.plan("room-first", ignore_cancellation)
+    async with house.open(tied) as coordinator:
+        handle = await coordinator.start(tied_up, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+        await until_asked(coordinator)
+        assert "later steps build upon it" in (await only_question(coordinator)).evidence
+        assert (await answer(coordinator, handle, "waive")).status is Status.RESIDUAL
+    assert world.undone == []
+
+
+tied = Catalog("tied")
+
+
+@tied.action(reversibility=Reversibility.COMPENSATABLE, timeout=QUICK, conflicts=resource)
+async def tie(what: str) -> str:
+    """Touches what stands before the dash."""
+    return await partner.do(what)
+
+
+@tie.compensation()
+async def untie(what: str, result: str) -> None:
+    """Undo it."""
+    await partner.do(f"undo-{what}")
+
+
+@tied.saga
+async def tied_up(order: Order) -> str:
+    with suppress(StepFailed):
+        await tie("room-first")
+    return await tie("room-second")
+
+
+async def test_a_process_that_ends_reports_what_was_answered_before(
+    house: House, world: World
+) -> None:
+    async with given_up(house, world) as (coordinator, handle):
+        assert (await answer(coordinator, handle, "not-happened")).completed
+        let_it_happen(world)
+        for _ in range(10):  # it answers, and nothing more
+            await asyncio.sleep(0)
+    assert world.done[-1] == "it"
+    async with house.open() as coordinator:
+        if (await coordinator.get("s")).status is not Status.COMPLETED:
+            await coordinator.resume("s")
+        await ended_again(coordinator, Status.COMPLETED)
+    assert world.undone == ["it"]

@@ -106,16 +106,11 @@ class Run:
             alarm = asyncio.get_running_loop().create_task(self._requests.fold_at_deadline())
         self._fit = fresh
         try:
-            if not fresh:
-                await self._requests.fold()
-                if drive.state.ended is not None:
-                    return await self._as_it_was(drive.state.ended)
-                await self._admit_doubt()
-                self._show()
-            while not drive.stopping:
+            result = None if fresh else await self._take_up()
+            while result is None and not drive.stopping:
                 result = await self._pass()
-                if result is not None:
-                    return result
+            if result is not None:
+                return result
         except LogClosed:
             pass
         finally:
@@ -125,6 +120,15 @@ class Run:
             raise drive.log.error
         await drive.log.drained()
         return ParkedUntil(decide.status(drive.state), None)
+
+    async def _take_up(self) -> Result | None:
+        """See what has been asked for and what a lost worker left; the result if it has ended."""
+        await self._requests.fold()
+        if self.drive.state.ended is not None:
+            return await self._as_it_was(self.drive.state.ended)
+        await self._admit_doubt()
+        self._show()
+        return None
 
     async def _as_it_was(self, ended: Ended) -> Result:
         """Let go of a saga that has ended, because what was reported of it was known."""

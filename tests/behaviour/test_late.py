@@ -438,7 +438,7 @@ async def test_a_late_undo_answers_the_question_about_it(house: House, world: Wo
 
 
 @shop.saga
-async def two(order: Order) -> str:
+async def two_denied(order: Order) -> str:
     """Two steps go on after their time; a person denies both."""
     for what in ("one", "other"):
         with suppress(StepFailed):
@@ -450,7 +450,7 @@ async def test_two_late_effects_after_the_end_are_both_undone(house: House, worl
     world.plan("one", ignore_cancellation)
     world.plan("other", ignore_cancellation)
     async with house.open() as coordinator:
-        handle = await coordinator.start(two, Order(), id="s")
+        handle = await coordinator.start(two_denied, Order(), id="s")
         for _ in range(2):
             assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
             await answer(coordinator, handle, "not-happened")
@@ -566,7 +566,7 @@ async def in_a_block(order: Order) -> str:
 
 
 @shop.saga
-async def past_the_pivot(order: Order) -> str:
+async def left_past_the_pivot(order: Order) -> str:
     await mail("out")
     await keyless("it")
     return "never"
@@ -577,14 +577,14 @@ async def test_a_late_effect_in_a_saga_that_was_left_as_it_is_is_recorded_and_le
 ) -> None:
     world.plan("it", ignore_cancellation)
     async with house.open() as coordinator:
-        handle = await coordinator.start(past_the_pivot, Order(), id="s")
+        handle = await coordinator.start(left_past_the_pivot, Order(), id="s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
         await answer(coordinator, handle, "not-happened")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
         assert (await answer(coordinator, handle, "keep")).status is Status.RESIDUAL
         let_it_happen(world)
         await ended_again(coordinator, Status.RESIDUAL)
-        assert (await coordinator.state("s")).steps["past_the_pivot/keyless#1"].late
+        assert (await coordinator.state("s")).steps["left_past_the_pivot/keyless#1"].late
     assert world.undone == []
 
 

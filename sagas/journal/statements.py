@@ -339,9 +339,14 @@ where bucket in (select value from {elements}($1) as element) and until <= {cloc
 
 ROOM = """
 select bucket, kind, count(*), min(at) from permit
-where bucket in (select value from {elements}($1) as element) group by bucket, kind
+where bucket in (select value from {elements}($1) as element)
+    and (kind <> 'turn' or exists (
+        select 1 from saga
+        where saga.id = permit.saga_id and saga.owner is null and saga.wake_at is not null))
+group by bucket, kind
 """
-"""Under the lock on the buckets, so that nothing is given meanwhile."""
+"""Under the lock on the buckets, so that nothing is given meanwhile. A turn counts while its saga
+sleeps: one that was cancelled has left the line."""
 
 HELD_PERMITS = """
 select bucket, kind, holder, at, until from permit

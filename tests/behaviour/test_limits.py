@@ -291,6 +291,7 @@ class Stranger:
             demands=(only,),
             begins_within=0,
             lasts=3_600_000_000,
+            waited=3_600_000_000,  # it gives way to nobody
         )
         assert await self._store.exchange([want], []) == [Granted()]
         return self
@@ -515,6 +516,28 @@ async def test_a_call_that_goes_on_after_its_time_keeps_its_place(
         world.released.set()
         assert (await second.outcome(timeout=LIMIT)).completed
         assert (await first.outcome(timeout=LIMIT)).status.is_end
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_once_all_is_over_nobody_holds_a_place_or_stands_in_a_line(
+    house: House, world: World
+) -> None:
+    world.plan("a", refuse)
+    world.plan("b", lose_answer)
+    async with house.open(hall) as coordinator:
+        stranger = await Stranger(coordinator, "desk").arrive()
+        handles = [
+            await coordinator.start(saga, Order(choice=choice), id=f"s-{choice}")
+            for saga, choice in ((calling, "a"), (insisting, "b"), (giving_up, "c"), (calling, "d"))
+        ]
+        await parked(coordinator, "s-d")
+        await coordinator.cancel("s-d", reason="ill")
+        await stranger.leave()
+        for handle in handles:
+            assert (await handle.outcome(timeout=LIMIT)).status.is_end
+    async with house.open(hall) as coordinator:
+        for bucket in ("desk", "undoing"):  # were anything held, nothing could be taken
+            await Stranger(coordinator, bucket).arrive()
 
 
 async def test_a_call_that_failed_gives_its_place_back(house: House, world: World) -> None:

@@ -51,6 +51,13 @@ def granted(answers: Sequence[Answer]) -> list[bool]:
     return [isinstance(answer, Granted) for answer in answers]
 
 
+async def _hours(store: Store, asked: Want) -> int:
+    """For how many hours it would wait."""
+    [answer] = await store.exchange([replace(asked, patience=100 * HOUR)], [])
+    assert isinstance(answer, Refused)
+    return round(answer.after / HOUR)
+
+
 async def parked(store: Store, saga_id: str) -> None:
     """A saga that was let go and looks again in an hour."""
     project = Project(Status.WAITING, None, AT + HOUR, release=True)
@@ -143,6 +150,21 @@ class LimitsSuite:
         assert isinstance(answer, Refused)
         assert (answer.sent_away, answer.lacking) == (True, ("seldom",))
         assert HOUR - 60 * SECOND < answer.after <= HOUR + SECOND
+
+    async def test_whoever_sleeps_in_the_line_is_counted_and_whoever_has_ended_is_not(
+        self, store: Store
+    ) -> None:
+        once = Demand("once", rate=1, per=HOUR)
+        await store.exchange([want(0, once)], [])
+        for number in (1, 2):
+            await parked(store, f"trip-{number}")
+            await store.exchange([want(number, once, saga_id=f"trip-{number}")], [])
+        assert await _hours(store, want(3, once)) == 3
+        lease = await registered(store)
+        await store.claim(lease, now=AT + HOUR, only=["trip-1"], limit=1)
+        ended = Project(Status.COMPENSATED, None, None, release=True)
+        await store.commit(lease, [Tale(store, "trip-1", 1).unit(1, ended)])
+        assert await _hours(store, want(4, once)) == 2
 
     async def test_who_has_waited_longest_is_served_first(self, store: Store) -> None:
         only = Demand("only", concurrent=1)

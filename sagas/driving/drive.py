@@ -99,7 +99,7 @@ class Drive:
         self.news = 0
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
-        self._rested = present
+        self._present = present
         self._asked: set[str] = set()
         self._unwinding = False
         self._kept = False
@@ -139,8 +139,12 @@ class Drive:
         return self.environment.now()
 
     def present(self) -> int:
-        """The present for what is measured from one call to the next: what has been waited for is over."""
-        return max(self.environment.now(), self._rested)
+        """The present for what is measured from one call to the next.
+
+        It never goes back, and what has been rested for is over, whatever the clock says.
+        """
+        self._present = max(self._present, self.environment.now())
+        return self._present
 
     @property
     def hears(self) -> bool:
@@ -237,7 +241,7 @@ class Drive:
             raise Parked
         if remaining > 0:
             await self._nap(remaining, until)
-            self._rested = max(self._rested, until)
+            self._present = max(self._present, until)
         self.paused += 1
 
     def look_by(self, until: int) -> None:

@@ -56,14 +56,17 @@ class People:
 class ShiftedClock:
     """The host's clock, and how far the test has put it forward."""
 
-    def __init__(self) -> None:
-        self.shift = timedelta(0)
+    def __init__(self, shift: timedelta = timedelta(0)) -> None:
+        self.shift = shift
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.shift
 
     def forward(self, by: timedelta) -> None:
         self.shift += by
+
+    def set(self, moment: datetime) -> None:
+        self.shift = moment - datetime.now(UTC)
 
 
 class House:

@@ -194,6 +194,7 @@ async def test_a_sleeping_saga_is_woken_by_its_deadline(house: House, world: Wor
         handle = await coordinator.start(overnight, Order(), id="s", deadline=HOUR)
         await handle.settled()
         house.clock.forward(HOUR)
+        await coordinator.resume("s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
         assert "TimerFired" not in await kinds(coordinator)
 
@@ -229,6 +230,7 @@ async def test_past_the_pivot_a_deadline_is_too_late(house: House, world: World)
         handle = await coordinator.start(mailing_in_time, Order(), id="s", deadline=HALF)
         await handle.settled()
         house.clock.forward(HALF)
+        await coordinator.resume("s")
         await until(lambda: _has(coordinator, "DeadlinePassed"))
         await approve_all(coordinator)
         assert (await handle.outcome(timeout=LIMIT)).completed
@@ -242,6 +244,7 @@ async def test_a_saga_that_unwinds_past_its_pivot_does_so_at_its_deadline(
         handle = await coordinator.start(mailing_or_unwinding, Order(), id="s", deadline=HALF)
         await handle.settled()
         house.clock.forward(HALF)
+        await coordinator.resume("s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
         assert await deadlines(coordinator) == [False]
     assert world.undone == ["first"]

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "ORPHANS": (),
     "RELEASE_ORPHANS": (),
     "HELD": (1,),
+    "NEXT_DUE": (AT, AT + 1_000_000),
     "RAISED": (1,),
 }
 """What a worker asks again and again, with values for the first of its places."""

@@ -11,7 +11,7 @@ from sagas.errors import DefinitionError, TimerError
 from tests.behaviour.acting import LIMIT, approve_all, kinds, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import HOUR, Order, gated, keyed, look_up, mail, shop
-from tests.behaviour.world import World, hang_before, lose_answer, refuse, wait_for_release
+from tests.behaviour.world import Refusal, World, hang_before, lose_answer, refuse, wait_for_release
 
 MOMENT = timedelta(milliseconds=500)
 HALF = timedelta(minutes=30)
@@ -65,6 +65,18 @@ async def mailing_or_unwinding(order: Order) -> str:
 async def broken_in_time(order: Order) -> str:
     await keyed("first")
     raise TypeError("a defect")
+
+
+@shop.saga
+async def rolling_back(order: Order) -> str:
+    await keyed("outside")
+    try:
+        async with sagas.savepoint("block"):
+            await keyed("first")
+            await keyed("second")
+    except Refusal:
+        return await keyed("instead")
+    return "done"
 
 
 @shop.saga
@@ -275,6 +287,33 @@ async def test_a_cancel_and_a_deadline_at_once_unwind_once(house: House, world: 
         assert (await kinds(coordinator)).count("UnwindBegan") == 1
     assert outcome.status is Status.COMPENSATED
     assert world.undone == ["first"]
+
+
+async def test_a_deadline_during_a_rollback_undoes_the_rest_once(
+    house: House, world: World
+) -> None:
+    world.plan("second", refuse)
+    world.plan("undo-first", wait_for_release)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(rolling_back, Order(), id="s", deadline=HOUR)
+        await world.under_way.wait()
+        house.clock.forward(HOUR)
+        world.released.set()
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+        assert await deadlines(coordinator) == [False]
+    assert world.undone == ["first", "outside"]
+    assert "instead" not in world.done
+
+
+async def test_nothing_is_done_in_a_saga_whose_deadline_passes_at_once(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        order = Order(items=["first"])
+        at_once = timedelta(microseconds=1)
+        outcome = await coordinator.run(stepping, order, id="s", deadline=at_once, timeout=LIMIT)
+    assert outcome.status is Status.COMPENSATED
+    assert world.calls == []
 
 
 # --- how it is given --------------------------------------------------------------------------

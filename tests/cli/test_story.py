@@ -1,5 +1,8 @@
 """A saga's story from its entries: nothing but the entries is needed."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from sagas import entries as e
@@ -55,6 +58,23 @@ def test_doubt_that_was_seen_closes_its_attempt() -> None:
 def test_doubt_after_a_crash_is_told_when_it_is_found() -> None:
     told = story(intended("a"), doubted("a", observed=False))
     assert beats(told) == [(2, 2, "began", "a"), (3, 3, "in doubt", "a")]
+
+
+@pytest.mark.parametrize(
+    ("too_late", "detail"), [(False, ""), (True, "too late: an irreversible step has begun")]
+)
+def test_a_deadline_that_passed_says_whether_it_came_too_late(too_late: bool, detail: str) -> None:
+    told = story(e.DeadlinePassed(too_late=too_late))
+    assert beats(told) == [(2, 2, "deadline passed", "")]
+    assert told.beats[1].detail == detail
+
+
+def test_a_story_begins_with_its_deadline() -> None:
+    until = micros(datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC))
+    rows = [(1, 0, replace(started(), deadline=until))]
+    told = tell("t1", rows, status=Status.RUNNING, reason=None)
+    assert told.deadline == until
+    assert told.beats[0].detail == "by ana, deadline 2027-01-02 03:04:05 UTC"
 
 
 def test_what_a_person_settles_is_no_outcome_of_the_attempt() -> None:

@@ -1,7 +1,7 @@
 """What the type checkers must infer of the public API. Checked by mypy and pyright, never run."""
 
 from collections.abc import Coroutine
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 from uuid import UUID
 
@@ -107,7 +107,7 @@ async def trip(request: Request) -> Hotel:
     return await book_hotel(request)
 
 
-@travel.saga(after_pivot="unwind", version=2)
+@travel.saga(after_pivot="unwind", version=2, deadline=timedelta(days=1))
 async def short_trip(request: Request) -> None: ...
 
 
@@ -121,6 +121,8 @@ async def use(request: Request) -> None:
         assert_type(outcome.result, Hotel | None)
         assert_type(outcome.completed, bool)
         assert_type(await coordinator.run(short_trip, request, id="t"), Outcome[None])
+        await coordinator.start(trip, request, id="t", deadline=timedelta(hours=1))
+        await coordinator.start(trip, request, id="t", deadline=datetime.now(UTC))
 
         # What follows must be refused; a checker that lets it pass reports an unused comment.
         await book_hotel("Rome")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -129,6 +131,7 @@ async def use(request: Request) -> None:
         await coordinator.start(trip, "Rome", id="t")  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
         await coordinator.start(trip, request)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         book_hotel(request)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+        await coordinator.start(trip, request, id="t", deadline=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         travel.action()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 

@@ -1,6 +1,7 @@
 """Whole sagas over a database that fails: what is done and written is as if it had not."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -16,13 +17,14 @@ from sagas import worker as workers
 from sagas.driving import writer
 from sagas.errors import JournalUnavailable, Refused
 from sagas.fold import fold
-from sagas.journal import open_store
+from sagas.journal import open_store, sqlite_file
 from sagas.journal.sqlite import SqliteDatabase
 from sagas.journal.store import SqlStore
 from sagas.model import Direction
 from sagas.ports import Store
 from sagas.worker import entries_of
 from tests.behaviour import invariants
+from tests.behaviour.acting import until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order
 from tests.behaviour.world import Effect, Refusal, World, renew
@@ -373,3 +375,33 @@ async def integrity(store: Store) -> str:
         lambda: connection.execute("pragma integrity_check").fetchone()
     )
     return str(row[0])
+
+
+# --- a file that somebody keeps locked --------------------------------------------------------
+
+
+@tales
+async def test_a_file_that_another_process_keeps_locked_is_waited_for(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.05)
+    stopped = sqlite3.connect(house.url.removeprefix("sqlite:///"), isolation_level=None)
+    world = renew()
+
+    async def hold(_: World, call: Effect) -> str:
+        stopped.execute("begin immediate")
+        asyncio.get_running_loop().create_task(release(), name="release")
+        return world.happen(call)
+
+    async def is_refused() -> bool:
+        return caplog.text.count("keeps") >= REFUSALS
+
+    async def release() -> None:
+        await until(is_refused, tries=3000)
+        stopped.execute("rollback")
+
+    world.plan("car", hold)  # what came of it cannot be written for a while
+    async with stage(house, world) as coordinator:
+        await play(name, coordinator, world, name)
+    stopped.close()
+    assert caplog.text.count("what is to be written is kept, and tried again") >= 1

@@ -1,5 +1,6 @@
 """The schema: made whole or not at all, the same on both databases, and checked before use."""
 
+import asyncio
 import os
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sagas.errors import JournalUnavailable, SchemaMismatch
 from sagas.journal import migrate, open_store, revisions
 from sagas.journal.tables import metadata
+from tests.crash.stages import SOAK
 from tests.journal.conftest import Opening
 from tests.journal.support import raw
 
@@ -119,9 +121,9 @@ async def test_migrating_works_where_a_loop_is_running(postgres_url: str) -> Non
 
 
 async def test_of_several_that_migrate_postgres_at_once_one_does(postgres_url: str) -> None:
-    with ThreadPoolExecutor(4) as threads:
-        done = list(threads.map(migrate, [postgres_url] * 4))
-    assert sorted(map(len, done)) == [0, 0, 0, 1]
+    with ThreadPoolExecutor(5) as threads:
+        done = list(threads.map(migrate, [postgres_url] * 5))
+    assert sorted(map(len, done)) == [0, 0, 0, 0, 1]
 
 
 async def test_a_migration_keeps_the_journal_and_what_is_in_it(
@@ -253,7 +255,7 @@ def test_several_processes_that_make_one_file_open_the_same_journal(sqlite_url: 
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(5)
     ]
     for process in processes:
         assert process.stdout is not None
@@ -314,6 +316,58 @@ def test_a_process_killed_while_it_makes_a_file_leaves_nothing_or_all(tmp_path: 
         if number % 5 == 0:
             migrate(url)
             assert tables_of(url) == TABLES
+
+
+_KILLED_ON_POSTGRES = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from sagas.journal import migrating
+from sagas.journal.urls import parse
+
+def killing(after):
+    seen = 0
+    def look(*_):
+        nonlocal seen
+        seen += 1
+        if seen == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return look
+
+for number in range(1, 1000, int(sys.argv[2])):
+    if (child := os.fork()) == 0:
+        event.listen(Engine, "before_cursor_execute", killing(number))
+        migrating.migrate(parse(sys.argv[1]))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    print(number, os.waitstatus_to_exitcode(status), flush=True)
+    if not os.WIFSIGNALED(status):
+        break
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.crash
+async def test_a_process_killed_while_it_migrates_postgres_leaves_nothing(
+    postgres_url: str,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", _KILLED_ON_POSTGRES, postgres_url, "1" if SOAK else "7"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    kills = 0
+    while (line := await process.stdout.readline()).split()[1] != b"0":
+        assert line.split()[1] == b"-9", line
+        kills += 1
+        async with raw(postgres_url) as connection:
+            assert await connection.fetchval("select to_regnamespace('sagas')") is None
+        process.stdin.write(b"\n")
+    assert await process.wait() == 0
+    assert kills >= 5
+    await (await open_store(postgres_url)).close()  # the last one was not killed
 
 
 def test_the_stores_load_nothing_that_only_migrations_need(sqlite_url: str) -> None:

@@ -5,9 +5,11 @@ import errno
 import fcntl
 import os
 import pwd
+import resource
 import shutil
 import sqlite3
 import stat
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import closing, contextmanager
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from sagas.chain import verify
 from sagas.errors import JournalUnavailable
 from sagas.journal import open_store, sqlite_file
 from sagas.journal.sqlite import SqliteDatabase
@@ -269,6 +272,72 @@ async def test_a_full_disk_is_reported_and_loses_nothing(sqlite_url: str, opened
     loaded = await store.load(tale.saga_id)
     assert loaded is not None
     assert len(loaded.rows) == 1
+
+
+@contextmanager
+def files_no_longer_than(length: int) -> Generator[None]:
+    """A limit on the length of what this process writes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("pages", range(10))
+async def test_a_log_that_may_not_grow_is_reported_and_loses_nothing(
+    sqlite_url: str, opened: Opening, pages: int
+) -> None:
+    store = await opened(sqlite_url)
+    lease = await registered(store)
+    tale = await begun(store, lease)
+    unit = tale.unit(400)
+    with files_no_longer_than(_log_length(sqlite_url) + 4120 * pages + 100):
+        with pytest.raises(JournalUnavailable, match=r"could not be read or written|no space left"):
+            await store.commit(lease, [unit])
+        loaded = await store.load(tale.saga_id)
+        assert loaded is not None
+        assert len(loaded.rows) == 1
+    assert await store.commit(lease, [unit], again=True) == [Applied.YES]
+    assert await asked(store, "integrity_check") == "ok"
+    loaded = await store.load(tale.saga_id)
+    assert loaded is not None
+    assert [row.seq for row in loaded.rows] == list(range(1, 402))
+
+
+_CONTENDER = """
+import asyncio, sys
+from sagas.journal import open_store
+from sagas.ports import Applied
+from tests.conformance.support import begun, registered
+
+async def main():
+    store = await open_store(sys.argv[1])
+    lease = await registered(store)
+    tale = await begun(store, lease, f"trip-{lease.worker}")
+    for _ in range(500):
+        assert await store.commit(lease, [tale.unit()]) == [Applied.YES]
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_of_a_thousand_appends_by_two_processes_at_once_none_is_lost(
+    sqlite_url: str, opened: Opening
+) -> None:
+    store = await opened(sqlite_url)
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", _CONTENDER, sqlite_url)
+        for _ in range(2)
+    ]
+    assert [await process.wait() for process in processes] == [0, 0]
+    for row in await store.sagas(status=None, saga=None, since=None, limit=9):
+        loaded = await store.load(row.id)
+        assert loaded is not None
+        assert verify(store.journal_id, row.id, loaded.rows) is None
+        assert len(loaded.rows) == 501
 
 
 async def test_a_forked_process_must_open_the_journal_itself(

@@ -215,12 +215,16 @@ class Coordinator:
             await self._worker.look()
 
     async def work(self) -> None:
-        """Drive everything that is due, until cancelled."""
+        """Drive everything that is due, until cancelled.
+
+        Raises:
+            UnsafeDatabase: The database lost what it acknowledged, or would.
+        """
         check_loop_clock()
         self._worker.follow_all()
         await self._worker.begin()
         await self._worker.look()
-        await asyncio.Event().wait()
+        await self._worker.broken()
 
     async def wait_for(
         self, saga: Saga[Any, O], saga_id: str, following: Following, *, parked: bool

@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
 from approvals import Directory
@@ -29,7 +29,7 @@ from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
-from sagas.errors import Corrupt, JournalError, LeaseLost
+from sagas.errors import Corrupt, JournalError, LeaseLost, UnsafeDatabase
 from sagas.fold import fold
 from sagas.model import Status, micros
 from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
@@ -95,6 +95,7 @@ class Worker:
         self._all = False
         self._upkeep: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._breaking: asyncio.Future[UnsafeDatabase] = asyncio.get_running_loop().create_future()
         self._starting = asyncio.Lock()
 
     # --- life ---------------------------------------------------------------------------------
@@ -128,7 +129,10 @@ class Worker:
         await self._limiter.close()
         if self._environment is not None:
             await self._environment.writer.close()
-            await self._store.retire(self._environment.holder.lease)
+            try:
+                await self._store.retire(self._environment.holder.lease)
+            except JournalError as error:
+                log.warning("the lease could not be released, and will run out: %s", error)
 
     async def _enlist(self) -> Environment:
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -461,6 +465,24 @@ class Worker:
                 await asyncio.sleep(RETRY_SECONDS)
         await lost.writer.close()
 
+    async def broken(self) -> NoReturn:
+        """Wait until nothing more may be done here.
+
+        Raises:
+            UnsafeDatabase: The database would lose what it acknowledged, or has.
+        """
+        raise await self._breaking
+
+    def _break(self, error: UnsafeDatabase) -> None:
+        """The database cannot be trusted: let go of everything, and begin nothing."""
+        if not self._breaking.done():
+            log.error("nothing more is done here: %s", error)
+            self._breaking.set_result(error)
+        self._stopping = True
+        for drive in list(self._drives.values()):
+            drive.stopping = True
+            drive.log.close(error)
+
     async def _watch(self) -> None:
         while True:
             try:
@@ -470,6 +492,9 @@ class Worker:
                 await self._store.changed(await self._pause())
                 await self._hear()
                 await self.look()
+            except UnsafeDatabase as error:
+                self._break(error)
+                return
             except JournalError as error:
                 log.warning("the database cannot be asked now: %s", error)
                 await asyncio.sleep(RETRY_SECONDS)

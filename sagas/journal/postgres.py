@@ -38,6 +38,7 @@ from sagas.journal.postgres_connection import (
     Connection,
     Lost,
     Passing,
+    Standby,
     check_health,
     check_schema,
     connect,
@@ -45,6 +46,7 @@ from sagas.journal.postgres_connection import (
     is_gone,
     meaning,
 )
+from sagas.journal.postgres_lineage import Lineage
 from sagas.journal.urls import PostgresUrl
 from sagas.ports import Applied, Lease, Unit
 
@@ -95,8 +97,11 @@ class _Patience:
 class _Lane:
     """Connections for one purpose, made when they are needed and kept."""
 
-    def __init__(self, url: PostgresUrl, size: int, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, url: PostgresUrl, lineage: Lineage, size: int, settings: Mapping[str, str]
+    ) -> None:
         self._url = url
+        self._lineage = lineage
         self._settings = settings
         self._room = asyncio.Semaphore(size)
         self._idle: list[Connection] = []
@@ -141,6 +146,10 @@ class _Lane:
         try:
             # After a failover the same address may lead to another server.
             await check_health(connection, self._url)
+            await self._lineage.check(connection)
+        except Standby as standby:  # it may be on its way to being the primary
+            connection.terminate()
+            raise Lost(JournalUnavailable(str(standby)), maybe=False) from standby
         except BaseException:
             connection.terminate()
             raise
@@ -150,11 +159,12 @@ class _Lane:
 class PostgresDatabase:
     """One PostgreSQL database; made by `open_postgres`."""
 
-    def __init__(self, url: PostgresUrl, journal_id: str) -> None:
+    def __init__(self, url: PostgresUrl, lineage: Lineage, journal_id: str) -> None:
         self.journal_id = journal_id
         self._url = url
-        self._appends = _Lane(url, 1, FOR_APPENDING)
-        self._others = _Lane(url, _POOL, {})
+        self._lineage = lineage
+        self._appends = _Lane(url, lineage, 1, FOR_APPENDING)
+        self._others = _Lane(url, lineage, _POOL, {})
         self._appending: set[asyncio.Task[list[Applied]]] = set()
         self._bell = Bell()
         self._listener: Connection | None = None
@@ -176,8 +186,7 @@ class PostgresDatabase:
         Args:
             again: It may have been done before.
         """
-        appender = _Appender(lease, units, self._transact)
-        task = asyncio.ensure_future(self._persist(self._appends, appender, settling=again))
+        task = asyncio.ensure_future(self._append(lease, units, again=again))
         self._appending.add(task)
         task.add_done_callback(self._appending.discard)
         return await asyncio.shield(task)
@@ -204,6 +213,13 @@ class PostgresDatabase:
         await self._others.close()
         if self._listener is not None:
             await _close(self._listener)
+
+    async def _append(self, lease: Lease, units: Sequence[Unit], *, again: bool) -> list[Applied]:
+        appender = _Appender(lease, units, self._transact)
+        self._lineage.holds(lease)
+        verdicts = await self._persist(self._appends, appender, settling=again)
+        self._lineage.wrote(units, verdicts)
+        return verdicts
 
     async def _persist(
         self,
@@ -359,10 +375,12 @@ async def open_postgres(url: PostgresUrl) -> PostgresDatabase:
         UnsafeDatabase: It would lose what it acknowledged.
         SchemaMismatch: It holds no journal, or another version of agent-sagas made it.
     """
+    lineage = Lineage(url)
     with explaining(url):
         connection = await connect(url)
         try:
             journal_id = await check_schema(connection, url)
+            await lineage.check(connection)
         finally:
             await _close(connection)
-    return PostgresDatabase(url, journal_id)
+    return PostgresDatabase(url, lineage, journal_id)

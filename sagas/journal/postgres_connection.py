@@ -94,6 +94,10 @@ class Passing(Exception):
     """The transaction was rolled back for a reason that passes: a deadlock, a lock, a time-out."""
 
 
+class Standby(UnsafeDatabase):
+    """The server is a standby."""
+
+
 def is_gone(error: BaseException) -> bool:
     """Whether an error leaves a connection behind that nothing can be asked of any more."""
     return isinstance(error, _GONE)
@@ -128,7 +132,7 @@ async def check_health(connection: Connection, url: PostgresUrl) -> bool:
             f"{url.shown} runs PostgreSQL {version // 10_000}, and 15 or newer is needed: upgrade it"
         )
     if is_standby:
-        raise UnsafeDatabase(
+        raise Standby(
             f"{url.shown} is a standby, which may lag behind and cannot be written: name the "
             "primary server"
         )

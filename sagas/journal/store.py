@@ -234,7 +234,9 @@ class SqlStore:
             UnknownSaga: There is no such saga.
         """
         told = replace(late, unstorable=late.unstorable and storable(late.unstorable))
-        return await self._write(lambda _: desk.report(told, by=by, at=at))
+        return await self._write(
+            lambda settling: desk.report(told, by=by, at=at, settling=settling)
+        )
 
     # --- the library --------------------------------------------------------------------------
 

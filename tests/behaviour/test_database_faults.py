@@ -8,14 +8,16 @@ from datetime import timedelta
 from functools import partial
 from itertools import count
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 import sagas.connecting
 from sagas import Catalog, Coordinator, Outcome, Reversibility, Status, approval, connect
 from sagas import worker as workers
 from sagas.driving import writer
-from sagas.errors import JournalUnavailable, Refused
+from sagas.errors import JournalUnavailable, Refused, UnsafeDatabase
 from sagas.fold import fold
 from sagas.journal import open_store, sqlite_file
 from sagas.journal.sqlite import SqliteDatabase
@@ -405,3 +407,32 @@ async def test_a_file_that_another_process_keeps_locked_is_waited_for(
         await play(name, coordinator, world, name)
     stopped.close()
     assert caplog.text.count("what is to be written is kept, and tried again") >= 1
+
+
+# --- a server that cannot be trusted any more -------------------------------------------------
+
+
+@pytest.mark.postgres
+async def test_a_worker_stops_when_its_server_would_lose_what_it_acknowledges(
+    copied_postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = House(copied_postgres_url, renew())
+    async with stage(house, house.world) as coordinator:
+        await coordinator._worker.begin()
+        working = asyncio.create_task(coordinator._worker.broken())
+        admin = await asyncpg.connect(copied_postgres_url)
+        await admin.execute(
+            f'alter database "{urlsplit(copied_postgres_url).path[1:]}" set synchronous_commit = off'
+        )
+        await admin.execute(ENDED)
+        await admin.close()
+        with pytest.raises(UnsafeDatabase, match="set synchronous_commit = on"):
+            async with asyncio.timeout(LIMIT):
+                await working
+    assert "nothing more is done here" in caplog.text
+
+
+ENDED = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where application_name = 'agent-sagas' and datname = current_database()
+"""

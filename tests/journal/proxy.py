@@ -58,6 +58,11 @@ class Proxy:
         plans, self._plans = self._plans, []
         return len(plans)
 
+    def lead_to(self, upstream: str) -> None:
+        """Connect to another server from now on."""
+        self._upstream = urlsplit(upstream)
+        self.cut_all()
+
     def cut_all(self) -> None:
         """Cut every connection now."""
         for writer in list(self._writers):

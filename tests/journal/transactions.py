@@ -10,12 +10,13 @@ from approvals import GateState
 from compensations import Choice
 from sagas.allotment import Demand, Mark, Want
 from sagas.allotment import Kind as Permit
-from sagas.model import Status
+from sagas.model import Direction, Status
 from sagas.ports import (
     Applied,
     CloseQuestion,
     CreateSaga,
     FoldRequests,
+    LateSuccess,
     Lease,
     MoveGate,
     Op,
@@ -45,6 +46,7 @@ READS = frozenset(
         "gates_of",
         "held",
         "load",
+        "next_due",
         "open_gates",
         "open_questions",
         "question",
@@ -277,6 +279,18 @@ async def _answer(scene: Scene) -> object:
     return answered.choice
 
 
+async def _report(scene: Scene) -> object:
+    late = LateSuccess(
+        saga_id=scene.saga_id,
+        path="book_hotel#1",
+        direction=Direction.DO,
+        key="key",
+        attempt=1,
+        payload=b"1",
+    )
+    return await scene.store.report(late, by="worker", at=AT)
+
+
 async def _register(scene: Scene) -> object:
     scene.lease = await registered(scene.store)
     return (await scene.store.renew(scene.lease)).seconds
@@ -327,6 +341,7 @@ KINDS: Mapping[str, Kind] = {
     "send": Kind(_send, ("send",)),
     "vote": Kind(_vote, ("vote",), _gate),
     "answer": Kind(_answer, ("answer",), _question),
+    "report": Kind(_report, ("report",)),
     "register": Kind(_register, ("register",)),
     "renew": Kind(_renew, ("renew",)),
     "retire": Kind(_retire, ("retire",)),

@@ -133,12 +133,12 @@ def answer(
     return (yield from _question(statements.QUESTION, intervention_id))
 
 
-def report(late: LateSuccess, *, by: str, at: int) -> Operation[bool]:
+def report(late: LateSuccess, *, by: str, at: int, settling: bool) -> Operation[bool]:
     """Tell a saga of a late success; False if it was told before."""
     held = yield from _hold(late.saga_id)
     key = f"late {late.key} {late.attempt}"
-    if (yield Query(statements.DELIVERY, (held.id, key))):
-        return False
+    if delivered := (yield Query(statements.DELIVERY, (held.id, key))):
+        return settling and tuple(delivered[0]) == (by, at)
     if held.status.is_end:
         reason = f"{late.path} took effect after the saga had ended"
         yield Query(statements.REOPEN, (held.id, reason))

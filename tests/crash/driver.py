@@ -73,7 +73,9 @@ async def live(order: Order, record: int) -> None:
 
 async def see_to_its_end(coordinator: Coordinator, scenario: Scenario, saga_id: str) -> None:
     """Start a saga, or take it up again, and wait until it has ended."""
-    handle = await coordinator.start(scenario.saga, trip_of(saga_id), id=saga_id)
+    handle = await coordinator.start(
+        scenario.saga, trip_of(saga_id), id=saga_id, deadline=scenario.deadline
+    )
     while True:
         outcome = await handle.outcome()
         if outcome.status.is_end:

@@ -19,6 +19,7 @@ from sagas.chain import verify
 from sagas.entries import (
     Compensated,
     CompensationIntended,
+    DeadlinePassed,
     Ended,
     Failed,
     FoundInDoubt,
@@ -29,6 +30,7 @@ from sagas.entries import (
     InterventionOpened,
     RollbackBegan,
     RolledBackTo,
+    Started,
     Succeeded,
     UnwindBegan,
 )
@@ -114,6 +116,23 @@ def nothing_new_is_done_while_undoing(history: History, books: Books) -> Iterato
                 rolling_back = False
             case Intended(attempt=1) if unwinding or rolling_back:
                 yield f"entry {seq} begins {entry.path}"
+            case _:
+                pass
+
+
+def nothing_new_is_done_after_the_deadline(history: History, books: Books) -> Iterator[str]:
+    """No step begins and no saga completes once its deadline has passed, or came to nothing."""
+    due: int | None = None
+    for row, (seq, entry) in zip(history.rows, history.entries, strict=True):
+        match entry:
+            case Started():
+                due = entry.deadline
+            case DeadlinePassed() if due is None or row.at < due:
+                yield f"entry {seq} says that a deadline passed that had not"
+            case DeadlinePassed() | UnwindBegan():
+                due = None
+            case Intended() | Ended() if due is not None and row.at >= due:
+                yield f"entry {seq} is written after the deadline"
             case _:
                 pass
 
@@ -242,6 +261,7 @@ ALWAYS: Sequence[Rule] = (
     no_key_took_effect_twice,
     a_call_keeps_its_key,
     nothing_new_is_done_while_undoing,
+    nothing_new_is_done_after_the_deadline,
     only_what_happened_is_undone,
     only_what_is_unwound_is_undone,
     the_irreversible_was_approved,

@@ -56,11 +56,15 @@ class Person:
     async def _look_at(self, saga_id: str) -> None:
         store = self._coordinator.store
         for gate in await store.gates_of(saga_id):
-            if gate.state is GateState.PENDING:
+            if gate.state is GateState.PENDING and self._decides:
                 await self._decide(gate)
         for question in await store.questions_of(saga_id):
             if question.state == "open":
                 await self._answer(question)
+
+    @property
+    def _decides(self) -> bool:
+        return self._scenario.decision is not Decision.NOTHING
 
     async def _decide(self, gate: Gate) -> None:
         await self._faults.reached("before-decision", gate.saga_id, gate.path)

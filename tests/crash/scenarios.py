@@ -1,7 +1,7 @@
 """The sagas that are crashed: the trip of the travel example, and one with a savepoint."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -58,6 +58,7 @@ class Decision(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class Scenario:
     Attributes:
         moods: Of the partners that are in no good mood.
         cancel_before: The person cancels right before the first call of this action.
+        deadline: How long the saga has to its end.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Scenario:
     end: Status
     moods: dict[str, Mood] = field(default_factory=dict[str, Mood])
     cancel_before: str | None = None
+    deadline: timedelta | None = None
 
 
 FULL = {"cars": Mood(full=True)}
@@ -95,6 +98,13 @@ SCENARIOS = {
             Decision.CANCEL,
             Status.COMPENSATED,
             cancel_before="book_hotel",
+        ),
+        Scenario(
+            "overdue",
+            book_trip,
+            Decision.NOTHING,
+            Status.COMPENSATED,
+            deadline=timedelta(seconds=2),
         ),
         Scenario("detour", book_detour, Decision.APPROVE, Status.COMPLETED),
         Scenario("detour-rejected", book_detour, Decision.REJECT, Status.COMPENSATED),

@@ -13,6 +13,7 @@ from approvals.subject import GateSubject
 from compensations import Choice
 from sagas.entries import (
     Compensated,
+    DeadlinePassed,
     Ended,
     Entry,
     Failed,
@@ -24,6 +25,7 @@ from sagas.entries import (
     RollbackBegan,
     RolledBackTo,
     SavepointSet,
+    Started,
     Succeeded,
     UnwindBegan,
 )
@@ -190,6 +192,32 @@ def test_a_step_that_begins_after_a_rollback_is_no_violation() -> None:
         RolledBackTo(path=path),
         *tales.booked()[3:],
     ]
+    assert violations(told(entries), books(tales.bookings())) == []
+
+
+def due(entries: list[Entry], *, at: int) -> list[Entry]:
+    """The same saga, with a deadline; in these tales it is always noon of the first of days."""
+    return [replace(item, deadline=at) if isinstance(item, Started) else item for item in entries]
+
+
+@pytest.mark.parametrize(("at", "found"), [(0, "after the deadline"), (1, "")])
+def test_a_step_that_begins_after_the_deadline_is_found(at: int, found: str) -> None:
+    problems = violations(told(due(tales.booked(), at=at)), books(tales.bookings()))
+    assert all(found in problem for problem in problems)
+    assert bool(problems) is bool(found)
+
+
+def test_a_deadline_that_passes_before_its_time_or_twice_is_found() -> None:
+    passed = DeadlinePassed(too_late=False)
+    entries = put(due(tales.booked(), at=1), passed, Intended)
+    rule = "nothing_new_is_done_after_the_deadline"
+    assert rule in names_of(violations(told(entries), books(tales.bookings())))
+    twice = [*due(tales.booked(), at=0)[:1], passed, passed]
+    assert rule in names_of(violations(told(twice), books([])))
+
+
+def test_a_deadline_that_came_too_late_holds_nothing_up() -> None:
+    entries = put(due(tales.booked(), at=0), DeadlinePassed(too_late=True), Intended)
     assert violations(told(entries), books(tales.bookings())) == []
 
 

@@ -11,6 +11,7 @@ from sagas.decide import (
     Stage,
     effects,
     end_of_unwind,
+    is_overdue,
     look_again,
     may_unwind,
     stage,
@@ -287,6 +288,15 @@ def test_the_status_people_are_shown(script: Script, parked: bool, shown: Status
 
 def test_the_earliest_instant_wakes_the_saga() -> None:
     assert look_again([START + 9 * SECOND, START + SECOND], START, moved=False) == START + SECOND
+
+
+@pytest.mark.parametrize(
+    ("deadline", "overdue"),
+    [(None, False), (START + 1, False), (START, True), (START - 1, True)],
+)
+def test_a_deadline_is_overdue_from_its_instant_on(deadline: int | None, overdue: bool) -> None:
+    started = e.Started(saga="trip", version=1, starter="ana", deadline=deadline)
+    assert is_overdue(Script().add(started).state, START) is overdue
 
 
 def test_a_saga_that_waits_for_no_instant_is_not_woken_by_time() -> None:

@@ -68,7 +68,7 @@ class Limiter:
         self._task: asyncio.Task[None] | None = None
         self._awake: asyncio.Future[None] | None = None
         self._tidied_at = 0.0
-        self._closed = False
+        self._closed = self._gone = False
 
     def start(self) -> str:
         """A name for one beginning of one call, that nobody else gives."""
@@ -83,6 +83,9 @@ class Limiter:
         """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[float | Refused | None] = loop.create_future()
+        if self._gone:
+            answer.set_result(None)
+            return answer
         now = loop.time()
         self._asking.append(_Asking(want, now, now, answer))
         answer.add_done_callback(lambda _: self._wake())
@@ -91,6 +94,8 @@ class Limiter:
 
     def note(self, mark: Mark, *, within: float = 0.0) -> None:
         """Change a permit, at the latest after that many seconds; its span begins now."""
+        if self._gone:
+            return  # an abandoned call that outlived its worker: its permit lapses
         now = asyncio.get_running_loop().time()
         self._noted.append(_Noted(mark, now, now + within))
         self._wake()
@@ -108,6 +113,7 @@ class Limiter:
         if self._task is not None:
             self._wake()
             await asyncio.wait({self._task})
+        self._gone = True
 
     # --- one exchange after the other ---------------------------------------------------------
 

@@ -51,10 +51,14 @@ class Permit:
         self._want = want
         self._loop = asyncio.get_running_loop()
         self._begin_by = asked_at + want.begins_within / 1_000_000
-        self._begun = self._over = False
+        self._carried = self._begun = self._over = False
 
     def carried(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, which is called with the permit: it tells when it begins, and does not begin too late."""
+        """The function, called with this permit: it tells when it begins, and is never too late.
+
+        From here on `ended` is called.
+        """
+        self._carried = True
 
         def begins() -> None:
             if self._loop.time() > self._begin_by:
@@ -79,19 +83,23 @@ class Permit:
         return called_in_thread
 
     def unused(self) -> None:
-        """The call is not made, unless it has begun."""
-        if not self._begun and not self._over:
-            self._over = True
-            self._limiter.give_back(self._want)
+        """The call is not made, unless a function carries the permit."""
+        if not self._carried:
+            self._give_back()
 
     def ended(self, *, goes_on: bool = False) -> None:
         """Its time is over: the call itself is, or goes on all the same, but not for ever."""
-        self.unused()
         if goes_on:
             self._mark_calls(max(self._want.lasts, span(GOES_ON)))
-        elif not self._over:
-            self._over = True
+        elif self._begun:
             self._mark_calls(None)
+        else:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if not self._over:
+            self._over = True
+            self._limiter.give_back(self._want)
 
     def _began(self) -> None:
         for demand in self._want.demands:

@@ -147,6 +147,16 @@ async def stubborn(what: str) -> str:
 async def undo_stubborn(what: str, result: str | None) -> None: ...
 
 
+@hall.action(reversibility=Reversibility.COMPENSATABLE, repeatable=True, limits=[DESK])
+def in_thread(what: str) -> str:
+    partner.let_go.wait(LIMIT)
+    return partner.do_at_once(what)
+
+
+@in_thread.compensation(limits=[])
+def undo_in_thread(what: str) -> None: ...
+
+
 @hall.action(reversibility=Reversibility.COMPENSATABLE, retry=ONCE, timeout=QUICK)
 async def probed(what: str) -> str:
     return await partner.do(what)
@@ -237,6 +247,11 @@ async def giving_up(order: Order) -> str:
 @hall.saga
 async def insisting(order: Order) -> str:
     return await stubborn(order.choice)
+
+
+@hall.saga
+async def threading(order: Order) -> str:
+    return await in_thread(order.choice)
 
 
 @hall.saga
@@ -538,6 +553,24 @@ async def test_once_all_is_over_nobody_holds_a_place_or_stands_in_a_line(
     async with house.open(hall) as coordinator:
         for bucket in ("desk", "undoing"):  # were anything held, nothing could be taken
             await Stranger(coordinator, bucket).arrive()
+
+
+async def test_a_call_in_a_thread_holds_its_place_until_it_is_over(
+    house: House, world: World
+) -> None:
+    async with house.open(hall) as coordinator:
+        first = await coordinator.start(threading, Order(choice="a"), id="a")
+
+        async def is_called() -> bool:
+            return "Intended" in await kinds(coordinator, "a")
+
+        await until(is_called)
+        second = await coordinator.start(threading, Order(choice="b"), id="b")
+        await parked(coordinator, "b")
+        world.let_go.set()
+        assert (await first.outcome(timeout=LIMIT)).completed
+        assert (await second.outcome(timeout=LIMIT)).completed
+    assert world.done == ["a", "b"]
 
 
 async def test_a_call_that_failed_gives_its_place_back(house: House, world: World) -> None:

@@ -144,6 +144,15 @@ async def test_closing_gives_back_what_is_over_and_sends_everybody_away() -> Non
     assert [mark.holder for mark in ledger.marks] == ["call-2"]
 
 
+async def test_a_limiter_that_is_closed_asks_for_nothing_more() -> None:
+    ledger = Ledger()
+    limiter = Limiter(ledger)
+    await limiter.close()
+    limiter.note(Mark("only", Kind.CALL, "call-1", "start-1"))
+    assert await limiter.ask(want(limiter)) is None
+    assert ledger.exchanges == []
+
+
 async def test_a_limiter_that_nobody_asks_has_nothing_to_close() -> None:
     ledger = Ledger()
     await Limiter(ledger).close()

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
@@ -15,6 +15,14 @@ from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Handlers
 from sagas.driving.frozen import check_loop_clock
+from sagas.driving.rehearsal import (
+    IMPATIENCE_SECONDS,
+    PATIENCE_SECONDS,
+    Finding,
+    Rehearsal,
+    Trouble,
+    rehearse,
+)
 from sagas.driving.run import Done, Result
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
@@ -24,13 +32,14 @@ from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
 from sagas.state import SagaState
-from sagas.worker import Worker, entries_of
+from sagas.worker import Worker, entries_of, readable
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 MAX_ID = 200
 LOOK_SECONDS = 0.5
+PAGE = 100
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -61,6 +70,7 @@ class Handle(Generic[O]):
 
         Raises:
             TimeoutError: It has not ended in time.
+            Unreadable: It was driven by a newer agent-sagas, and this one cannot read it.
         """
         async with asyncio.timeout(timeout):
             return await self._wait(parked=False)
@@ -237,6 +247,9 @@ class Coordinator:
             reopened = self._worker.follows(saga_id)
             if isinstance(result, Done) and state is not None and not reopened:
                 return outcome_of(saga, state, result.status)
+            unread = self._worker.unread(saga_id)
+            if unread is not None:
+                raise unread
             if not self._worker.drives(saga_id):
                 row = await self.get(saga_id)
                 if row.status.is_end or _rests(row, parked=parked):
@@ -454,6 +467,37 @@ class Coordinator:
             UnknownSaga: There is none of that id.
         """
         return fold(id, entries_of((await self.load(id)).rows))
+
+    async def check(self) -> AsyncGenerator[Rehearsal]:
+        """What this process's code would make of each saga that has not ended, one by one.
+
+        Each body is run against its journal: nothing is called, and nothing is written. Sagas
+        that other workers drive meanwhile are only read.
+        """
+        after = ""
+        hanging: set[tuple[str, int]] = set()
+        while rows := await self.store.live_sagas(after, PAGE):
+            for row in rows:
+                loaded = await self.store.load(row.id)
+                if loaded is None or loaded.row.status.is_end:
+                    continue
+                found = await self._rehearse(loaded, hurry=(row.saga, row.version) in hanging)
+                if any(item.trouble is Trouble.HANGS for item in found.findings):
+                    hanging.add((row.saga, row.version))
+                yield found
+            after = rows[-1].id
+
+    async def _rehearse(self, loaded: Loaded, *, hurry: bool) -> Rehearsal:
+        row = loaded.row
+        entries, unread = readable(loaded.rows)
+        if unread is not None:
+            finding = Finding(Trouble.UNREADABLE, None, str(unread))
+            return Rehearsal(row.id, row.saga, row.version, row.status, (finding,))
+        now = micros(self._clock.now())
+        patience = IMPATIENCE_SECONDS if hurry else PATIENCE_SECONDS
+        state = fold(row.id, entries)
+        found = await rehearse(state, self._handlers, now=now, patience=patience)
+        return replace(found, status=row.status)
 
     # --- life ---------------------------------------------------------------------------------
 

@@ -108,11 +108,8 @@ def other_action(state: SagaState, path: str, now: str) -> str:
 
 def other_arguments(state: SagaState, path: str, now: bytes) -> str:
     """The same step is called with other arguments."""
-    step = state.steps[path]
     return _text(
-        f"{path} was called with {_short(step.arguments.decode())}, and is called with "
-        f"{_short(now.decode())} now",
-        _members(step.arguments, now),
+        f"{path} is called with other arguments now", _members(state.steps[path].arguments, now)
     )
 
 
@@ -124,15 +121,15 @@ def misfit(error: PayloadError, path: str | None = None) -> str:
     """
     summary = f"{path}: {error}" if path else str(error)
     if not isinstance(error, Misfit):
-        return _one_line(summary)
+        return one_line(summary)
     if error.reread is not None:
         return _text(summary, _members(error.recorded, error.reread))
     held = [("-", "", f"{name}  {_short(text)}") for name, text in _flat(error.recorded)]
     return _text(summary, [*_first(held, "that were recorded"), ("+", "", error.reason)])
 
 
-def missing_action(name: str, version: int, versions: Sequence[int]) -> str:
-    """No such version of an action is known here: the diff alone.
+def missing_code(name: str, version: int, versions: Sequence[int]) -> str:
+    """No such version of an action or a saga is known here: the diff alone.
 
     Args:
         versions: Those of the same name that are known.
@@ -257,7 +254,7 @@ def _inside(name: str, value: object) -> Iterable[tuple[str, object]]:
 
 
 def _text(summary: str, lines: Iterable[_Line]) -> str:
-    return f"{_one_line(summary)}\n{_lines(lines)}"
+    return f"{one_line(summary)}\n{_lines(lines)}"
 
 
 def _lines(lines: Iterable[_Line]) -> str:
@@ -265,12 +262,13 @@ def _lines(lines: Iterable[_Line]) -> str:
     width = max((len(number) for _, number, _ in given), default=0)
     gap = "  " if width else ""
     return "\n".join(
-        f"{sign or ' '} {number:>{width}}{gap}{_one_line(text)}".rstrip()
+        f"{sign or ' '} {number:>{width}}{gap}{one_line(text)}".rstrip()
         for sign, number, text in given
     )
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text whose line ends cannot pass for ours."""
     return " ".join(text.split("\n"))
 
 

@@ -19,7 +19,7 @@ from typing import ClassVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from sagas.errors import Corrupt
+from sagas.errors import Corrupt, Unreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -424,11 +424,12 @@ def read(kind: str, version: int, body: bytes | str, payload: bytes | None) -> E
     """An entry from its stored parts.
 
     Raises:
-        Corrupt: This release does not know the kind or its version, or the fields do not fit.
+        Unreadable: This release does not know the kind or its version.
+        Corrupt: The fields do not fit.
     """
     known = KINDS.get(kind)
     if known is None or not 1 <= version <= known.VERSION:
-        raise Corrupt(
+        raise Unreadable(
             f"an entry of kind {kind!r}, version {version}, was not written by this agent-sagas or "
             "an older one: upgrade to read it"
         )

@@ -22,6 +22,7 @@ SagaError
    ├─ Conflict            another writer appended first
    ├─ LeaseLost           this worker was declared dead; it must stop
    └─ Corrupt             an entry does not read or its chain does not verify
+      └─ Unreadable       an entry was written by a newer agent-sagas
 ```
 
 Pure.
@@ -153,6 +154,10 @@ class LeaseLost(JournalError):
 
 class Corrupt(JournalError):
     """An entry cannot be read, or its chain does not verify."""
+
+
+class Unreadable(Corrupt):
+    """An entry was written by a newer agent-sagas: this one cannot know what it says."""
 
 
 class Parked(BaseException):

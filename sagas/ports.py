@@ -399,6 +399,10 @@ class Library(Protocol):
         """Saga rows, the newest first."""
         ...
 
+    async def live_sagas(self, after: str, limit: int) -> list[SagaRow]:
+        """A page of sagas that have not ended, in the order of their ids, after that one."""
+        ...
+
     async def open_gates(self) -> list[Gate]:
         """Every gate that can be decided."""
         ...

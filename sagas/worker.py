@@ -29,7 +29,7 @@ from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
-from sagas.errors import Corrupt, JournalError, LeaseLost, UnsafeDatabase
+from sagas.errors import Corrupt, JournalError, LeaseLost, Unreadable, UnsafeDatabase
 from sagas.fold import fold
 from sagas.model import Status, micros
 from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
@@ -41,6 +41,7 @@ POLL_SECONDS = 1.0
 SHORTEST_SECONDS = 0.01
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
+UNREAD_MICROS = 30_000_000
 SWEEP_SECONDS = 3.0
 SET_ASIDE_SECONDS = 60.0
 GRACE_SECONDS = 10.0
@@ -88,6 +89,7 @@ class Worker:
         self._followed: set[str] = set()
         self._again: set[str] = set()
         self._later: set[str] = set()
+        self._unread: dict[str, Unreadable] = {}
         self._rounds: set[asyncio.Task[None]] = set()
         self._looking = asyncio.Lock()
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -302,6 +304,8 @@ class Worker:
                 await self._take_up(environment, saga_id)
         except LeaseLost:
             raise
+        except Unreadable as error:
+            self._leave_unread(environment, saga_id, error)
         except Corrupt as error:
             await self._set_aside(environment, saga_id, error)
         except JournalError as error:
@@ -323,6 +327,7 @@ class Worker:
             return
         check_intact(self._store.journal_id, loaded)
         state = fold(saga_id, entries_of(loaded.rows))
+        self._unread.pop(saga_id, None)
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
@@ -343,6 +348,38 @@ class Worker:
     async def _state_of(self, saga_id: str) -> SagaState | None:
         loaded = await self._store.load(saga_id)
         return None if loaded is None else fold(saga_id, entries_of(loaded.rows))
+
+    def _leave_unread(self, environment: Environment, saga_id: str, error: Unreadable) -> None:
+        """A saga that this release cannot read is left to one that can; it is held for a moment,
+        because letting go of it rings for whoever claims, this worker included.
+        """
+        if saga_id not in self._unread:
+            log.error("%s; it is left to a worker that can read it", error)
+        self._unread[saga_id] = error
+        self._later.add(saga_id)
+        loop = asyncio.get_running_loop()
+        loop.call_later(LATER_SECONDS, self._release_soon, environment, saga_id)
+
+    def _release_soon(self, environment: Environment, saga_id: str) -> None:
+        if not self._stopping:
+            work = self._release(environment, saga_id)
+            task = asyncio.get_running_loop().create_task(work, name="sagas-release")
+            self._rounds.add(task)
+            task.add_done_callback(self._looked)
+
+    async def _release(self, environment: Environment, saga_id: str) -> None:
+        """Let go of a saga, and have somebody look at it again before long."""
+        self._later.discard(saga_id)
+        row = await self._store.saga(saga_id)
+        if row is None or row.owner != environment.holder.lease.worker or self._stopping:
+            return
+        wake_at = environment.now() + UNREAD_MICROS
+        project = Project(row.status, str(self._unread[saga_id]), wake_at, release=True)
+        await self._store.commit(environment.holder.lease, [Unit(saga_id, [], [project])])
+
+    def unread(self, saga_id: str) -> Unreadable | None:
+        """Why this process cannot read a saga that it tried to take up, if it cannot."""
+        return self._unread.get(saga_id)
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:
@@ -542,16 +579,19 @@ def entries_of(rows: Sequence[Row]) -> list[tuple[int, int, Entry]]:
     Raises:
         Corrupt: One cannot be read.
     """
-    return [
-        (
-            row.seq,
-            row.at,
-            read(
-                row.kind,
-                row.version,
-                row.body,
-                None if row.payload is None else row.payload.encode(),
-            ),
-        )
-        for row in rows
-    ]
+    entries, unread = readable(rows)
+    if unread is not None:
+        raise unread
+    return entries
+
+
+def readable(rows: Sequence[Row]) -> tuple[list[tuple[int, int, Entry]], Corrupt | None]:
+    """Stored rows as entries, up to the first that cannot be read; and why it cannot."""
+    entries: list[tuple[int, int, Entry]] = []
+    for row in rows:
+        payload = None if row.payload is None else row.payload.encode()
+        try:
+            entries.append((row.seq, row.at, read(row.kind, row.version, row.body, payload)))
+        except Corrupt as error:
+            return entries, type(error)(f"{row.saga_id}, entry {row.seq}: {error}")
+    return entries, None

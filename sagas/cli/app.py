@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sagas.cli.commands import deciding, keeping, looking, running
+from sagas.cli.commands import checking, deciding, keeping, looking, running
 
 app = typer.Typer(
     name="sagas",
@@ -49,6 +49,7 @@ for command in (
     deciding.resolve,
     deciding.cancel,
     deciding.send,
+    checking.check,
     keeping.migrate,
     keeping.verify,
 ):

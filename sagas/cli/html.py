@@ -57,6 +57,7 @@ def page(reading: Reading, *, now: datetime) -> str:
         payloads=PAYLOADS,
         votes=reading.votes,
         broken=reading.broken,
+        unread=reading.unread,
         head_hash=reading.head_hash,
         entries=plural(story.head, "entry", "entries"),
         words=WORDS,
@@ -76,7 +77,7 @@ def evidence(question: QuestionStory) -> str:
     """What is known about a question. Only of a diff, which is ours, the lines are kept."""
     if question.kind not in WITH_DIFF:
         return safe_text(question.evidence)
-    return "\n".join(safe_text(line) for line in question.evidence.splitlines())
+    return "\n".join(safe_text(line) for line in question.evidence.split("\n"))
 
 
 def payload(text: bytes | str) -> str:

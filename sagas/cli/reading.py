@@ -8,7 +8,7 @@ from sagas.coordinator import Coordinator
 from sagas.entries import Entry
 from sagas.ports import QuestionRow, Request, SagaRow
 from sagas.story import Asked, Story, tell
-from sagas.worker import entries_of
+from sagas.worker import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Reading:
     Attributes:
         votes: What each person said, by gate.
         broken: Where its chain does not verify, if anywhere.
+        unread: Why the entries after these cannot be read, if there are any.
     """
 
     story: Story
@@ -28,6 +29,7 @@ class Reading:
     votes: dict[str, list[Vote]]
     questions: dict[str, QuestionRow]
     broken: Break | None
+    unread: str | None
 
     @property
     def head_hash(self) -> str:
@@ -40,14 +42,16 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
 
     Raises:
         UnknownSaga: There is none of that id.
-        Corrupt: An entry cannot be read.
+        Corrupt: Not even its first entry can be read.
     """
     loaded = await coordinator.load(saga_id)
     store = coordinator.store
     gates = {gate.id: gate for gate in await store.gates_of(saga_id)}
     votes = {gate_id: await store.votes(gate_id) for gate_id in gates}
     questions = {question.id: question for question in await store.questions_of(saga_id)}
-    entries = entries_of(loaded.rows)
+    entries, unread = readable(loaded.rows)
+    if unread is not None and not entries:
+        raise unread
     row = loaded.row
     story = tell(
         saga_id,
@@ -57,7 +61,8 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         asked=[asked_of(request) for request in loaded.requests],
     )
     broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
-    return Reading(story, row, loaded.rows, entries, gates, votes, questions, broken)
+    rest = None if unread is None else str(unread)
+    return Reading(story, row, loaded.rows, entries, gates, votes, questions, broken, rest)
 
 
 def asked_of(request: Request) -> Asked:

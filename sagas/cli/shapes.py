@@ -58,9 +58,13 @@ def saga(row: SagaRow) -> Shape:
 
 def history(reading: Reading) -> list[Shape]:
     """`history --json`: every entry with its own fields, the oldest first."""
+    known = len(reading.entries)
     return [
         entry(seq, at, found, row.hash)
-        for (seq, at, found), row in zip(reading.entries, reading.rows, strict=True)
+        for (seq, at, found), row in zip(reading.entries, reading.rows[:known], strict=True)
+    ] + [
+        {"seq": row.seq, "at": time(row.at), "kind": row.kind, "unread": True, "hash": row.hash}
+        for row in reading.rows[known:]
     ]
 
 
@@ -132,6 +136,7 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
         "head": story.head,
         "head_hash": reading.head_hash,
         "verified": reading.broken is None,
+        "unread": reading.unread,
     }
 
 

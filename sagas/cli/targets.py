@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +66,16 @@ def load(text: str) -> Target:
     module = _file(Path(where)) if where.endswith(".py") else _module(where)
     catalog = _catalog(module, where, catalog_name)
     return Target(text, catalog, _saga(catalog, saga_name))
+
+
+def catalogs(texts: Iterable[str]) -> list[Catalog]:
+    """Import what several targets name: each catalog once.
+
+    Raises:
+        Mistake: There is no such module, catalog or saga.
+        DefinitionError: The code cannot be right.
+    """
+    return list({id(found): found for found in (load(text).catalog for text in texts)}.values())
 
 
 def _module(name: str) -> ModuleType:

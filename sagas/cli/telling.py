@@ -101,7 +101,7 @@ def _because(story: Story) -> list[Part]:
 def _blocks(reading: Reading, settings: Settings) -> list[Part]:
     story = reading.story
     found = [_result(story), _remains(story), _open(reading), _not_taken_up(story)]
-    found += [_next(reading, settings), _broken(reading)]
+    found += [_next(reading, settings), _broken(reading), _unread(reading)]
     parts: list[Part] = []
     for block in found:
         parts += [Text(), *block] if block else []
@@ -251,9 +251,18 @@ def _broken(reading: Reading) -> list[Part]:
     return section(Text("the chain is broken", "bold red"), [safe(reading.broken.reason)])
 
 
+def _unread(reading: Reading) -> list[Part]:
+    if reading.unread is None:
+        return []
+    title = Text("this is not all: the rest cannot be read here", "bold red")
+    return section(title, [safe(reading.unread)])
+
+
 def commands(reading: Reading, settings: Settings) -> list[CommandLine]:
-    """What a person could type next."""
+    """What a person could type next; nothing, where what is known is not all."""
     found: list[CommandLine] = []
+    if reading.unread is not None:
+        return found
     for wait in reading.story.waits:
         found += _commands_for(wait, reading, settings)
     return found

@@ -107,10 +107,13 @@ def safe(text: str, style: str = "", *, limit: int = LONGEST) -> Text:
 
 def evidence(kind: str, text: str, style: str = "") -> RenderableType:
     """What is known about a question. Only of a diff, which is ours, the lines are kept."""
-    if kind not in WITH_DIFF:
-        return safe(text, style)
+    return diff(text, style) if kind in WITH_DIFF else safe(text, style)
+
+
+def diff(text: str, style: str = "") -> RenderableType:
+    """A line, and below it what the journal holds and what the code does now."""
     colours = {"-": "red", "+": "green"}
-    return Group(*(safe(line, colours.get(line[:1], style)) for line in text.splitlines()))
+    return Group(*(safe(line, colours.get(line[:1], style)) for line in text.split("\n")))
 
 
 def mark(kind: Mark) -> Text:

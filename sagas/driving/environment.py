@@ -40,6 +40,10 @@ class Handlers:
         )
         return sorted(found)
 
+    def saga_versions(self, name: str) -> list[int]:
+        """The versions that this process has of a saga."""
+        return [version for known, version in self.sagas if known == name]
+
     def saga(self, name: str, version: int) -> Saga[Any, Any] | None:
         """The saga of that full name and version, if this process has it."""
         catalog = self._catalogs.get(name.partition(".")[0])

@@ -26,7 +26,7 @@ def missing_handler(handlers: Handlers, step: Step) -> str | None:
             f"no catalog in this process has it: deploy the code that has it, or keep it with "
             f'@{catalog}.retired("{name}", version={step.version})'
         )
-        diff = divergence.missing_action(step.action, step.version, handlers.versions(step.action))
+        diff = divergence.missing_code(step.action, step.version, handlers.versions(step.action))
         return f"{why}\n{diff}"
     if step.reversibility.is_undoable and action.undo is None:
         why = "it was recorded as one that can be undone, and has no compensation now: put it back"

@@ -294,6 +294,13 @@ order by created_at desc, id desc limit $4
 """
 """Committed rows."""
 
+LIVE_SAGAS = """
+select {saga} from saga
+where id > $1 and status not in ('completed', 'compensated', 'residual')
+order by id limit $2
+"""
+"""A page of committed rows; one that is begun while they are read may be missed."""
+
 GATE = "select {gate} from gate where id = $1"
 """A committed row; may be decided a moment later."""
 

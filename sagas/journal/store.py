@@ -252,6 +252,10 @@ class SqlStore:
             lambda: library.sagas(status=status, saga=saga, since=since, limit=limit)
         )
 
+    async def live_sagas(self, after: str, limit: int) -> list[SagaRow]:
+        """Sagas that have not ended, in the order of their ids, from the one after that."""
+        return await self._look(lambda: library.live_sagas(after, limit))
+
     async def open_gates(self) -> list[Gate]:
         """Every gate that can be decided."""
         return await self._look(library.open_gates)

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from sagas import Catalog, Reversibility, approval
 from tests.behaviour.shop import DAY, HOUR, SOON, Order
-from tests.behaviour.world import Refusal, world
+from tests.behaviour.world import Refusal, World, world
 
 
 class Booking(BaseModel):
@@ -80,8 +80,12 @@ class Release:
         self.reads_before = reads_before
         self.takes_result = takes_result
 
-    def build(self) -> tuple[Catalog, Any]:
-        """The catalog and its saga."""
+    def build(self, partner: World = world) -> tuple[Catalog, Any]:
+        """The catalog and its saga.
+
+        Args:
+            partner: Who is asked to do it.
+        """
         made = Catalog("deployed")
         options: dict[str, Any] = {
             "reversibility": Reversibility.COMPENSATABLE,
@@ -91,18 +95,18 @@ class Release:
         }
         calls: dict[str, Callable[[], Any]] = {}
         if self.first is not None:
-            book = self._book(made, options)
+            book = self._book(made, options, partner)
             booking = self.booking
             calls["first"] = lambda: book(booking(what="flight"))
 
         def plain(name: str, **more: Any) -> Any:
             @made.action(name=name, **options, **more)
             async def act(what: str) -> str:
-                return await world.do(what)
+                return await partner.do(what)
 
             @act.compensation()
             async def undo(what: str, result: str) -> None:
-                await world.do(f"undo-{what}")
+                await partner.do(f"undo-{what}")
 
             return act
 
@@ -120,34 +124,34 @@ class Release:
 
         return made, trip
 
-    def _book(self, made: Catalog, options: dict[str, Any]) -> Any:
+    def _book(self, made: Catalog, options: dict[str, Any], partner: World) -> Any:
         booking: Any = self.booking
         receipt: Any = self.receipt
 
         async def act(request: Any) -> Any:
-            number = await world.do(request.what)
+            number = await partner.do(request.what)
             return receipt.model_validate({"number": number, "page": 1})
 
         act.__annotations__ = {"request": booking, "return": receipt}
         book = made.action(name=self.first, **options)(act)
         if self.reads_before:
-            self._before(book, booking)
+            self._before(book, booking, partner)
         else:
-            self._plain(book, booking, receipt)
+            self._plain(book, booking, receipt, partner)
         return book
 
-    def _plain(self, book: Any, booking: Any, receipt: Any) -> None:
+    def _plain(self, book: Any, booking: Any, receipt: Any, partner: World) -> None:
         async def undo_by_result(request: Any, result: Any) -> None:
-            await world.do(f"undo-{request.what}")
+            await partner.do(f"undo-{request.what}")
 
         async def undo(request: Any) -> None:
-            await world.do(f"undo-{request.what}")
+            await partner.do(f"undo-{request.what}")
 
         undo_by_result.__annotations__ = {"request": booking, "result": receipt, "return": None}
         undo.__annotations__ = {"request": booking, "return": None}
         book.compensation()(undo_by_result if self.takes_result else undo)
 
-    def _before(self, book: Any, booking: Any) -> None:
+    def _before(self, book: Any, booking: Any, partner: World) -> None:
         async def read(request: Any) -> str:
             return f"before-{request.what}"
 
@@ -155,7 +159,7 @@ class Release:
         book.before(read)
 
         async def undo(request: Any, before: str) -> None:
-            await world.do(f"undo-{request.what}")
+            await partner.do(f"undo-{request.what}")
 
         undo.__annotations__ = {"request": booking, "before": str, "return": None}
         book.compensation()(undo)

@@ -50,6 +50,18 @@ class LibrarySuite:
         rows = await store.sagas(status=None, saga=None, since=AT + 1, limit=9)
         assert [row.id for row in rows] == ["trip-2"]
 
+    async def test_live_sagas_come_page_by_page_and_leave_out_what_has_ended(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        for number in range(4):
+            await begun(store, lease, f"trip-{number}", at=AT - number)
+        ended = await begun(store, lease, "trip-10")
+        done = Project(Status.COMPLETED, None, None, release=True)
+        await store.commit(lease, [ended.unit(1, done)])
+        pages = [[row.id for row in await store.live_sagas(after, 3)] for after in ("", "trip-2")]
+        assert pages == [["trip-0", "trip-1", "trip-2"], ["trip-3"]]
+
     async def test_a_saga_that_does_not_exist_is_not_shown(self, store: Store) -> None:
         assert await store.saga("nowhere") is None
 

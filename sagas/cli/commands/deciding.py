@@ -31,7 +31,7 @@ from sagas.cli.settings import (
 from sagas.cli.telling import gate_commands, question_commands
 from sagas.cli.terminal import Part, evidence, grid, safe, section, show
 from sagas.coordinator import Coordinator
-from sagas.errors import Refused
+from sagas.errors import Corrupt, Refused
 from sagas.ports import QuestionRow
 
 T = TypeVar("T")
@@ -81,7 +81,10 @@ async def _action_of(coordinator: Coordinator, question: QuestionRow) -> str | N
     """The action that a question is about, if it is about a step."""
     if question.path is None:
         return None
-    step = (await coordinator.state(question.saga_id)).steps.get(question.path)
+    try:
+        step = (await coordinator.state(question.saga_id)).steps.get(question.path)
+    except Corrupt:  # a newer agent-sagas wrote it; the question can be answered all the same
+        return None
     return step.action if step is not None else None
 
 

@@ -155,9 +155,7 @@ def worker(
     Every saga that is due is driven. What runs when it is asked to stop is finished first.
     """
     settings = Settings(db=db, directory=directory)
-    catalogs = list(
-        {id(found): found for found in (targets.load(t).catalog for t in target)}.values()
-    )
+    catalogs = targets.catalogs(target)
     check_catalogs(catalogs)
 
     async def main() -> int:

@@ -23,6 +23,12 @@ def sagas(
     return [records.saga_row(row) for row in found]
 
 
+def live_sagas(after: str, limit: int) -> Operation[list[SagaRow]]:
+    """Rows of sagas that have not ended and whose ids come after that one, in the order of ids."""
+    found = yield Query(statements.LIVE_SAGAS, (after, limit))
+    return [records.saga_row(row) for row in found]
+
+
 def open_gates() -> Operation[list[Gate]]:
     """Every gate that can be decided."""
     found = yield Query(statements.OPEN_GATES)

@@ -113,7 +113,7 @@ def test_a_text_with_line_ends_cannot_pass_for_a_line_of_ours() -> None:
 
 
 def test_the_versions_that_are_known_stand_below_the_one_that_is_not() -> None:
-    assert lines(divergence.missing_action("a.b", 1, [2, 3])) == [
+    assert lines(divergence.missing_code("a.b", 1, [2, 3])) == [
         "- a.b version 1",
         "+ a.b version 2",
         "+ a.b version 3",

@@ -27,9 +27,10 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.errors import JournalError
-from sagas.model import Direction, instant
+from sagas.model import Direction
 from sagas.ports import FoldRequests, Op, Request
 from sagas.state import Question
+from sagas.story.wording import moment
 
 LOOK_AGAIN = 50_000
 """The shortest wait for a deadline (microseconds): the clock may stand still, or the journal fail."""
@@ -147,7 +148,7 @@ class _Batch:
         may = decide.may_unwind(drive.state, drive.saga.after_pivot)
         self.entries.append(DeadlinePassed(too_late=not may))
         if may:
-            self._unwind(f"its deadline, {instant(due).isoformat()}, passed", "deadline")
+            self._unwind(f"its deadline, {moment(due)}, passed", "deadline")
 
     def _late(self, request: Request) -> None:
         """A call took effect after it had been given up; what follows, the journal's fold says."""

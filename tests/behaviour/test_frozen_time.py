@@ -85,6 +85,7 @@ async def test_a_saga_runs_under_a_frozen_clock(house: House, world: World, tick
     assert 0 <= started - sagas.model.micros(NEW_YEAR) < LIMIT * 1_000_000
 
 
+@pytest.mark.usefixtures("on_both")
 async def test_a_saga_runs_under_a_clock_that_is_frozen_after_connect(
     house: House, world: World
 ) -> None:
@@ -132,6 +133,7 @@ async def test_a_saga_that_waits_under_a_frozen_clock_can_be_cancelled(house: Ho
     assert outcome.status is Status.COMPENSATED
 
 
+@pytest.mark.usefixtures("on_both")
 async def test_a_durable_sleep_goes_by_the_frozen_clock(house: House, world: World) -> None:
     with freeze_time(NEW_YEAR, real_asyncio=True) as frozen:
         async with house.open(clock=None) as coordinator:

@@ -23,6 +23,7 @@ class InterventionKind(StrEnum):
     DIVERGED = "diverged"
     UNUSABLE_RESULT = "unusable-result"
     LATE_EFFECT = "late-effect"
+    SECOND_EFFECT = "second-effect"
 
 
 class Choice(StrEnum):
@@ -60,6 +61,7 @@ OFFERS = {
     InterventionKind.DIVERGED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.UNUSABLE_RESULT: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.LATE_EFFECT: (Choice.DONE, Choice.WAIVE, Choice.UNWIND),
+    InterventionKind.SECOND_EFFECT: (Choice.DONE, Choice.WAIVE),
 }
 
 WITH_DIFF = frozenset({InterventionKind.DIVERGED, InterventionKind.MISSING_HANDLER})

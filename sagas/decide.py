@@ -180,7 +180,7 @@ def _probe(track: Track, policy: CallPolicy, now: int, absent: Move) -> Move:
     if not track.probed_early or now >= counts_from:
         return Probe(absent_counts=now >= counts_from)
     if track.last_end >= NEVER:
-        return Ask(f"{_doubt(track)}; the call goes on, so that finding nothing means nothing")
+        return Ask(f"{_doubt(track)}, so that finding nothing means nothing")
     return Wait(counts_from)
 
 
@@ -219,7 +219,9 @@ def _give_up(track: Track, policy: CallPolicy, *, past_pivot: bool) -> Move:
 
 
 def _doubt(track: Track) -> str:
-    return f"after {track.attempts} attempt{'s' if track.attempts != 1 else ''}: {track.message}"
+    goes_on = "; the call goes on" if track.running else ""
+    times = f"{track.attempts} attempt{'s' if track.attempts != 1 else ''}"
+    return f"after {times}: {track.message}{goes_on}"
 
 
 def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
@@ -238,22 +240,51 @@ def answer_settles(track: Track, policy: CallPolicy, now: int) -> bool:
     )
 
 
+def outlived_its_key(track: Track, policy: CallPolicy, now: int) -> bool:
+    """Whether a call that answers now may have arrived when the destination had forgotten its key."""
+    return not policy.observability.key_alive(
+        now=instant(now), first_intent=instant(track.at), timeout=timedelta(0), margin=KEY_MARGIN
+    )
+
+
 def is_news(
-    state: SagaState, path: str, direction: Direction, key: str, payload: bytes | None
+    state: SagaState,
+    path: str,
+    direction: Direction,
+    key: str,
+    payload: bytes | None,
+    *,
+    unprotected: bool = False,
 ) -> bool:
     """Whether a late success changes what is known of a call.
 
     Args:
         key: The key it was made under: an undo that does not count any more had another.
         payload: What it returned: what an undo left is news even if a person knew of the undo.
+        unprotected: It may have outlived its key: if another attempt succeeded, it is a second effect.
     """
     step = state.steps.get(path)
     if step is None or not step.reversibility.has_effect or step.track(direction).key != key:
         return False
     if direction is Direction.DO:
-        return not step.happened
+        return not step.happened or (unprotected and is_second(step))
     by_person = step.undo.via == "person" and payload is not None
     return step.undo.phase is not Phase.SUCCEEDED or by_person
+
+
+def is_second(step: Step) -> bool:
+    """Whether a success is one too many: an attempt has told of one, and nobody was asked yet."""
+    by_attempt = step.forward.attempts > 1 and step.forward.via in ("call", "late")
+    return step.happened and by_attempt and not step.twice
+
+
+def is_over(state: SagaState, path: str, direction: Direction, key: str) -> bool:
+    """Whether it matters that a call is over that was given up: nobody knows what became of it."""
+    step = state.steps.get(path)
+    if step is None or step.track(direction).key != key:
+        return False
+    track = step.track(direction)
+    return track.running > 0 and track.phase in (Phase.IN_DOUBT, Phase.INTENDED)
 
 
 class Stage(StrEnum):
@@ -323,8 +354,14 @@ def effects(state: SagaState, *, within: str | None = None, late: bool = False) 
     return [
         _effect(step, standing(state, step))
         for step in state.steps.values()
-        if step.forward.attempts and step.path.startswith(inside) and (step.late or not late)
+        if step.forward.attempts
+        and step.path.startswith(inside)
+        and (not late or _is_late(state, step))
     ]
+
+
+def _is_late(state: SagaState, step: Step) -> bool:
+    return step.late or is_for_a_person(state, step)
 
 
 def _effect(step: Step, stands: Standing) -> Effect:
@@ -343,9 +380,11 @@ def standing(state: SagaState, step: Step) -> Standing:
     """Where a step stands on its way back."""
     if not step.reversibility.has_effect or not step.may_have_happened:
         return Standing.SETTLED
+    if is_for_a_person(state, step):
+        return Standing.STUCK
     if step.undo.phase in (Phase.SUCCEEDED, Phase.WAIVED):
         return Standing.SETTLED
-    if state.question_about(step.path) is not None or is_for_a_person(state, step):
+    if state.question_about(step.path) is not None:
         return Standing.STUCK
     if step.reversibility.is_pivot and step.happened:
         return Standing.REMAINS
@@ -355,8 +394,10 @@ def standing(state: SagaState, step: Step) -> Standing:
 def is_for_a_person(state: SagaState, step: Step) -> bool:
     """Whether a late effect is to be shown to a person, who has not decided yet.
 
-    It cannot be undone, or something was built upon it that stays.
+    It cannot be undone, or something was built upon it that stays, or it is a second one.
     """
+    if step.twice and not step.twice_seen:
+        return True
     if not step.late or step.seen or step.undo.phase is not Phase.NONE:
         return False
     return step.reversibility.is_pivot or (not state.unwinding and is_built_upon(state, step))
@@ -377,11 +418,12 @@ def is_built_upon(state: SagaState, step: Step) -> bool:
 
 def left_by_late_effects(state: SagaState) -> list[str]:
     """The paths of late effects of which something remains."""
-    return [
+    left = [
         item.path
         for item in effects(state, late=True)
         if item.standing is Standing.REMAINS or state.steps[item.path].residue is not None
     ]
+    return left + [step.path for step in state.steps.values() if step.second is not None]
 
 
 def what_unwinding_leaves(state: SagaState) -> str:

@@ -162,12 +162,14 @@ class Intended(Entry):
 class Succeeded(Entry):
     """A step took effect. The payload is its result; `via` says how we know.
 
-    `late` means that the call itself answered after it had been given up.
+    `late` means that the call itself answered after it had been given up. With `second` it may have
+    taken effect beside another attempt: it had outlived its key, if it had one.
     """
 
     path: str
     via: str = "call"
     unstorable: str | None = None
+    second: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,8 @@ class Failed(Entry):
 class FoundInDoubt(Entry):
     """Nobody knows whether an attempt took effect. `ended` is when it surely was over.
 
-    With `running` the call goes on although its time was up, and nobody can tell when it ends.
+    With `running` the call goes on although its time was up, and nobody can tell when it ends. With
+    `over` this is the end of such a call, which does not say that it took effect.
     """
 
     path: str
@@ -194,6 +197,7 @@ class FoundInDoubt(Entry):
     ended: int
     observed: bool
     running: bool = False
+    over: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,7 +108,8 @@ def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.Compensation
     if track.phase is not Phase.SUCCEEDED:  # a late success may have come just before
         track.phase = Phase.INTENDED
     track.attempts = entry.attempt
-    track.last_at, track.last_end = at, max(track.last_end, entry.latest_end)
+    track.last_at, track.latest_end = at, entry.latest_end
+    track.last_end = max(track.last_end, entry.latest_end)
     track.key, track.generation, track.gate = entry.key, entry.generation, entry.gate
     track.probed_early = track.absent = track.blind = track.wanted = False
 
@@ -116,6 +117,8 @@ def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.Compensation
 def _succeeded(state: SagaState, seq: int, at: int, entry: e.Succeeded) -> None:
     """Of several successes of one call the first counts: its result is what the body was given."""
     step = state.steps[entry.path]
+    if entry.second and (step.happened or step.forward.phase is Phase.INTENDED):
+        step.twice = True
     if step.happened:
         return
     step.result, step.unstorable = entry.payload, entry.unstorable
@@ -163,14 +166,32 @@ def _found_in_doubt(state: SagaState, seq: int, at: int, entry: e.FoundInDoubt) 
     track = _track(state, entry.path, entry.direction)
     if track.phase is Phase.SUCCEEDED:
         return
+    if entry.over:
+        _is_over(track, entry)
+        return
     track.phase, track.doubt, track.message = Phase.IN_DOUBT, True, entry.reason
     if entry.running:
         track.unseen_end = NEVER
+        track.running += 1
     if entry.observed:
         _seen_to_fail(track, entry.ended)
     else:
+        track.lost_end = max(track.lost_end, entry.ended)
         track.unseen_end = max(track.unseen_end, entry.ended)
     _undone_anew(state.steps[entry.path])
+
+
+def _is_over(track: Track, entry: e.FoundInDoubt) -> None:
+    """An attempt that was given up goes on no longer; once none does, their ends are known."""
+    if not track.running:
+        return
+    track.running -= 1
+    if not track.running:
+        track.unseen_end = max(track.lost_end, entry.ended)
+        under_way = track.latest_end if track.phase is Phase.INTENDED else 0
+        track.last_end = max(track.unseen_end, under_way)
+    if track.phase is Phase.IN_DOUBT:
+        track.message = entry.reason
 
 
 def _undone_anew(step: Step) -> None:
@@ -329,6 +350,9 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
         return
     step = state.steps[question.path]
     track = step.track(question.direction or Direction.DO)
+    if question.what == InterventionKind.SECOND_EFFECT:
+        _second_shown(step, entry)
+        return
     if question.what == InterventionKind.LATE_EFFECT and entry.choice != "moot":
         step.seen = True
     if entry.choice == "retry" and question.what != InterventionKind.MISSING_HANDLER:
@@ -337,6 +361,12 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
     elif entry.choice == "waive" and track.phase is not Phase.SUCCEEDED:
         track.phase = Phase.WAIVED
         step.residue = Residue(f"left as it is: {entry.reason}")
+
+
+def _second_shown(step: Step, entry: e.InterventionClosed) -> None:
+    step.twice_seen = step.twice_seen or entry.choice != "moot"
+    if entry.choice == "waive":
+        step.second = Residue(f"it may have happened twice; left as it is: {entry.reason}")
 
 
 def _retry(step: Step, track: Track) -> None:

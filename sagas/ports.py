@@ -221,14 +221,16 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class LateSuccess:
-    """A call that was given up took effect after all.
+class LateAnswer:
+    """A call that was given up took effect after all, or is over and does not say so.
 
     Attributes:
         key: The idempotency key it was made under.
         attempt: Which attempt it was.
         payload: What is recorded of its result, or of what an undo left.
         unstorable: Why there is no payload, if it could not be stored.
+        unprotected: Whether it may have outlived its key, or had none.
+        happened: Whether it took effect; if not, only this is known: that it goes on no longer.
     """
 
     saga_id: str
@@ -238,6 +240,8 @@ class LateSuccess:
     attempt: int
     payload: bytes | None
     unstorable: str | None = None
+    unprotected: bool = False
+    happened: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,10 +379,11 @@ class Desk(Protocol):
         """
         ...
 
-    async def report(self, late: LateSuccess, *, by: str, at: int) -> bool:
-        """Tell a saga of a late success, once per attempt; False if it was told before.
+    async def report(self, late: LateAnswer, *, by: str, at: int) -> bool:
+        """Tell a saga of a late answer, once per attempt; False if it was told before.
 
-        A saga that has ended is live again from then on, for a worker to fold the report.
+        A saga that has ended is live again from then on if the call took effect, for a worker to
+        fold the report. Of any other answer it is told nothing.
 
         Raises:
             UnknownSaga: There is no such saga.

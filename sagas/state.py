@@ -36,8 +36,11 @@ class Track:
         attempts: Intents so far.
         failures: Attempts that were seen to fail, since a person answered or the unwind began.
         last_at: When the last attempt was intended.
+        latest_end: When the last attempt is over, if it keeps to its time.
         last_end: After this no attempt can be running.
+        lost_end: The same for those that lost workers made.
         unseen_end: The same for those attempts alone whose end nobody saw.
+        running: Attempts that were given up and go on.
         failed_at: When an attempt was last seen to fail; waits count from here.
         not_before: No attempt before this instant.
         doubt: Whether an attempt is in doubt, even if a later one is known not to have happened.
@@ -55,8 +58,11 @@ class Track:
     attempts: int = 0
     failures: int = 0
     last_at: int = 0
+    latest_end: int = 0
     last_end: int = 0
     unseen_end: int = 0
+    lost_end: int = 0
+    running: int = 0
     failed_at: int = 0
     key: str = ""
     generation: int = 0
@@ -90,6 +96,9 @@ class Step:
         seen: Whether a person was shown the late effect, and decided.
         undos: Undos that do not count any more, because the effect came to light after them.
         again: Whether the undo under way will not count, for that reason.
+        twice: Whether an attempt may have taken effect beside the one that settled it.
+        twice_seen: Whether a person was shown that.
+        second: What a person left as it is of such a second effect.
     """
 
     path: str
@@ -113,6 +122,9 @@ class Step:
     seen: bool = False
     undos: int = 0
     again: bool = False
+    twice: bool = False
+    twice_seen: bool = False
+    second: Residue | None = None
 
     @property
     def scope(self) -> str:
@@ -287,9 +299,12 @@ class SagaState:
         return [gate for gate in self.gates.values() if gate.state in ("pending", "approved")]
 
     def residue(self) -> list[tuple[str, Residue]]:
-        """What remains of each step that was undone or waived."""
+        """What remains of each step that was undone or waived, or happened twice."""
         return [
-            (step.path, step.residue) for step in self.steps.values() if step.residue is not None
+            (step.path, left)
+            for step in self.steps.values()
+            for left in (step.residue, step.second)
+            if left is not None
         ]
 
 

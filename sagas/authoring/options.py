@@ -14,6 +14,7 @@ from approvals import Approval, Waiver
 from compensations import Retry
 from reversibility import Observability, Reversibility
 from sagas.authoring.signatures import is_async
+from sagas.decide import KEY_MARGIN
 from sagas.errors import DefinitionError
 
 DEFAULT_TIMEOUT = timedelta(seconds=30)
@@ -68,6 +69,7 @@ def check_options(what: str, options: Options) -> None:
     _check_gate(what, options)
     _check_errors(what, options)
     observability(what, options, probe=False)
+    _check_key(what, options)
 
 
 def check_class(what: str, given: object) -> None:
@@ -127,6 +129,17 @@ def _check_errors(what: str, options: Options) -> None:
         raise DefinitionError(
             f"{what}: raises= takes a tuple of exception classes, such as (NoRoom,), "
             f"not {options.raises!r}"
+        )
+
+
+def _check_key(what: str, options: Options) -> None:
+    """A key must outlive one call at least, or it could never be trusted for a second one."""
+    least = options.timeout + KEY_MARGIN
+    if options.key_ttl is not None and not options.repeatable and options.key_ttl <= least:
+        raise DefinitionError(
+            f"{what}: key_ttl={options.key_ttl} is not longer than timeout={options.timeout} with "
+            f"{KEY_MARGIN} for clocks that differ, so no call could ever be repeated under its key: "
+            "make timeout shorter, or leave key_ttl out and declare a probe"
         )
 
 

@@ -31,7 +31,7 @@ from sagas.driving.calling import (
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.log import LogClosed, Submission
 from sagas.driving.permits import Permit, permitted
-from sagas.driving.reports import LATE
+from sagas.driving.reports import LATE, matters
 from sagas.entries import (
     Compensated,
     CompensationFailed,
@@ -46,7 +46,7 @@ from sagas.errors import NotExecuted, Parked, PayloadError
 from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
-from sagas.ports import LateSuccess
+from sagas.ports import LateAnswer
 from sagas.state import Step, Track
 
 log = logging.getLogger("sagas")
@@ -184,31 +184,58 @@ class Flight:
         return heard is not None
 
     def _late(self, answer: Answer) -> None:
-        """An abandoned call answered after all; a success is never passed over."""
+        """An abandoned call answered after all; a success is never passed over.
+
+        Any other answer says only that it goes on no longer.
+        """
         drive = self._drive
         drive.environment.abandoned -= 1
         if self._permit is not None:
             self._permit.ended()
-        if not isinstance(answer, Returned) or not self._has_effect:
+        if not self._has_effect:
+            return
+        if not isinstance(answer, Returned):
+            self._over()
             return
         entry = self._callee.encode(answer.value)
         late = self._success(entry)
         if not drive.hears:
             drive.environment.reports.tell(late)
-        elif decide.is_news(drive.state, late.path, late.direction, late.key, late.payload):
+        elif matters(drive.state, late):
             self._hear(replace(entry, via="late"), late)
 
-    def _hear(self, entry: Succeeded | Compensated, late: LateSuccess) -> None:
+    def _hear(self, entry: Succeeded | Compensated, late: LateAnswer) -> None:
         drive = self._drive
+        if isinstance(entry, Succeeded) and late.unprotected and self.track.attempts > 1:
+            entry = replace(entry, second=True)
         closed, ops = drive.without_question(late.path, late.direction, LATE)
         submission = drive.log.emit(*closed, entry, ops=ops)
-        drive.heard[late.path, late.direction] = (entry, submission)
+        if not self._step.happened:
+            drive.heard[late.path, late.direction] = (entry, submission)
         drive.environment.reports.tell_unless(submission, late)
         drive.news += 1
 
-    def _success(self, entry: Succeeded | Compensated) -> LateSuccess:
+    def _over(self) -> None:
+        drive, info = self._drive, self._info
+        late = LateAnswer(
+            info.saga_id,
+            info.path,
+            info.direction,
+            info.idempotency_key,
+            info.attempt,
+            None,
+            happened=False,
+        )
+        if not drive.hears:
+            drive.environment.reports.tell(late)
+            return
+        entries, ops = drive.over_at_last(late.path, late.direction, drive.now())
+        drive.environment.reports.tell_unless(drive.log.emit(*entries, ops=ops), late)
+        drive.news += 1
+
+    def _success(self, entry: Succeeded | Compensated) -> LateAnswer:
         info = self._info
-        return LateSuccess(
+        return LateAnswer(
             info.saga_id,
             info.path,
             info.direction,
@@ -216,6 +243,7 @@ class Flight:
             info.attempt,
             entry.payload,
             entry.unstorable if isinstance(entry, Succeeded) else None,
+            decide.outlived_its_key(self.track, self._callee.policy, self._drive.now()),
         )
 
     @property

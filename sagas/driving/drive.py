@@ -19,6 +19,7 @@ from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import LogClosed, SagaLog, Submission
 from sagas.entries import (
     Entry,
+    FoundInDoubt,
     GateDecided,
     InterventionClosed,
     InterventionOpened,
@@ -35,10 +36,13 @@ MOOT = "moot"
 REOPENED = -1
 """In the place of the branch that failed: the branches of this `parallel` go on after all."""
 
-ABOUT_A_CALL = frozenset(
+OVER = "the call that went on is over, and did not say that it took effect"
+
+IN_DOUBT = frozenset({InterventionKind.IN_DOUBT, InterventionKind.COMPENSATION_IN_DOUBT})
+"""Questions whether a call took effect."""
+
+ABOUT_A_CALL = IN_DOUBT | frozenset(
     {
-        InterventionKind.IN_DOUBT,
-        InterventionKind.COMPENSATION_IN_DOUBT,
         InterventionKind.COMPENSATION_FAILED,
         InterventionKind.COMPENSATION_REFUSED,
         InterventionKind.MISSING_HANDLER,
@@ -347,7 +351,12 @@ class Drive:
             Parked: Always.
         """
         await self.ask(
-            kind, question, evidence, path=path, direction=direction, wants_result=wants_result
+            kind,
+            question,
+            evidence,
+            path=path,
+            direction=direction,
+            wants_result=wants_result,
         )
         raise Parked
 
@@ -426,8 +435,27 @@ class Drive:
         self, path: str, direction: Direction, reason: str
     ) -> tuple[list[Entry], list[Op]]:
         """Close the question about a call that took effect late; nothing if none is open."""
+        return self._closed(path, direction, reason, ABOUT_A_CALL)
+
+    def over_at_last(
+        self, path: str, direction: Direction, at: int
+    ) -> tuple[list[Entry], list[Op]]:
+        """What says that a call is over which had been given up.
+
+        Whether it took effect, nobody knows; but now a probe or the key may tell, and a person may
+        have it called again.
+        """
+        over = FoundInDoubt(
+            path=path, direction=direction, reason=OVER, ended=at, observed=False, over=True
+        )
+        closed, ops = self._closed(path, direction, OVER, IN_DOUBT)
+        return [*closed, over], ops
+
+    def _closed(
+        self, path: str, direction: Direction, reason: str, kinds: Collection[str]
+    ) -> tuple[list[Entry], list[Op]]:
         asked = self.state.question_about(path, direction)
-        if asked is None or asked.what not in ABOUT_A_CALL:
+        if asked is None or asked.what not in kinds:
             return [], []
         moot = InterventionClosed(intervention=asked.id, choice=MOOT, by="", reason=reason)
         return [moot], [CloseQuestion(asked.id, self.now())]

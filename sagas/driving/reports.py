@@ -1,6 +1,6 @@
-"""Late successes on their way to the journal.
+"""Late answers on their way to the journal.
 
-A call that was given up may take effect after all: when its saga has been let go of, is driven by
+A call that was given up may answer after all: when its saga has been let go of, is driven by
 another process, or has ended. The process that made the call then reports it, again and again until
 that is durable. For the worker that drives the saga it is a request like any other.
 
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from sagas import decide
 from sagas.driving.log import LogClosed, Submission
 from sagas.errors import Corrupt, JournalError
-from sagas.ports import Desk, LateSuccess
+from sagas.ports import Desk, LateAnswer
 from sagas.state import SagaState
 
 log = logging.getLogger("sagas")
@@ -46,17 +46,17 @@ class Reports:
         self._state_of = state_of
         self._now = now
         self._reported = reported
-        self._tasks: dict[asyncio.Task[None], LateSuccess] = {}
+        self._tasks: dict[asyncio.Task[None], LateAnswer] = {}
         self._closed = False
 
-    def tell(self, late: LateSuccess) -> None:
-        """Report a late success, without waiting."""
+    def tell(self, late: LateAnswer) -> None:
+        """Report a late answer, without waiting."""
         if self._closed:
             _lost(late)
             return
         self._begin(self._tell(late), late)
 
-    def tell_unless(self, submission: Submission, late: LateSuccess) -> None:
+    def tell_unless(self, submission: Submission, late: LateAnswer) -> None:
         """Report it unless the entry that says it becomes durable, because the saga is lost here."""
         self._begin(self._follow(submission, late), late)
 
@@ -69,7 +69,7 @@ class Reports:
             task.cancel()
             _lost(late)
 
-    def _begin(self, work: Awaitable[None], late: LateSuccess) -> None:
+    def _begin(self, work: Awaitable[None], late: LateAnswer) -> None:
         task = asyncio.ensure_future(work)
         self._tasks[task] = late
         task.add_done_callback(self._end)
@@ -80,7 +80,7 @@ class Reports:
             log.error("%s: %s", late.saga_id, error, exc_info=error)
             _lost(late)
 
-    async def _follow(self, submission: Submission, late: LateSuccess) -> None:
+    async def _follow(self, submission: Submission, late: LateAnswer) -> None:
         if not submission.settled:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             submission.waiters.append(waiter)
@@ -88,7 +88,7 @@ class Reports:
         if isinstance(submission.error, LogClosed):
             await self._tell(late)
 
-    async def _tell(self, late: LateSuccess) -> None:
+    async def _tell(self, late: LateAnswer) -> None:
         pause = SHORTEST_PAUSE
         while True:
             try:
@@ -102,17 +102,31 @@ class Reports:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _tell_once(self, late: LateSuccess) -> None:
+    async def _tell_once(self, late: LateAnswer) -> None:
         state = await self._state_of(late.saga_id)
-        if state is None or not decide.is_news(
-            state, late.path, late.direction, late.key, late.payload
-        ):
+        if state is None or not matters(state, late):
             return
         await self._desk.report(late, by="sagas", at=self._now())
         self._reported(late.saga_id)
 
 
-def _lost(late: LateSuccess) -> None:
+def matters(state: SagaState, late: LateAnswer) -> bool:
+    """Whether a late answer says anything that is not known."""
+    if late.happened:
+        return decide.is_news(
+            state,
+            late.path,
+            late.direction,
+            late.key,
+            late.payload,
+            unprotected=late.unprotected,
+        )
+    return state.ended is None and decide.is_over(state, late.path, late.direction, late.key)
+
+
+def _lost(late: LateAnswer) -> None:
+    if not late.happened:
+        return  # nothing is known that was not known before
     log.error(
         "%s: %s (%s) took effect after it had been given up, and the journal could not be told: "
         "look at its destination",

@@ -110,7 +110,7 @@ class _Batch:
 
     def take(self, request: Request) -> None:
         """Fold one request."""
-        if request.kind == "late":
+        if request.kind in ("late", "over"):
             self._late(request)
             return
         if self._ended or (
@@ -153,18 +153,31 @@ class _Batch:
     def _late(self, request: Request) -> None:
         """A call took effect after it had been given up; what follows, the journal's fold says."""
         drive, path = self._drive, request.ref
-        said, _, key = request.state.partition(" ")
+        said, key, *more = request.state.split(" ")
         direction = Direction(said)
+        if request.kind == "over":
+            self._over(path, direction, key, request)
+            return
         if (path, direction) in self.heard or not decide.is_news(
-            drive.state, path, direction, key, request.payload
+            drive.state, path, direction, key, request.payload, unprotected=bool(more)
         ):
             return
-        entry = self.heard[path, direction] = _success(direction, request)
+        second = bool(more) and drive.state.steps[path].forward.attempts > 1
+        entry = self.heard[path, direction] = _success(direction, request, second=second)
         if self._ended:
             self._ended = False
             self.entries.append(Reopened(path=path, direction=direction, reason=LATE))
         closed, ops = drive.without_question(path, direction, LATE)
         self.entries += [*closed, entry]
+        self.ops += ops
+
+    def _over(self, path: str, direction: Direction, key: str, request: Request) -> None:
+        """A call that was given up goes on no longer: what can be done about it is asked anew."""
+        drive = self._drive
+        if self._ended or not decide.is_over(drive.state, path, direction, key):
+            return
+        entries, ops = drive.over_at_last(path, direction, request.at)
+        self.entries += entries
         self.ops += ops
 
     def _gate(self, request: Request) -> None:
@@ -215,7 +228,7 @@ class _Batch:
         if choice is Choice.NOT_HAPPENED and question.direction is not Direction.UNDO:
             said = f"{request.by}: {request.reason}"
             return [Failed(path=path, error="NotExecuted", message=said, via="person")]
-        if choice is Choice.DONE:
+        if choice is Choice.DONE and question.direction is not Direction.DO:
             return [Compensated(path=path, via="person")]
         if choice is Choice.RETRY and question.direction is Direction.DO:
             return self._retried(path)
@@ -242,7 +255,7 @@ class _Batch:
             self._drive.keep()
 
 
-def _success(direction: Direction, request: Request) -> Entry:
+def _success(direction: Direction, request: Request, *, second: bool) -> Entry:
     if direction is Direction.UNDO:
         return Compensated(path=request.ref, via="late", payload=request.payload)
     return Succeeded(
@@ -250,6 +263,7 @@ def _success(direction: Direction, request: Request) -> Entry:
         via="late",
         payload=request.payload,
         unstorable=request.reason if request.payload is None else None,
+        second=second or None,
     )
 
 

@@ -89,6 +89,15 @@ class Undoing:
         for step in list(state.steps.values()):
             if not step.path.startswith(inside) or not decide.is_for_a_person(state, step):
                 continue
+            if step.twice and not step.twice_seen:
+                await self._drive.ask(
+                    InterventionKind.SECOND_EFFECT,
+                    f"{step.path} may have taken effect twice: look at its destination",
+                    f"{LATE}, and another attempt had succeeded; no key stood between them",
+                    path=step.path,
+                    direction=Direction.DO,
+                )
+                continue
             why = (
                 f"it is {step.reversibility.label}"
                 if step.reversibility.is_pivot

@@ -18,7 +18,7 @@ from sagas.journal.operations import desk, library, limits, ownership, reading
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
     Applied,
-    LateSuccess,
+    LateAnswer,
     Lease,
     Loaded,
     QuestionRow,
@@ -227,8 +227,8 @@ class SqlStore:
             )
         )
 
-    async def report(self, late: LateSuccess, *, by: str, at: int) -> bool:
-        """Tell a saga of a late success, once per attempt; False if it was told before.
+    async def report(self, late: LateAnswer, *, by: str, at: int) -> bool:
+        """Tell a saga of a late answer, once per attempt; False if it was told before.
 
         Raises:
             UnknownSaga: There is no such saga.

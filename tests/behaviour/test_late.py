@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from sagas import (
 )
 from sagas import entries as e
 from sagas.worker import entries_of
-from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
+from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question
+from tests.behaviour.acting import until as until_soon
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import (
     QUICK,
@@ -32,12 +34,15 @@ from tests.behaviour.shop import (
     keyed,
     keyless,
     mail,
+    probed,
     resource,
     shop,
     wire,
 )
 from tests.behaviour.world import Behaviour, Effect, Refusal, World, ignore_cancellation, refuse
 from tests.behaviour.world import world as partner
+
+until = partial(until_soon, tries=2_000)
 
 ACTIONS: dict[str, Any] = {
     "keyless": keyless,
@@ -704,3 +709,63 @@ async def test_a_process_that_ends_reports_what_was_answered_before(
             await coordinator.resume("s")
         await ended_again(coordinator, Status.COMPLETED)
     assert world.undone == ["it"]
+
+
+# --- called again while the first call goes on -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("choice", "status"), [("waive", Status.RESIDUAL), ("done", Status.COMPLETED)]
+)
+async def test_an_effect_that_may_have_happened_twice_is_put_before_a_person(
+    house: House, world: World, choice: str, status: Status
+) -> None:
+    world.plan("it", ignore_cancellation)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(once, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "retry")).completed
+        let_it_happen(world)
+        await until_asked(coordinator)
+        assert (await only_question(coordinator)).kind == "second-effect"
+        assert (await answer(coordinator, handle, choice)).status is status
+    assert world.count("it") == 2
+    assert world.undone == []
+
+
+@shop.saga
+async def once(order: Order) -> str:
+    return await keyless("it")
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_once_a_call_that_went_on_is_over_absent_counts_and_nobody_need_answer(
+    house: House, world: World
+) -> None:
+    world.plan("it", fail_late)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(once_probed, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert world.probes
+        let_it_happen(world)
+
+        async def completed() -> bool:
+            return (await coordinator.get("s")).status is Status.COMPLETED
+
+        await until(completed)
+        assert await coordinator.store.open_questions() == []
+    assert world.done == ["it"]
+    assert world.count("it") == 2
+
+
+@shop.saga
+async def once_probed(order: Order) -> str:
+    return await probed("it")
+
+
+async def fail_late(world: World, call: Effect) -> str:
+    """It goes on for as long as it likes, and nothing comes of it."""
+    while not world.released.is_set():
+        with suppress(asyncio.CancelledError):
+            await world.released.wait()
+    raise Refusal("too late")

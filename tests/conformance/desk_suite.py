@@ -11,7 +11,7 @@ from approvals import GateState, VoteKind
 from compensations import Choice
 from sagas.errors import PayloadError, Refused, UnknownSaga
 from sagas.model import Direction, Status, micros
-from sagas.ports import Applied, CloseQuestion, LateSuccess, MoveGate, Project, Store
+from sagas.ports import Applied, CloseQuestion, LateAnswer, MoveGate, Project, Store
 from tests.conformance.support import (
     AT,
     NOW,
@@ -26,7 +26,7 @@ from tests.conformance.support import (
 
 Opening = Callable[[], Awaitable[Store]]
 
-LATE = LateSuccess("trip-1", "trip/book#1", Direction.DO, "k1", 2, b'"room 7"')
+LATE = LateAnswer("trip-1", "trip/book#1", Direction.DO, "k1", 2, b'"room 7"')
 
 
 async def ended(store: Store) -> None:

@@ -28,6 +28,7 @@ from sagas.entries import (
     Intended,
     InterventionClosed,
     InterventionOpened,
+    Reopened,
     RollbackBegan,
     RolledBackTo,
     Started,
@@ -249,9 +250,10 @@ def an_outcome_is_told_once(history: History, books: Books) -> Iterator[str]:
 
 
 def nothing_follows_the_end(history: History, books: Books) -> Iterator[str]:
-    """There is at most one end, and it is the last entry."""
+    """An end is the last entry, unless a late success reopens the saga."""
+    reopened = {seq for seq, _ in history.of(Reopened)}
     for seq, _ in history.of(Ended):
-        if seq != len(history.rows):
+        if seq != len(history.rows) and seq + 1 not in reopened:
             yield f"entry {seq} is the end, and {len(history.rows) - seq} follow it"
 
 

@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from sagas.entries import FoundInDoubt, GateConsumed
+from sagas.entries import FoundInDoubt, GateConsumed, InterventionClosed, Succeeded
 from sagas.journal import migrate
 from sagas.model import Status
-from tests.crash.history import read_history
+from tests.crash.history import History, read_history
 from tests.crash.nursery import Nursery
 from tests.crash.orders import Errand
 from tests.crash.pasture import Pasture, pasture_at
@@ -67,7 +67,7 @@ async def inherited(island: Pasture, straits: Straits, errands: Sequence[Errand]
     for errand, rows in zip(errands, before, strict=True):
         history = await island.history(errand)
         assert history.saga is not None
-        if history.rows != rows:
+        if history.rows[: len(rows)] != rows or not is_told_late(history, after=len(rows)):
             problems.append(f"{errand.saga_id} has new entries")
         problems += await island.wrong(errand, end=history.saga.status)
         if history.saga.status not in (Status.COMPLETED, Status.STUCK):
@@ -75,7 +75,18 @@ async def inherited(island: Pasture, straits: Straits, errands: Sequence[Errand]
     return problems
 
 
-async def test_a_worker_that_is_cut_off_in_the_middle_of_its_calls_writes_nothing_any_more(
+def is_told_late(history: History, *, after: int) -> bool:
+    """Whether entries that came when the way was open again follow from a late answer, if any did.
+
+    What became of a call is known to the process that made it: under its next lease it may settle
+    what is in doubt. It answers the question about it, and nothing else.
+    """
+    new = [entry for seq, entry in history.entries if seq > after]
+    told = [entry for entry in new if not isinstance(entry, InterventionClosed)][:1]
+    return not new or [entry.via for entry in told if isinstance(entry, Succeeded)] == ["late"]
+
+
+async def test_a_worker_that_is_cut_off_in_the_middle_of_its_calls_writes_only_what_became_of_them(
     island: Pasture, straits: Straits
 ) -> None:
     tame = island.errand("tame", kind="dawdle")
@@ -88,7 +99,8 @@ async def test_a_worker_that_is_cut_off_in_the_middle_of_its_calls_writes_nothin
     assert await inherited(island, straits, [tame, wild]) == []
     assert straits.held > 0
     assert (await island.history(tame)).saga.status is Status.COMPLETED  # type: ignore[union-attr]
-    assert (await island.history(wild)).saga.status is Status.STUCK  # type: ignore[union-attr]
+    told = (await island.history(wild)).saga.status  # type: ignore[union-attr]
+    assert told in (Status.STUCK, Status.COMPLETED)  # its only call may have answered by then
     assert len(island.ledger.calls(wild.saga_id, "only_call")) == 1
 
 

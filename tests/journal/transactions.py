@@ -16,7 +16,7 @@ from sagas.ports import (
     CloseQuestion,
     CreateSaga,
     FoldRequests,
-    LateSuccess,
+    LateAnswer,
     Lease,
     MoveGate,
     Op,
@@ -280,7 +280,7 @@ async def _answer(scene: Scene) -> object:
 
 
 async def _report(scene: Scene) -> object:
-    late = LateSuccess(
+    late = LateAnswer(
         saga_id=scene.saga_id,
         path="book_hotel#1",
         direction=Direction.DO,

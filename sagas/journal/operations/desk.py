@@ -17,7 +17,7 @@ from sagas.errors import Refused, UnknownSaga
 from sagas.journal import records, statements
 from sagas.journal.operation import Hint, Operation, Query, StartOver
 from sagas.model import Status, instant, micros
-from sagas.ports import LateSuccess, QuestionRow
+from sagas.ports import LateAnswer, QuestionRow
 
 _NAME_LIMIT = 200
 
@@ -133,22 +133,24 @@ def answer(
     return (yield from _question(statements.QUESTION, intervention_id))
 
 
-def report(late: LateSuccess, *, by: str, at: int, settling: bool) -> Operation[bool]:
-    """Tell a saga of a late success; False if it was told before."""
+def report(late: LateAnswer, *, by: str, at: int, settling: bool) -> Operation[bool]:
+    """Tell a saga of a late answer; False if it was told before, or has no use for it."""
     held = yield from _hold(late.saga_id)
     key = f"late {late.key} {late.attempt}"
     if delivered := (yield Query(statements.DELIVERY, (held.id, key))):
         return settling and tuple(delivered[0]) == (by, at)
     if held.status.is_end:
+        if not late.happened:
+            return False
         reason = f"{late.path} took effect after the saga had ended"
         yield Query(statements.REOPEN, (held.id, reason))
     yield from _ask(
         held,
-        "late",
+        "late" if late.happened else "over",
         ref=late.path,
         actor=by,
         reason=late.unstorable or "",
-        state=f"{late.direction} {late.key}",
+        state=f"{late.direction} {late.key}{' unprotected' if late.unprotected else ''}",
         at=at,
         payload=late.payload,
         key=key,

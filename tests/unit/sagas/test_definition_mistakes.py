@@ -190,6 +190,17 @@ def a_class_in_words() -> None:
     booked(reversibility="compensatable")  # type: ignore[arg-type]
 
 
+@mistake("travel.book: key_ttl=0:00:35 is not longer than timeout=0:00:30 with 0:00:05 for clocks")
+def a_key_that_one_call_outlives() -> None:
+    booked(key_ttl=timedelta(seconds=35))
+
+
+@mistake("travel.book: compensation undo: key_ttl=1:00:00 is not longer than timeout=2:00:00")
+def a_compensation_that_outlives_the_key_it_inherits() -> None:
+    @booked(key_ttl=timedelta(hours=1)).compensation(timeout=timedelta(hours=2))
+    async def undo(request: Request) -> None: ...
+
+
 @mistake("travel.book: timeout is a timedelta above zero and at most a year, such as")
 def a_timeout_in_seconds() -> None:
     booked(timeout=30)

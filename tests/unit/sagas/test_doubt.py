@@ -17,13 +17,15 @@ from sagas.decide import (
     Wait,
     answer_settles,
     forward,
+    is_over,
+    outlived_its_key,
     settle,
     undo,
     wait_after,
 )
-from sagas.entries import CompensationFailed
+from sagas.entries import CompensationFailed, FoundInDoubt
 from sagas.model import Direction
-from sagas.state import Track
+from sagas.state import Phase, Track
 from tests.unit.sagas.script import KEY_TTL, LAG, PATH, SECOND, START, TIMEOUT, Script, policy
 
 R = Reversibility
@@ -659,6 +661,76 @@ def test_a_live_key_settles_an_abandoned_call_without_a_person() -> None:
     script = Script().intend().later(SECOND).doubt(running=True)
     rules = policy(R.COMPENSATABLE, key=True)
     assert do(script.later(30 * SECOND), rules) == Act(2)
+
+
+def test_a_call_that_has_outlived_its_key_is_not_made_again() -> None:
+    script = Script().intend().later(SECOND).doubt(running=True)
+    move = do(script.later(90 * SECOND), policy(R.COMPENSATABLE, key=True))
+    assert isinstance(move, Ask)
+    assert "the call goes on" in move.reason
+
+
+def test_absent_counts_once_an_abandoned_call_is_over_and_the_lag_is_over() -> None:
+    script = Script().intend().later(SECOND).doubt(running=True).probed("absent").later(SECOND)
+    rules = policy(R.COMPENSATABLE, probe=True)
+    assert do(over(script), rules) == Wait(script.now + LAG)
+    assert do(script.later(LAG), rules) == Probe(absent_counts=True)
+
+
+def test_absent_waits_for_the_last_of_several_abandoned_calls() -> None:
+    script = Script().intend().doubt(running=True).ask().answer("retry")
+    script = over(script.intend().doubt(running=True).probed("absent")).later(LAG)
+    rules = policy(R.COMPENSATABLE, probe=True)
+    assert isinstance(do(script, rules), Ask)
+    assert do(over(script).later(LAG), rules) == Probe(absent_counts=True)
+
+
+def test_the_end_of_an_abandoned_call_is_no_failure_of_another_attempt() -> None:
+    script = Script().intend().doubt(running=True).ask().answer("retry").intend()
+    track = over(script).step().forward
+    assert (track.phase, track.failures, track.last_end) == (Phase.INTENDED, 0, track.latest_end)
+
+
+def test_the_end_of_an_abandoned_call_ends_no_call_of_a_lost_worker() -> None:
+    script = Script().intend().crash().ask().answer("retry").intend().doubt(running=True)
+    lost = script.now + TIMEOUT
+    assert over(script).step().forward.last_end == lost
+
+
+def test_the_end_of_a_call_matters_while_nobody_knows_what_became_of_it() -> None:
+    script = Script().intend().doubt(running=True)
+    assert is_over(script.state, PATH, Direction.DO, "key")
+    assert not is_over(script.state, PATH, Direction.DO, "another key")
+    assert not is_over(over(script).state, PATH, Direction.DO, "key")
+    assert not is_over(
+        Script().intend().doubt(running=True).fail().state, PATH, Direction.DO, "key"
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rules", "outlived"),
+    [
+        (50, policy(key=True), False),
+        (55, policy(key=True), True),
+        (10**9, policy(repeatable=True), False),
+        (0, policy(probe=True), True),
+    ],
+)
+def test_a_late_answer_may_have_come_when_the_key_was_forgotten(
+    seconds: int, rules: CallPolicy, outlived: bool
+) -> None:
+    script = Script().intend().doubt(running=True)
+    now = script.now + seconds * SECOND
+    assert outlived_its_key(script.step().forward, rules, now) is outlived
+
+
+def over(script: Script) -> Script:
+    """An abandoned call goes on no longer, and did not say that it took effect."""
+    return script.add(
+        FoundInDoubt(
+            path=PATH, direction="do", reason="over", ended=script.now, observed=False, over=True
+        )
+    )
 
 
 def test_an_abandoned_call_that_is_found_after_all_needs_no_person() -> None:

@@ -272,3 +272,55 @@ def test_an_undone_late_effect_leaves_nothing() -> None:
     script = Script().intend().doubt().fail().add(late()).intend_undo()
     script.add(e.Compensated(path=PATH))
     assert decide.left_by_late_effects(script.state) == []
+
+
+# --- a second effect ---------------------------------------------------------------------------
+
+
+def second(path: str = PATH) -> e.Succeeded:
+    return e.Succeeded(path=path, via="late", payload=b'"late"', second=True)
+
+
+def repeated() -> Script:
+    """A person had it called again although the first call went on."""
+    return Script().intend().doubt(running=True).ask().answer("retry").intend()
+
+
+def unprotected(script: Script) -> bool:
+    return decide.is_news(script.state, PATH, Direction.DO, "key", None, unprotected=True)
+
+
+def test_a_success_too_many_is_news_unless_a_key_stood_between_them() -> None:
+    script = repeated().succeed()
+    assert unprotected(script)
+    assert not news(script)
+    assert not unprotected(script.add(second()))
+
+
+def test_a_success_of_what_was_called_once_is_not_one_too_many() -> None:
+    script = Script().intend().doubt(running=True)
+    script.add(e.Succeeded(path=PATH, via="person", payload=b'"seen"'))
+    assert not unprotected(script)
+
+
+def test_a_second_effect_waits_for_a_person_and_changes_no_result() -> None:
+    script = repeated().succeed().add(second())
+    assert script.step().result == b'"ok"'
+    assert decide.is_for_a_person(script.state, script.step())
+    assert standing(script) is Standing.STUCK
+
+
+def test_a_late_success_beside_an_attempt_under_way_may_be_a_second_effect() -> None:
+    script = repeated().add(second())
+    assert (script.step().result, script.step().twice) == (b'"late"', True)
+
+
+@pytest.mark.parametrize(("choice", "left"), [("waive", [PATH]), ("done", [])])
+def test_what_a_person_says_of_a_second_effect_leaves_the_first_alone(
+    choice: str, left: list[str]
+) -> None:
+    script = repeated().succeed().add(second()).ask("second-effect").answer(choice)
+    assert decide.effects(script.state, late=True) == []
+    assert standing(script) is Standing.DONE
+    assert decide.left_by_late_effects(script.state) == left
+    assert len(script.state.residue()) == len(left)

@@ -12,11 +12,11 @@ from sagas.driving.log import LogClosed, Submission
 from sagas.driving.reports import Reports
 from sagas.errors import Corrupt, JournalUnavailable
 from sagas.model import Direction
-from sagas.ports import LateSuccess
+from sagas.ports import LateAnswer
 from sagas.state import SagaState
 from tests.unit.sagas.script import PATH, START, Script
 
-LATE = LateSuccess("s-1", PATH, Direction.DO, "key", 1, b'"late"')
+LATE = LateAnswer("s-1", PATH, Direction.DO, "key", 1, b'"late"')
 
 
 class Counter:
@@ -25,10 +25,10 @@ class Counter:
     def __init__(self, *failures: Exception, state: SagaState | None = None) -> None:
         self.failures = list(failures)
         self.state = state or Script().intend().doubt().fail().state
-        self.told: list[LateSuccess] = []
+        self.told: list[LateAnswer] = []
         self.woken: list[str] = []
 
-    async def report(self, late: LateSuccess, *, by: str, at: int) -> bool:
+    async def report(self, late: LateAnswer, *, by: str, at: int) -> bool:
         if self.failures:
             raise self.failures.pop(0)
         self.told.append(late)
@@ -100,7 +100,7 @@ async def test_a_journal_that_does_not_read_is_not_asked_again(
 
 @pytest.mark.parametrize(("error", "told"), [(None, []), (LogClosed(), [LATE])])
 async def test_only_an_entry_that_was_not_written_is_reported(
-    error: BaseException | None, told: list[LateSuccess]
+    error: BaseException | None, told: list[LateAnswer]
 ) -> None:
     desk = Counter()
     found = desk.reports()

@@ -7,7 +7,6 @@ Touches: /proc/self/mountinfo, or the program `mount` on macOS.
 """
 
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +99,7 @@ def _mounts() -> list[Mount]:
     try:
         return list(read_mountinfo(_MOUNTS.read_text(errors="surrogateescape")))
     except OSError:
-        return list(read_mount_program(_listed())) if sys.platform == "darwin" else []
+        return list(read_mount_program(_listed()))
 
 
 def _listed() -> str:

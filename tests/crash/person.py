@@ -76,6 +76,8 @@ class Person:
                     await self._coordinator.reject(gate.id, reason="the trip is off")
                 case Decision.CANCEL:
                     await self._cancel(gate.saga_id)
+                case Decision.NOTHING:
+                    return
         except SagaError as refusal:  # decided or closed since we looked
             if not await self._is_over(gate):
                 raise Astonished(f"{gate.id} could not be decided: {refusal}") from refusal

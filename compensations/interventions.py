@@ -24,6 +24,7 @@ class InterventionKind(StrEnum):
     UNUSABLE_RESULT = "unusable-result"
     LATE_EFFECT = "late-effect"
     SECOND_EFFECT = "second-effect"
+    POISONED = "poisoned"
 
 
 class Choice(StrEnum):
@@ -45,7 +46,7 @@ MEANINGS = {
     Choice.RETRY: "call again",
     Choice.DONE: "it has been undone by other means",
     Choice.WAIVE: "leave it as it is and record it as residue",
-    Choice.RESUME: "run the body again, with mended code",
+    Choice.RESUME: "go on with mended code: the body runs again",
     Choice.UNWIND: "undo what can be undone",
     Choice.KEEP: "leave everything as it is and end the saga",
 }
@@ -62,6 +63,7 @@ OFFERS = {
     InterventionKind.UNUSABLE_RESULT: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.LATE_EFFECT: (Choice.DONE, Choice.WAIVE, Choice.UNWIND),
     InterventionKind.SECOND_EFFECT: (Choice.DONE, Choice.WAIVE),
+    InterventionKind.POISONED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
 }
 
 WITH_DIFF = frozenset({InterventionKind.DIVERGED, InterventionKind.MISSING_HANDLER})
@@ -102,6 +104,8 @@ def offered(kind: InterventionKind, *, unwinding: bool) -> tuple[Choice, ...]:
         return (*(choice for choice in choices[:2]), Choice.WAIVE)
     if kind is InterventionKind.LATE_EFFECT and unwinding:
         return (Choice.DONE, Choice.WAIVE)
+    if kind is InterventionKind.POISONED and unwinding:
+        return (Choice.RESUME,)
     return choices
 
 

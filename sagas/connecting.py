@@ -6,11 +6,11 @@ The only place that picks adapters. They are imported here, when they are asked 
 import asyncio
 import getpass
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,13 +18,15 @@ from approvals import Directory, OperatingSystemDirectory, TomlDirectory
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
+from sagas.clock import SteadyClock
 from sagas.coordinator import Coordinator
 from sagas.driving.environment import Handlers
-from sagas.driving.frozen import check_loop_clock
 from sagas.errors import DefinitionError, SagaError
+from sagas.frozen import check_loop_clock
 from sagas.journal import open_store
 from sagas.model import Outcome
-from sagas.ports import Clock, FaultPoints
+from sagas.ports import Clock, FaultPoints, Store
+from sagas.tenure import Surroundings
 from sagas.worker import Worker
 
 I = TypeVar("I")  # noqa: E741
@@ -33,16 +35,8 @@ T = TypeVar("T")
 
 LEASE_SECONDS = 10.0
 CONCURRENCY = 1000
-
-
-class SystemClock:
-    """The host's clock."""
-
-    _datetime = datetime  # kept aside, so that a frozen clock gives real `datetime` objects
-
-    def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
-        return self._datetime.fromtimestamp(time.time(), UTC)
+GRACE_SECONDS = 10.0
+MAX_DEATHS = 3
 
 
 @asynccontextmanager
@@ -52,6 +46,8 @@ async def connect(
     directory: str | Path | Directory | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
+    grace: float = GRACE_SECONDS,
+    max_deaths: int = MAX_DEATHS,
     clock: Clock | None = None,
     user: str | None = None,
     fault_points: FaultPoints | None = None,
@@ -68,7 +64,13 @@ async def connect(
             SAGAS_DIRECTORY in the environment) every operating-system user is a person and there
             are no groups.
         lease: Seconds for which a silent process keeps its sagas; SAGAS_LEASE, or 10.
-        concurrency: How many sagas are driven at the same time.
+        concurrency: How many sagas are driven at the same time; those that are started beyond it
+            wait in the journal for their turn.
+        grace: Seconds for which leaving the block waits for calls under way.
+        max_deaths: How many workers may die while they drive a saga before a person is asked
+            whether it may go on.
+        clock: The time that decisions are made by. By default the database's on PostgreSQL, the
+            host's on SQLite.
         user: Who this process acts for; the operating-system user.
         fault_points: Told of every boundary that a crash could fall on; for tests.
 
@@ -85,6 +87,8 @@ async def connect(
         directory=directory,
         lease=lease,
         concurrency=concurrency,
+        grace=grace,
+        max_deaths=max_deaths,
         clock=clock,
         user=user,
         fault_points=fault_points,
@@ -102,6 +106,8 @@ async def open_coordinator(
     directory: str | Path | Directory | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
+    grace: float = GRACE_SECONDS,
+    max_deaths: int = MAX_DEATHS,
     clock: Clock | None = None,
     user: str | None = None,
     fault_points: FaultPoints | None = None,
@@ -110,22 +116,25 @@ async def open_coordinator(
     check_loop_clock()
     known = list(catalogs)
     check_catalogs(known)
-    store = await open_store(url)
-    time_source = clock or SystemClock()
+    check_limits(concurrency=concurrency, grace=grace, max_deaths=max_deaths)
+    seconds = lease_seconds(lease)
     people = directory_source(directory)
     handlers = Handlers(known)
+    store = await open_store(url)
+    time_source = clock or await clock_of(store)
+    around = Surroundings(
+        store=store,
+        open_store=partial(open_store, url),
+        handlers=handlers,
+        clock=time_source,
+        directory=people,
+        lease_seconds=seconds,
+        max_deaths=max_deaths,
+        faults=fault_points,
+    )
 
     def worker(coordinator: Coordinator) -> Worker:
-        return Worker(
-            store,
-            handlers,
-            clock=time_source,
-            directory=people,
-            lease_seconds=lease_seconds(lease),
-            concurrency=concurrency,
-            finished=coordinator.finished,
-            faults=fault_points,
-        )
+        return Worker(around, concurrency=concurrency, grace=grace, finished=coordinator.finished)
 
     return Coordinator(
         store,
@@ -184,6 +193,29 @@ def check_catalogs(catalogs: list[Catalog]) -> None:
     for catalog in catalogs:
         catalog.check()
     check_agreement(limit for catalog in catalogs for limit in catalog.limits)
+
+
+async def clock_of(store: Store) -> SteadyClock:
+    """The clock that goes with a database: its own where it runs on another machine."""
+    clock = SteadyClock()
+    if store.keeps_time:
+        asked = clock.ticks()
+        clock.set(await store.time(), asked=asked)
+    return clock
+
+
+def check_limits(*, concurrency: int, grace: float, max_deaths: int) -> None:
+    """Refuse numbers with which nothing could run.
+
+    Raises:
+        SagaError: One is out of range.
+    """
+    if concurrency < 1:
+        raise SagaError(f"concurrency is at least 1, not {concurrency}: nothing would be driven")
+    if max_deaths < 1:
+        raise SagaError(f"max_deaths is at least 1, not {max_deaths}: nothing would be driven")
+    if not 0 <= grace <= 86_400:
+        raise SagaError(f"the grace is a number of seconds from 0 to 86400, not {grace}")
 
 
 def lease_seconds(given: float | None) -> float:

@@ -14,7 +14,6 @@ from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Handlers
-from sagas.driving.frozen import check_loop_clock
 from sagas.driving.rehearsal import (
     IMPATIENCE_SECONDS,
     PATIENCE_SECONDS,
@@ -27,6 +26,7 @@ from sagas.driving.run import Done, Result
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.fold import fold
+from sagas.frozen import check_loop_clock
 from sagas.model import Outcome, Status, micros
 from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted

@@ -315,6 +315,8 @@ def stage(state: SagaState) -> Stage:
     """Which of its parts a saga is in."""
     if state.ended is not None:
         return Stage.DONE
+    if any(question.what == InterventionKind.POISONED for question in state.questions.values()):
+        return Stage.ASK
     if state.unwinding:
         return Stage.UNWIND
     if kept(state) is not None:

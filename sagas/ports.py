@@ -54,7 +54,7 @@ class CreateSaga:
 class Project:
     """Record the status that people and workers see, and when to look at the saga again.
 
-    With `release` the saga is no longer owned by this worker.
+    With `release` the saga is no longer owned by this worker, which has survived driving it.
     """
 
     status: Status
@@ -110,7 +110,21 @@ class FoldRequests:
     control: int
 
 
-Op = CreateSaga | Project | OpenGate | MoveGate | OpenQuestion | CloseQuestion | FoldRequests
+@dataclass(frozen=True, slots=True)
+class Survived:
+    """Forget the workers that died while they drove the saga: it has come further since."""
+
+
+Op = (
+    CreateSaga
+    | Project
+    | OpenGate
+    | MoveGate
+    | OpenQuestion
+    | CloseQuestion
+    | FoldRequests
+    | Survived
+)
 
 
 @dataclass(slots=True)
@@ -189,6 +203,7 @@ class SagaRow:
     wake_at: int | None
     created_at: int
     updated_at: int
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +261,32 @@ class LateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One worker incarnation: its number is the fencing token."""
+    """One worker incarnation: its number is the fencing token.
+
+    Attributes:
+        at: The database's clock when it was granted or renewed, in microseconds since 1970.
+    """
 
     worker: int
     control: int
     seconds: float
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """Sagas that may kill whoever drives them.
+
+    Attributes:
+        deaths: From this many deaths on a saga is one.
+        limit: How many of them may be taken.
+    """
+
+    deaths: int
+    limit: int
+
+
+ANY_NUMBER = Suspects(deaths=2**31 - 1, limit=0)
 
 
 class Journal(Protocol):
@@ -288,6 +324,20 @@ class Journal(Protocol):
         ...
 
 
+class Timekeeper(Protocol):
+    """What the database knows of the time.
+
+    Attributes:
+        keeps_time: Whether it has a clock of its own, to go by.
+    """
+
+    keeps_time: bool
+
+    async def time(self) -> int:
+        """The database's clock, in microseconds since 1970."""
+        ...
+
+
 class Ownership(Protocol):
     """Who drives what."""
 
@@ -315,12 +365,14 @@ class Ownership(Protocol):
         only: Sequence[str] | None,
         limit: int,
         known: Sequence[tuple[str, int]] | None = None,
+        suspects: Suspects = ANY_NUMBER,
     ) -> list[str]:
         """Take sagas that are due and that no living worker holds.
 
         Args:
             only: Candidates; None for every saga.
             known: Names and versions whose code this process has; None for every code.
+            suspects: How many of those may be taken that workers have died of.
         """
         ...
 
@@ -445,7 +497,7 @@ class Limits(Protocol):
         ...
 
 
-class Store(Journal, Ownership, Desk, Library, Limits, Protocol):
+class Store(Journal, Timekeeper, Ownership, Desk, Library, Limits, Protocol):
     """All of it: one database."""
 
     async def close(self) -> None:

@@ -137,6 +137,11 @@ class Step:
         return self.late or self.forward.phase is Phase.SUCCEEDED
 
     @property
+    def is_in_doubt(self) -> bool:
+        """Whether nobody knows what became of one of its calls."""
+        return Phase.IN_DOUBT in (self.forward.phase, self.undo.phase)
+
+    @property
     def may_have_happened(self) -> bool:
         """Whether the world may hold its effect."""
         return self.late or self.forward.phase in (

@@ -1,118 +1,111 @@
-"""Driving many sagas in one process: the lease, the writer, and who is woken when.
+"""Driving many sagas in one process: which of them run here, and what became of each drive.
 
-Wake-ups are hints and rows are the truth: whatever this process misses, the next look at the
-database finds. A saga is owned only while it is being driven; a parked one belongs to nobody.
+A saga is owned only while it is being driven; a parked one belongs to nobody, and costs nothing.
 """
 
 import asyncio
 import logging
-import os
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
-from approvals import Directory
 from sagas.authoring.saga import Saga
 from sagas.chain import Row, verify
 from sagas.driving.drive import Drive
-from sagas.driving.environment import Environment, Handlers
-from sagas.driving.frozen import (
-    is_loop_clock_replaced,
-    is_wall_clock_replaced,
-    sleep_regardless,
-)
+from sagas.driving.environment import Environment
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
-from sagas.driving.writer import LeaseHolder, Writer
 from sagas.entries import Entry, Started, read
 from sagas.errors import Corrupt, JournalError, LeaseLost, Unreadable, UnsafeDatabase
 from sagas.fold import fold
+from sagas.frozen import (
+    is_loop_clock_replaced,
+    is_wall_clock_replaced,
+    sleep_regardless,
+)
 from sagas.model import Status, micros
-from sagas.ports import Clock, CreateSaga, FaultPoints, Loaded, Project, Store, Unit
+from sagas.ports import CreateSaga, Loaded, Project, Suspects, Unit
+from sagas.rounds import Rounds, Wanted
 from sagas.state import SagaState
+from sagas.tenure import Surroundings, Tenure
 
 log = logging.getLogger("sagas")
 
 POLL_SECONDS = 1.0
-SHORTEST_SECONDS = 0.01
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
 UNREAD_MICROS = 30_000_000
-SWEEP_SECONDS = 3.0
 SET_ASIDE_SECONDS = 60.0
-GRACE_SECONDS = 10.0
+SHORTEST_SECONDS = 0.01
 
 Finished = Callable[[str, Result, SagaState], None]
 
 
 class Worker:
-    """Drives sagas under one lease.
+    """Drives sagas under one lease after the other.
 
     Args:
+        concurrency: How many sagas are driven at the same time.
+        grace: Seconds for which `close` waits for calls under way.
         finished: Told how each drive ended.
     """
 
     def __init__(
         self,
-        store: Store,
-        handlers: Handlers,
+        around: Surroundings,
         *,
-        clock: Clock,
-        directory: Callable[[], Directory],
-        lease_seconds: float,
         concurrency: int,
+        grace: float,
         finished: Finished,
-        faults: FaultPoints | None,
     ) -> None:
-        self._store = store
-        self._handlers = handlers
-        self._clock = clock
-        self._directory = directory
-        self._lease_seconds = lease_seconds
+        self._store = around.store
+        self._handlers = around.handlers
+        self._max_deaths = around.max_deaths
         self._concurrency = concurrency
+        self._grace = grace
         self._finished = finished
-        self._faults = faults
-        self._limiter = Limiter(store)
-        self._environment: Environment | None = None
+        self._clock = around.clock
+        self._wanted = Wanted()
         self._reports = Reports(
-            store,
+            around.store,
             state_of=self._state_of,
-            now=lambda: micros(clock.now()),
+            now=lambda: micros(around.clock.now()),
             reported=self.follow,
+        )
+        self._limiter = Limiter(around.store)
+        self._tenure = Tenure(
+            around, self._limiter, self._reports, requested=self._requested, lost=self._lost
+        )
+        self._rounds = Rounds(
+            around.store,
+            around.handlers.sagas,
+            self._wanted,
+            room=lambda: self._concurrency - len(self._drives),
+            suspects=self._may_take,
+            drives=self._tasks_of,
+            take_up=self._try,
         )
         self._drives: dict[str, Drive] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._followed: set[str] = set()
-        self._again: set[str] = set()
-        self._later: set[str] = set()
+        self._suspects: set[str] = set()
         self._unread: dict[str, Unreadable] = {}
-        self._rounds: set[asyncio.Task[None]] = set()
-        self._looking = asyncio.Lock()
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._swept_at = 0.0
-        self._all = False
-        self._upkeep: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
         self._stopping = False
         self._breaking: asyncio.Future[UnsafeDatabase] = asyncio.get_running_loop().create_future()
-        self._starting = asyncio.Lock()
 
     # --- life ---------------------------------------------------------------------------------
 
     async def begin(self) -> Environment:
         """Take a lease and start the upkeep, once."""
-        async with self._starting:
-            if self._environment is None:
-                self._environment = await self._enlist()
-                loop = asyncio.get_running_loop()
-                self._upkeep = [
-                    loop.create_task(self._renew(), name="sagas-lease"),
-                    loop.create_task(self._watch(), name="sagas-watch"),
-                ]
-            return self._environment
+        environment = await self._tenure.begin()
+        if self._watching is None:
+            loop = asyncio.get_running_loop()
+            self._watching = loop.create_task(self._watch(), name="sagas-watch")
+        return environment
 
     async def close(self) -> None:
         """Begin nothing new, wait for what runs, write what is known, release the lease."""
@@ -120,42 +113,20 @@ class Worker:
         for drive in self._drives.values():
             drive.stopping = True
         if self._tasks:  # the lease is renewed meanwhile, or their outcomes could not be written
-            await asyncio.wait(self._tasks.values(), timeout=GRACE_SECONDS)
-        await self._reports.settle(GRACE_SECONDS)
-        for task in self._upkeep:
-            task.cancel()
-        await asyncio.gather(*self._upkeep, *self._rounds, return_exceptions=True)
+            await asyncio.wait(self._tasks.values(), timeout=self._grace)
+        await self._reports.settle(self._grace)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._rounds.finished()
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._limiter.close()
-        if self._environment is not None:
-            await self._environment.writer.close()
-            try:
-                await self._store.retire(self._environment.holder.lease)
-            except JournalError as error:
-                log.warning("the lease could not be released, and will run out: %s", error)
+        await self._tenure.stop()
+        await self._tenure.end()
 
-    async def _enlist(self) -> Environment:
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        asked_at = asyncio.get_running_loop().time()
-        holder = LeaseHolder(await self._store.register(name, self._lease_seconds))
-        holder.extended(asked_at=asked_at)
-        writer = Writer(self._store, holder, self._clock, self._requested, faults=self._faults)
-        return Environment(
-            journal=self._store,
-            desk=self._store,
-            handlers=self._handlers,
-            clock=self._clock,
-            directory=self._directory,
-            holder=holder,
-            writer=writer,
-            limiter=self._limiter,
-            reports=self._reports,
-            faults=self._faults,
-        )
-
-    # --- driving ------------------------------------------------------------------------------
+    # --- beginning ----------------------------------------------------------------------------
 
     async def start(
         self, saga: Saga[Any, Any], started: Started, create: CreateSaga, saga_id: str
@@ -163,7 +134,8 @@ class Worker:
         """Begin a new saga; False if its id is taken. Returns when its start is durable.
 
         Two beginnings of one id in this process are made one after the other, so that the loser
-        finds a saga and does not disturb the one that is driven.
+        finds a saga and does not disturb the one that is driven. If this worker is busy with as
+        many sagas as it may drive, the new one waits in the journal for its turn.
         """
         environment = await self.begin()
         async with self._lock(saga_id):
@@ -176,7 +148,8 @@ class Worker:
                 except LeaseLost:  # nothing was written: this process slept, and was declared dead
                     if self._stopping:
                         raise
-                environment = await self._next_after(environment)
+                await self._tenure.after(environment)
+                environment = await self.begin()
 
     async def _start(
         self,
@@ -190,8 +163,13 @@ class Worker:
         state.input = started.payload or b"null"
         state.deadline = state.due = started.deadline
         saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)
-        submission = saga_log.emit(started, ops=[create])
-        self._launch(Drive(environment, saga_log, saga), fresh=True)
+        if len(self._drives) < self._concurrency:
+            submission = saga_log.emit(started, ops=[create])
+            self._launch(Drive(environment, saga_log, saga), fresh=True)
+        else:
+            turn = Project(Status.RUNNING, "waits for its turn", create.at, release=True)
+            submission = saga_log.emit(started, ops=[create, turn])
+            self._wanted.queue(saga_id)
         try:
             await saga_log.durable(submission)
         except BaseException:
@@ -218,84 +196,48 @@ class Worker:
             await asyncio.wait({self._tasks[drive.saga_id]})
         return drive.state.head > 0
 
+    # --- looking ------------------------------------------------------------------------------
+
     def follow(self, saga_id: str) -> None:
         """Drive this saga whenever it is due and nobody else does."""
-        self._followed.add(saga_id)
+        self._wanted.follow(saga_id)
 
     def unfollow(self, saga_id: str) -> None:
         """Leave this saga to others."""
-        self._followed.discard(saga_id)
+        self._wanted.unfollow(saga_id)
 
     def follows(self, saga_id: str) -> bool:
         """Whether this process drives the saga whenever it is due."""
-        return saga_id in self._followed
+        return self._wanted.follows(saga_id)
 
     def follow_all(self) -> None:
         """Drive every saga that is due."""
-        self._all = True
-
-    async def look(self) -> None:
-        """Take what is due now.
-
-        The round is made to its end even if whoever asked for it is cancelled: what was claimed
-        is driven.
-        """
-        if self._stopping:
-            return
-        await self.begin()
-        await asyncio.shield(self._look_around())
-
-    def _look_around(self) -> "asyncio.Task[None]":
-        task = asyncio.get_running_loop().create_task(self._round(), name="sagas-look")
-        self._rounds.add(task)
-        task.add_done_callback(self._looked)
-        return task
-
-    def _looked(self, task: "asyncio.Task[None]") -> None:
-        self._rounds.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits is told; if nobody does, the next round meets it too
-
-    async def _round(self) -> None:
-        async with self._looking:
-            environment = self._environment
-            if environment is None or self._stopping:
-                return
-            await self._sweep(environment)
-            again, self._again = self._again, set()
-            for saga_id in [*again, *await self._claim(environment)]:
-                await self._try(environment, saga_id)
-
-    async def _claim(self, environment: Environment) -> list[str]:
-        only = None if self._all else sorted(self._followed)
-        room = self._concurrency - len(self._drives)
-        if room <= 0 or only == []:
-            return []
-        return await self._store.claim(
-            environment.holder.lease,
-            now=environment.now(),
-            only=only,
-            limit=room,
-            known=self._handlers.sagas,
-        )
-
-    async def _sweep(self, environment: Environment) -> None:
-        """Find what this worker holds and does not drive, whatever lost it."""
-        now = asyncio.get_running_loop().time()
-        if now - self._swept_at < SWEEP_SECONDS:
-            return
-        self._swept_at = now
-        held = await self._store.held(environment.holder.lease)
-        self._again.update(id_ for id_ in held if id_ not in self._tasks and id_ not in self._later)
-
-    async def look_if_begun(self) -> None:
-        """Take what is due now, if this process drives anything."""
-        if self._environment is not None:
-            await self.look()
+        self._wanted.everything = True
 
     def drives(self, saga_id: str) -> bool:
         """Whether the saga is being driven here now."""
         return saga_id in self._drives
+
+    async def look(self) -> None:
+        """Take what is due now."""
+        if not self._stopping:
+            await self.begin()
+            await asyncio.shield(self._rounds.begin(self._present))
+
+    async def look_if_begun(self) -> None:
+        """Take what is due now, if this process drives anything."""
+        if self._tenure.environment is not None:
+            await self.look()
+
+    def _present(self) -> Environment | None:
+        return None if self._stopping else self._tenure.environment
+
+    def _tasks_of(self, saga_id: str) -> bool:
+        return saga_id in self._tasks
+
+    def _may_take(self) -> Suspects:
+        """A saga that workers died of is driven beside no other such saga."""
+        return Suspects(max(self._max_deaths - 1, 1), limit=0 if self._suspects else 1)
 
     async def _try(self, environment: Environment, saga_id: str) -> None:
         """Take a saga up; what is wrong with one of them keeps no other from being driven."""
@@ -331,8 +273,19 @@ class Worker:
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
-        present = loaded.row.wake_at or 0
-        self._launch(Drive(environment, saga_log, saga, control=loaded.row.folded, present=present))
+        present, deaths = loaded.row.wake_at or 0, loaded.row.deaths
+        if deaths >= self._may_take().deaths:
+            self._suspects.add(saga_id)
+        self._launch(
+            Drive(
+                environment,
+                saga_log,
+                saga,
+                control=loaded.row.folded,
+                present=present,
+                deaths=deaths,
+            )
+        )
 
     async def _set_aside(self, environment: Environment, saga_id: str, error: Corrupt) -> None:
         """Nothing is done on the word of a journal that was changed; look again in a while.
@@ -343,7 +296,7 @@ class Worker:
         unit = Unit(saga_id, [], [Project(Status.STUCK, str(error), None, release=False)])
         with suppress(JournalError):  # whoever looks into the log knows
             await self._store.commit(environment.holder.lease, [unit])
-        self._retry(saga_id, SET_ASIDE_SECONDS)
+        self._rounds.later(saga_id, SET_ASIDE_SECONDS)
 
     async def _state_of(self, saga_id: str) -> SagaState | None:
         loaded = await self._store.load(saga_id)
@@ -356,20 +309,17 @@ class Worker:
         if saga_id not in self._unread:
             log.error("%s; it is left to a worker that can read it", error)
         self._unread[saga_id] = error
-        self._later.add(saga_id)
+        self._rounds.hold(saga_id)
         loop = asyncio.get_running_loop()
         loop.call_later(LATER_SECONDS, self._release_soon, environment, saga_id)
 
     def _release_soon(self, environment: Environment, saga_id: str) -> None:
         if not self._stopping:
-            work = self._release(environment, saga_id)
-            task = asyncio.get_running_loop().create_task(work, name="sagas-release")
-            self._rounds.add(task)
-            task.add_done_callback(self._looked)
+            self._rounds.run(self._release(environment, saga_id))
 
     async def _release(self, environment: Environment, saga_id: str) -> None:
         """Let go of a saga, and have somebody look at it again before long."""
-        self._later.discard(saga_id)
+        self._rounds.free(saga_id)
         row = await self._store.saga(saga_id)
         if row is None or row.owner != environment.holder.lease.worker or self._stopping:
             return
@@ -383,8 +333,10 @@ class Worker:
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:
-            self._again.add(saga_id)
-            self._look_around()
+            self._rounds.again(saga_id)
+            self._rounds.begin(self._present)
+
+    # --- driving ------------------------------------------------------------------------------
 
     def _launch(self, drive: Drive, *, fresh: bool = False) -> None:
         self._drives[drive.saga_id] = drive
@@ -410,6 +362,7 @@ class Worker:
             if self._tasks.get(saga_id) is asyncio.current_task():
                 self._drives.pop(saga_id, None)
                 self._tasks.pop(saga_id, None)
+                self._suspects.discard(saga_id)
 
     def _rest(self, drive: Drive) -> None:
         """Under a clock that a test has frozen, what waits between calls goes by the loop's clock."""
@@ -419,13 +372,11 @@ class Worker:
             asyncio.get_running_loop().call_later(left, self._rested, drive.saga_id, until)
 
     def _rested(self, saga_id: str, until: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._take_rested(saga_id, until))
-        self._rounds.add(task)
-        task.add_done_callback(self._looked)
+        self._rounds.run(self._take_rested(saga_id, until))
 
     async def _take_rested(self, saga_id: str, until: int) -> None:
-        environment = self._environment
-        if environment is None or self._stopping:
+        environment = self._present()
+        if environment is None:
             return
         known = self._handlers.sagas
         lease = environment.holder.lease
@@ -438,15 +389,7 @@ class Worker:
         """Driving failed; this worker still owns the saga, and takes it up again."""
         if not self._stopping:
             log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
-            self._retry(saga_id, after)
-
-    def _retry(self, saga_id: str, after: float) -> None:
-        self._later.add(saga_id)
-        asyncio.get_running_loop().call_later(after, self._now_again, saga_id)
-
-    def _now_again(self, saga_id: str) -> None:
-        self._later.discard(saga_id)
-        self._again.add(saga_id)
+            self._rounds.later(saga_id, after)
 
     # --- upkeep -------------------------------------------------------------------------------
 
@@ -455,52 +398,6 @@ class Worker:
             drive = self._drives.get(saga_id)
             if drive is not None:
                 asyncio.get_running_loop().create_task(_fold_soon(drive))
-
-    async def _renew(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self._lease_seconds / 4)
-            environment = self._environment
-            if environment is None:
-                continue
-            asked_at = loop.time()
-            try:
-                await self._store.renew(environment.holder.lease)
-                environment.holder.extended(asked_at=asked_at)
-            except LeaseLost as error:
-                self._lost(environment, error)
-                await self._begin_again(environment)
-            except JournalError as error:
-                log.warning("the lease could not be renewed: %s", error)
-            except Exception:
-                log.exception("renewing the lease failed unexpectedly; it is tried again")
-
-    def _lost(self, environment: Environment, error: LeaseLost) -> None:
-        """Declared dead: stop everything."""
-        log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
-        environment.holder.lost = error
-        self._again.clear()
-        for drive in list(self._drives.values()):
-            drive.stopping = True
-            drive.log.close(error)
-
-    async def _next_after(self, lost: Environment) -> Environment:
-        """The incarnation after one that was declared dead, once the upkeep has noticed."""
-        while True:
-            current = await self.begin()
-            if current is not lost or self._stopping:
-                return current
-            await asyncio.sleep(RETRY_SECONDS / 10)
-
-    async def _begin_again(self, lost: Environment) -> None:
-        """Go on as a new incarnation, as soon as the database can be reached."""
-        while self._environment is lost:
-            try:
-                self._environment = await self._enlist()
-            except JournalError as error:
-                log.warning("no new lease can be taken now: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-        await lost.writer.close()
 
     async def broken(self) -> NoReturn:
         """Wait until nothing more may be done here.
@@ -516,6 +413,13 @@ class Worker:
             log.error("nothing more is done here: %s", error)
             self._breaking.set_result(error)
         self._stopping = True
+        for drive in list(self._drives.values()):
+            drive.stopping = True
+            drive.log.close(error)
+
+    def _lost(self, error: LeaseLost) -> None:
+        """Declared dead: stop everything."""
+        self._rounds.forget()
         for drive in list(self._drives.values()):
             drive.stopping = True
             drive.log.close(error)
@@ -547,8 +451,9 @@ class Worker:
 
     async def _hear(self) -> None:
         """Fold requests for sagas that are being driven and may not append for a while."""
-        if self._drives and self._environment is not None:
-            await self._environment.writer.announce()
+        environment = self._tenure.environment
+        if self._drives and environment is not None:
+            await environment.writer.announce()
 
 
 async def _fold_soon(drive: Drive) -> None:

@@ -8,7 +8,7 @@ from approvals import OperatingSystemDirectory
 from sagas.authoring.catalog import Catalog
 from sagas.cli.failing import Mistake, complain
 from sagas.cli.settings import Settings
-from sagas.connecting import CONCURRENCY, lease_seconds, open_coordinator
+from sagas.connecting import CONCURRENCY, GRACE_SECONDS, MAX_DEATHS, lease_seconds, open_coordinator
 from sagas.coordinator import Coordinator
 from sagas.journal.urls import SqliteUrl, parse
 
@@ -26,6 +26,8 @@ async def opened(
     user: str | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
+    grace: float = GRACE_SECONDS,
+    max_deaths: int = MAX_DEATHS,
     make: bool = False,
 ) -> AsyncGenerator[Coordinator]:
     """A coordinator over the journal that the settings name; closed when the block ends.
@@ -46,6 +48,8 @@ async def opened(
         directory=settings.directory or OperatingSystemDirectory(),
         lease=lease,
         concurrency=concurrency,
+        grace=grace,
+        max_deaths=max_deaths,
         user=user or "nobody",
     )
     try:

@@ -169,7 +169,8 @@ class Flight:
     def _conclude(self, answer: Answer) -> None:
         try:
             entry = self._entry(answer)
-            self._concluded = Concluded(entry, self._drive.log.emit(entry))
+            submission = self._drive.log.emit(entry, ops=self._drive.survived())
+            self._concluded = Concluded(entry, submission)
         except LogClosed:
             self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
             if isinstance(answer, Returned) and self._has_effect:

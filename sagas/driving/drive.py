@@ -15,7 +15,6 @@ from sagas import decide
 from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Environment
-from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import LogClosed, SagaLog, Submission
 from sagas.entries import (
     Entry,
@@ -26,8 +25,9 @@ from sagas.entries import (
     UnwindBegan,
 )
 from sagas.errors import JournalError, LeaseLost, Parked
+from sagas.frozen import sleep_regardless
 from sagas.model import Direction, Status, idempotency_key, short_id
-from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project
+from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project, Survived
 from sagas.state import Phase, SagaState, Step
 
 MOOT = "moot"
@@ -66,6 +66,7 @@ class Drive:
 
     Attributes:
         control: Requests up to this count are folded.
+        deaths: How many workers died while they drove the saga, since it last came further.
         fenced: The saga unwinds: nothing new is done.
         waits: Instants at which the parts that this pass reached want to be looked at again.
         rests: Those of them that go by the loop's clock too.
@@ -86,11 +87,13 @@ class Drive:
         *,
         control: int = 0,
         present: int = 0,
+        deaths: int = 0,
     ) -> None:
         self.environment = environment
         self.log = log
         self.saga = saga
         self.control = control
+        self.deaths = deaths
         self.fenced = False
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
@@ -173,6 +176,13 @@ class Drive:
         except LeaseLost as error:
             self.log.close(error)
             raise LogClosed from error
+
+    def survived(self) -> list[Op]:
+        """What a call's end brings along: this worker has not died of it."""
+        if not self.deaths:
+            return []
+        self.deaths = 0
+        return [Survived()]
 
     # --- quiescing ----------------------------------------------------------------------------
 

@@ -57,6 +57,7 @@ class Environment:
     Attributes:
         directory: Gives who is who as of now.
         reports: Where a call is reported that took effect after it had been given up.
+        max_deaths: How many workers may die of a saga before a person is asked.
         abandoned: How many calls went on after their time was up.
     """
 
@@ -70,6 +71,7 @@ class Environment:
     limiter: Limiter
     reports: Reports
     faults: FaultPoints | None = None
+    max_deaths: int = 3
     abandoned: int = field(default=0)
 
     def now(self) -> int:

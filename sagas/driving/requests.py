@@ -10,7 +10,6 @@ from contextlib import suppress
 from compensations import Choice
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
-from sagas.driving.frozen import sleep_regardless
 from sagas.driving.log import GateMoved, LogClosed
 from sagas.driving.reports import LATE
 from sagas.entries import (
@@ -27,6 +26,7 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.errors import JournalError
+from sagas.frozen import sleep_regardless
 from sagas.model import Direction
 from sagas.ports import FoldRequests, Op, Request
 from sagas.state import Question

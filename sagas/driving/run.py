@@ -127,6 +127,7 @@ class Run:
         if self.drive.state.ended is not None:
             return await self._as_it_was(self.drive.state.ended)
         await self._admit_doubt()
+        await self._ask_if_poisoned()
         self._show()
         return None
 
@@ -235,6 +236,19 @@ class Run:
                     )
         if found:
             await self.drive.log.commit(*found)
+
+    async def _ask_if_poisoned(self) -> None:
+        """Ask a person about a saga that workers die of, instead of driving it once more."""
+        drive = self.drive
+        if drive.deaths < drive.environment.max_deaths or drive.state.ended is not None:
+            return
+        doubtful = [step.path for step in drive.state.steps.values() if step.is_in_doubt]
+        where = f"with {', '.join(doubtful)} under way" if doubtful else "in its body"
+        await drive.ask(
+            InterventionKind.POISONED,
+            f"{drive.deaths} workers died while they drove it",
+            f"the last one {where}",
+        )
 
     # --- stages -------------------------------------------------------------------------------
 

@@ -320,7 +320,7 @@ class Steps:
     async def _fly(self, call: Call, attempted: "_Attempt", permit: Permit | None) -> bytes | None:
         drive, action = self._drive, call.action
         step = drive.state.steps[call.path]
-        if step.reversibility.is_pivot:
+        if step.reversibility.has_effect:
             drive.check_lease()
         flight = Flight(
             drive,

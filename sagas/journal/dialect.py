@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 _SAGA = (
     "id, name, version, input_digest, starter, status, reason, head, head_hash, owner, control, "
-    "folded, wake_at, created_at, updated_at"
+    "folded, wake_at, created_at, updated_at, deaths"
 )
 _ENTRY = "saga_id, seq, kind, version, written_at, body, payload, hash"
 _REQUEST = "id, kind, ref, actor, reason, state, made_at, payload, valid_until"
@@ -41,7 +41,8 @@ class Dialect:
         for_update: Locks them against changes and locks by others.
         skip_locked: The same, but leaves out rows that somebody else has locked.
         elements: The function that turns a JSON array of texts into rows with a column `value`.
-        clock: The database's own clock, read when the statement runs, in microseconds.
+        clock: The database's own clock, read when the statement runs, in microseconds since 1970.
+        lease_clock: What leases are measured with, in microseconds: it need not tell the time.
     """
 
     for_share: str
@@ -49,6 +50,7 @@ class Dialect:
     skip_locked: str
     elements: str
     clock: str
+    lease_clock: str
     _rendered: dict[str, str] = field(
         default_factory=dict[str, str], init=False, repr=False, compare=False
     )
@@ -67,8 +69,12 @@ class Dialect:
             "skip_locked": self.skip_locked,
             "elements": self.elements,
             "clock": self.clock,
+            "lease_clock": self.lease_clock,
         }
 
+
+UPTIME = "sagas_uptime"
+"""A function that connections to SQLite bring along: no step of the host's clock moves it."""
 
 SQLITE = Dialect(
     for_share="",  # one writer at a time: BEGIN IMMEDIATE locks everything
@@ -76,6 +82,7 @@ SQLITE = Dialect(
     skip_locked="",
     elements="json_each",
     clock="cast((julianday('now') - 2440587.5) * 86400000000 as integer)",
+    lease_clock=f"{UPTIME}()",
 )
 
 POSTGRES = Dialect(
@@ -85,4 +92,5 @@ POSTGRES = Dialect(
     skip_locked="for no key update skip locked",
     elements="json_array_elements_text",
     clock="cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+    lease_clock="cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
 )

@@ -8,6 +8,7 @@ ever known to be gone, and leases alone decide.
 
 import os
 import platform
+import time
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def host_id() -> str:
     return f"{machine}:{boot}:{namespace}"
 
 
+def uptime() -> int:
+    """Microseconds by a clock that all processes here share and nobody sets.
+
+    It counts on while the machine sleeps. Where the operating system does not name the boots that
+    it counts from, this is the time of day.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None) if _boot(host_id()) else None
+    return time.clock_gettime_ns(time.CLOCK_REALTIME if clock is None else clock) // 1000
+
+
 def own_start() -> int:
     """The tick at which this process started; 0 where it cannot be told."""
     return _start(os.getpid()) or 0
@@ -37,6 +48,19 @@ def is_gone(host: str, pid: int, started: int) -> bool:
     if host != host_id() or not started or not own_start():
         return False
     return _start(pid) != started
+
+
+def is_gone_from_here(host: str, pid: int, started: int) -> bool:
+    """The same of a process that worked on a file which only one machine can use at a time.
+
+    One of another boot is gone: this machine was started anew, or the file was moved here.
+    """
+    boots = _boot(host), _boot(host_id())
+    return (all(boots) and boots[0] != boots[1]) or is_gone(host, pid, started)
+
+
+def _boot(host: str) -> str:
+    return host.partition(":")[2].partition(":")[0]
 
 
 def _start(pid: int) -> int | None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 
 from sagas.errors import JournalUnavailable, SagaError
-from sagas.journal import postgres_append
+from sagas.journal import host, postgres_append
 from sagas.journal.bell import Bell
 from sagas.journal.dialect import POSTGRES
 from sagas.journal.operation import (
@@ -159,6 +159,8 @@ class _Lane:
 class PostgresDatabase:
     """One PostgreSQL database; made by `open_postgres`."""
 
+    keeps_time = True
+
     def __init__(self, url: PostgresUrl, lineage: Lineage, journal_id: str) -> None:
         self.journal_id = journal_id
         self._url = url
@@ -168,9 +170,13 @@ class PostgresDatabase:
         self._appending: set[asyncio.Task[list[Applied]]] = set()
         self._bell = Bell()
         self._listener: Connection | None = None
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[None] | None = None
         self._process = os.getpid()
         self._closed = False
+
+    def is_gone(self, worker: tuple[str, int, int]) -> bool:
+        """Whether a worker's process is known to run no more."""
+        return host.is_gone(*worker)
 
     async def run(self, make: Making[T], mode: Mode) -> T:
         """Run an operation in one transaction; again, where that is safe and needed.
@@ -194,13 +200,11 @@ class PostgresDatabase:
     async def changed(self, seconds: float) -> None:
         """Return when the server tells of a change, at the latest after that many seconds."""
         self._check_process()
-        until, since = asyncio.get_running_loop().time() + seconds, self._bell.told()
-        # A hint only: whoever asks finds out by itself that the server is away.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            async with asyncio.timeout(seconds):  # Python 3.11's wait_for may lose a cancellation
-                await self._listen()
-        left = until - asyncio.get_running_loop().time()
-        await self._bell.heard(max(left, 0), since=since)
+        since = self._bell.told()
+        if self._connecting is None or self._connecting.done():
+            # Whoever waits for less than connecting takes is not to cut it short.
+            self._connecting = asyncio.get_running_loop().create_task(self._listen())
+        await self._bell.heard(seconds, since=since)
 
     async def close(self) -> None:
         """Finish the appends under way and let go of every connection."""
@@ -211,6 +215,9 @@ class PostgresDatabase:
         await asyncio.gather(*self._appending, return_exceptions=True)
         await self._appends.close()
         await self._others.close()
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
         if self._listener is not None:
             await _close(self._listener)
 
@@ -290,12 +297,17 @@ class PostgresDatabase:
 
     async def _listen(self) -> None:
         """Make sure that there is a connection that listens; a new one may have missed a change."""
-        async with self._connecting:
-            if self._closed or (self._listener is not None and not self._listener.is_closed()):
-                return
+        if self._listener is not None and not self._listener.is_closed():
+            return
+        # A hint only: whoever asks finds out by itself that the server is away.
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             listener = await connect(self._url)
-            listener.add_termination_listener(self._hear)
-            await listener.add_listener("sagas", self._hear)
+            try:
+                listener.add_termination_listener(self._hear)
+                await listener.add_listener("sagas", self._hear)
+            except BaseException:
+                listener.terminate()
+                raise
             self._listener = listener
             self._bell.ring()
 
@@ -365,6 +377,9 @@ async def _close(connection: Connection) -> None:
         await connection.close(timeout=_CLOSING_SECONDS)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         connection.terminate()
+    except BaseException:
+        connection.terminate()  # cancelled: nobody closes it otherwise
+        raise
 
 
 async def open_postgres(url: PostgresUrl) -> PostgresDatabase:

@@ -47,8 +47,8 @@ with fence as (
     select from fence where (control = $2 or not $3) and not exists (select from missing)
 ), created as (
     insert into saga (id, name, version, input_digest, starter, head, head_hash, owner, created_at,
-                      status, reason, wake_at, updated_at, control, folded)
-    select *, 0, 0 from unnest(
+                      status, reason, wake_at, updated_at, control, folded, deaths)
+    select *, 0, 0, 0 from unnest(
         $7::text[], $8::text[], $9::int[], $10::text[], $11::text[], $12::bigint[], $13::text[],
         $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::bigint[], $19::bigint[])
     where exists (select from clear)
@@ -60,7 +60,8 @@ with fence as (
         wake_at = case when new.release then new.wake_at else saga.wake_at end,
         head = coalesce(new.head, saga.head), head_hash = coalesce(new.head_hash, saga.head_hash),
         owner = case when new.release then null else owner end,
-        updated_at = coalesce(new.updated_at, saga.updated_at)
+        updated_at = coalesce(new.updated_at, saga.updated_at),
+        deaths = case when new.release then 0 else deaths end
     from unnest(
         $20::text[], $21::text[], $22::text[], $23::bigint[], $24::bigint[], $25::text[],
         $26::bool[], $27::bigint[])

@@ -34,6 +34,7 @@ def saga_row(record: Record) -> SagaRow:
         wake_at=record[12],
         created_at=record[13],
         updated_at=record[14],
+        deaths=record[15],
     )
 
 

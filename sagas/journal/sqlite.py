@@ -10,7 +10,7 @@ from re import compile as pattern
 from typing import Any, TypeVar, cast
 
 from sagas.errors import JournalUnavailable, PayloadError
-from sagas.journal import revisions, sqlite_file, statements
+from sagas.journal import host, revisions, sqlite_file, statements
 from sagas.journal.bell import Bell
 from sagas.journal.dialect import SQLITE
 from sagas.journal.operation import (
@@ -212,6 +212,8 @@ def _violation(error: sqlite3.IntegrityError) -> Exception:
 class SqliteDatabase:
     """One SQLite file; made by `open_sqlite`."""
 
+    keeps_time = False  # it goes by the host's, as everything here does
+
     def __init__(self, engine: _Engine, thread: JobThread, journal_id: str) -> None:
         self.journal_id = journal_id
         self._engine = engine
@@ -221,6 +223,10 @@ class SqliteDatabase:
         self._stamp: tuple[int, int] | None = None
         self._process = os.getpid()
         self._closed = False
+
+    def is_gone(self, worker: tuple[str, int, int]) -> bool:
+        """Whether a process that worked on this file runs no more."""
+        return host.is_gone_from_here(*worker)
 
     async def run(self, make: Making[T], mode: Mode) -> T:
         """Run an operation in one transaction.

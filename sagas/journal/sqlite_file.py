@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from sagas.errors import JournalUnavailable
+from sagas.journal import host
+from sagas.journal.dialect import UPTIME
 from sagas.journal.filesystem import shared_file_system
 
 T = TypeVar("T")
@@ -192,6 +194,7 @@ def connect(path: Path, *, wait: float = 0) -> sqlite3.Connection:
         JournalUnavailable: The file cannot be used.
     """
     connection = sqlite3.connect(path, timeout=wait, isolation_level=None, cached_statements=256)
+    connection.create_function(UPTIME, 0, host.uptime)
     try:
         for setting in _SETTINGS:
             patiently(partial(connection.execute, setting))

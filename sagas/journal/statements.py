@@ -21,8 +21,8 @@ IS_REQUESTED = "select 1 from saga where id = $1 and control <> folded"
 
 CREATE_SAGA = """
 insert into saga (id, name, version, input_digest, starter, status, head, head_hash, owner,
-                  control, folded, wake_at, created_at, updated_at)
-values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, 0, 0, $9, $9, $9)
+                  control, folded, wake_at, created_at, updated_at, deaths)
+values ($1, $2, $3, $4, $5, 'running', $6, $7, $8, 0, 0, $9, $9, $9, 0)
 on conflict (id) do nothing
 returning id
 """
@@ -33,7 +33,7 @@ update saga
 set status = $3, reason = $4, wake_at = case when $8 then $5 else wake_at end,
     head = coalesce($6, head),
     head_hash = coalesce($7, head_hash), owner = case when $8 then null else owner end,
-    updated_at = coalesce($9, updated_at)
+    updated_at = coalesce($9, updated_at), deaths = case when $8 then 0 else deaths end
 where id = $1 and owner = $2
 returning id
 """
@@ -41,6 +41,9 @@ returning id
 
 `wake_at` changes only when the saga is let go: while it is driven it stays in the past, so that a
 saga whose worker dies is due at once."""
+
+SURVIVED = "update saga set deaths = 0 where id = $1 and owner = $2"
+"""Only the worker that drives it can tell."""
 
 OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
@@ -116,15 +119,19 @@ CONTROL = "select control from saga where id = $1"
 
 # --- ownership --------------------------------------------------------------------------------
 
+TIME = "select {clock}"
+"""Read when the statement runs."""
+
 REGISTER = """
 insert into worker (name, host, pid, started, state, control, lease_until, created_at)
-values ($1, $2, $3, $4, 'alive', 0, {clock} + $5, {clock})
-returning id
+values ($1, $2, $3, $4, 'alive', 0, {lease_clock} + $5, {clock})
+returning id, {clock}
 """
 """The number is new: the database never gives one twice."""
 
 RENEW = """
-update worker set lease_until = {clock} + $2 where id = $1 and state = 'alive' returning control
+update worker set lease_until = {lease_clock} + $2 where id = $1 and state = 'alive'
+returning control, {clock}
 """
 """Waits for whoever declares this worker dead, and then renews nothing."""
 
@@ -135,14 +142,14 @@ LET_GO = "update saga set owner = null where owner = $1"
 """After the worker's row was changed: what another worker took over is not touched."""
 
 OTHERS = """
-select id, host, pid, started, lease_until < {clock}
+select id, host, pid, started, lease_until < {lease_clock}
 from worker where state = 'alive' and id <> $1 order by id
 """
 """A first look without locks; `BURY` looks again."""
 
 BURY = """
 update worker set state = 'dead'
-where id = $1 and state = 'alive' and ($2 or lease_until < {clock})
+where id = $1 and state = 'alive' and ($2 or lease_until < {lease_clock})
 """
 """Waits for the worker's appends under way, and fences all later ones. A renewal that came first
 saves the worker, unless its process is known to be gone ($2)."""
@@ -158,7 +165,9 @@ with orphan as (
     select saga.id from saga
     where owner is not null and owner in (select id from worker where state <> 'alive')
     {skip_locked})
-update saga set owner = null where id in (select id from orphan)
+update saga set owner = null, deaths = deaths + case
+    when owner in (select id from worker where state = 'dead') then 1 else 0 end
+where id in (select id from orphan)
 """
 """Sagas that somebody has locked are left for the next time, so that nobody is waited for."""
 
@@ -171,25 +180,49 @@ with due as (
         union all
         select id from saga where owner is null and wake_at <= $2
             and status not in ('completed', 'compensated', 'residual'))
+        and deaths < $5
         and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
     order by created_at, id limit $3
+    {skip_locked}
+), suspect as (
+    select id from saga
+    where owner is null and deaths > 0 and deaths >= $5
+        and status not in ('completed', 'compensated', 'residual')
+        and (control <> folded or wake_at <= $2)
+        and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
+    order by created_at, id limit $6
     {skip_locked})
-update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
+update saga set owner = $1, wake_at = $2
+where id in (select id from due union all select id from suspect) returning id
 """
 """Of several that claim at once each gets sagas of its own, and none gets one whose code it lacks.
 The two ways to be due are apart because each has its own index. `wake_at` becomes the present: whoever takes the saga from a dead worker need
-not know what it was doing."""
+not know what it was doing.
+
+Sagas that workers have died of are apart: few of them are taken at a time, so that one that kills
+its worker brings no other one under suspicion."""
 
 CLAIM_AMONG = """
 with due as (
     select id from saga
-    where id in (select value from {elements}($5) as element) and owner is null
+    where id in (select value from {elements}($7) as element) and owner is null
         and status not in ('completed', 'compensated', 'residual')
         and (control <> folded or wake_at <= $2)
+        and deaths < $5
         and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
     order by created_at, id limit $3
+    {skip_locked}
+), suspect as (
+    select id from saga
+    where id in (select value from {elements}($7) as element) and owner is null
+        and status not in ('completed', 'compensated', 'residual')
+        and (control <> folded or wake_at <= $2)
+        and deaths >= $5
+        and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
+    order by created_at, id limit $6
     {skip_locked})
-update saga set owner = $1, wake_at = $2 where id in (select id from due) returning id
+update saga set owner = $1, wake_at = $2
+where id in (select id from due union all select id from suspect) returning id
 """
 """The same among named sagas."""
 

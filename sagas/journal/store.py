@@ -17,6 +17,7 @@ from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import desk, library, limits, ownership, reading
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
+    ANY_NUMBER,
     Applied,
     LateAnswer,
     Lease,
@@ -24,6 +25,7 @@ from sagas.ports import (
     QuestionRow,
     Request,
     SagaRow,
+    Suspects,
     Unit,
 )
 
@@ -34,6 +36,11 @@ class Database(Protocol):
     """One database, able to run operations."""
 
     journal_id: str
+    keeps_time: bool
+
+    def is_gone(self, worker: tuple[str, int, int]) -> bool:
+        """Whether the process of that host, id and start is known to run no more."""
+        ...
 
     async def run(self, make: Making[T], mode: Mode) -> T:
         """Run an operation in one transaction; again, where that is safe and needed."""
@@ -58,6 +65,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.journal_id = database.journal_id
+        self.keeps_time = database.keeps_time
 
     # --- the journal --------------------------------------------------------------------------
 
@@ -99,6 +107,10 @@ class SqlStore:
 
     # --- ownership ----------------------------------------------------------------------------
 
+    async def time(self) -> int:
+        """The database's clock, in microseconds since 1970."""
+        return await self._look(ownership.time)
+
     async def register(self, name: str, seconds: float) -> Lease:
         """A new incarnation, with a lease of that many seconds."""
         check_text(name, "the worker's name")
@@ -125,19 +137,23 @@ class SqlStore:
         only: Sequence[str] | None,
         limit: int,
         known: Sequence[tuple[str, int]] | None = None,
+        suspects: Suspects = ANY_NUMBER,
     ) -> list[str]:
         """Take sagas that are due and that no living worker holds; `only` names candidates.
 
-        With `known` only sagas of those names and versions are taken.
+        With `known` only sagas of those names and versions are taken, and of `suspects` only as
+        many as it says.
 
         Raises:
             LeaseLost: This worker was declared dead.
         """
-        suspects, orphans = await self._read(lambda: ownership.survey(lease, host.is_gone))
-        if suspects or orphans:
-            await self._write(lambda _: ownership.bury(suspects))
+        silent, orphans = await self._read(lambda: ownership.survey(lease, self._database.is_gone))
+        if silent or orphans:
+            await self._write(lambda _: ownership.bury(silent))
         return await self._write(
-            ownership.claiming(lease, now=now, only=only, limit=limit, known=known)
+            ownership.claiming(
+                lease, now=now, only=only, limit=limit, known=known, suspects=suspects
+            )
         )
 
     async def held(self, lease: Lease) -> list[str]:

@@ -14,6 +14,9 @@ saga and of the worker that owns it, in one transaction. The worker folds reques
 notes in `folded` how far it has come: where `control` and `folded` differ, a request waits. An
 append that must not overlook a request compares `worker.control`, whose row it has locked anyway.
 
+`saga.deaths` counts the workers that died while they drove a saga, since it last came further: a
+saga that kills whoever drives it must not go round for ever.
+
 A **gate** is one question to people, with a digest over everything it shows; its **votes** are
 what each person said. An **intervention** is a question that only a person can answer. Both are
 decided by compare-and-set, so that the first decision wins and everybody else is told.
@@ -26,7 +29,8 @@ holds it and until when; past that instant it counts for nothing, whoever has di
 The **journal** has one row: the random id that keeps its keys apart from every other journal's.
 
 Instants are microseconds since 1970 in UTC: what is hashed is what is stored, and no time zone can
-come in between. Entries, arguments and payloads are the exact JSON text, never a JSON type, which
+come in between. Only `worker.lease_until` is measured by another clock on SQLite, whose processes
+share one machine: microseconds of its uptime, which nobody sets. Entries, arguments and payloads are the exact JSON text, never a JSON type, which
 would rewrite it. There is no foreign key on `entry`: checking it would lock the saga's row at each
 append.
 
@@ -112,6 +116,7 @@ class Saga(_Table, table=True):
             "owner is null and control <> folded"
             " and status not in ('completed', 'compensated', 'residual')",
         ),
+        _where("saga_suspected", "id", "owner is null and deaths > 0"),
         _where(
             "saga_timed",
             "wake_at id",
@@ -134,6 +139,7 @@ class Saga(_Table, table=True):
     wake_at: int | None = Field(default=None, sa_type=BigInteger)
     created_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
+    deaths: int = Field(sa_type=Integer)
 
 
 class Entry(_Table, table=True):

@@ -217,11 +217,10 @@ async def test_a_lease_is_kept_while_a_running_action_is_waited_for(
 
 
 async def test_an_action_that_outlasts_the_grace_is_resolved_by_the_next_process(
-    house: House, world: World, monkeypatch: pytest.MonkeyPatch
+    house: House, world: World
 ) -> None:
-    monkeypatch.setattr("sagas.worker.GRACE_SECONDS", 0.05)
     world.plan("a", wait_for_release)
-    async with house.open() as coordinator:
+    async with house.open(grace=0.05) as coordinator:
         await coordinator.start(errand, Order(items=["a", "b"]), id="s")
         await asyncio.wait_for(world.under_way.wait(), LIMIT)
     async with house.open() as coordinator:
@@ -316,7 +315,7 @@ async def test_a_worker_that_was_declared_dead_goes_on_as_another(
     async with house.open(lease=0.4) as coordinator, house.open() as other:
         handle = await coordinator.start(errand, Order(items=["a", "b"]), id="s")
         await asyncio.wait_for(world.under_way.wait(), LIMIT)
-        holder = coordinator._worker._environment
+        holder = coordinator._worker._tenure.environment
         assert holder is not None
         await other.store.retire(holder.holder.lease)
         await asyncio.sleep(0.3)
@@ -371,7 +370,7 @@ async def test_ended_sagas_are_forgotten_by_the_process(house: House, world: Wor
         for number in range(10):
             await coordinator.run(quick, Order(), id=f"s{number}", timeout=LIMIT)
         gc.collect()
-        assert not coordinator._worker._followed
+        assert not coordinator._worker._wanted._followed
         assert not coordinator._following
 
 

@@ -75,13 +75,10 @@ async def at_the_gate(coordinator: Coordinator, world: World) -> None:
 MOMENTS = [in_mid_step, in_unwinding, at_the_gate]
 
 
-async def die(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: Leave
-) -> None:
+async def die(house: House, world: World, tmp_path: Path, leave: Leave) -> None:
     """Have the first release come so far, and leave its journal as a crash would."""
-    monkeypatch.setattr("sagas.worker.GRACE_SECONDS", 0.0)
     lost = tmp_path / "lost.db"
-    async with House(f"sqlite:///{lost}", world).open(FIRST.build()[0]) as coordinator:
+    async with House(f"sqlite:///{lost}", world).open(FIRST.build()[0], grace=0.0) as coordinator:
         async with asyncio.timeout(LIMIT):
             await leave(coordinator, world)
         copy(lost, Path(house.url.removeprefix("sqlite:///")))
@@ -103,11 +100,10 @@ async def test_an_edit_is_put_before_a_person_before_the_body_does_anything(
     house: House,
     world: World,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     moment: Leave,
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, moment)
+    await die(house, world, tmp_path, moment)
     before = list(world.calls)
     catalog, _ = EDITS[kind].build()
     async with house.open(catalog) as coordinator:
@@ -127,10 +123,9 @@ async def test_an_unwind_goes_by_name_and_version_and_asks_about_what_it_cannot_
     house: House,
     world: World,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, in_unwinding)
+    await die(house, world, tmp_path, in_unwinding)
     catalog, _ = EDITS[kind].build()
     async with house.open(catalog) as coordinator:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
@@ -151,11 +146,10 @@ async def test_mended_code_goes_on(
     house: House,
     world: World,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     moment: Leave,
     kind: str,
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, moment)
+    await die(house, world, tmp_path, moment)
     async with house.open(EDITS[kind].build()[0]) as coordinator:
         await (await coordinator.resume("s")).outcome(timeout=LIMIT)
         question = await only_question(coordinator)
@@ -177,23 +171,23 @@ async def test_mended_code_goes_on(
     ids=["the same types", "a result with a new default", "an input with a new default"],
 )
 async def test_a_body_goes_on_where_the_types_read_what_was_recorded(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, release: Release
+    house: House, world: World, tmp_path: Path, release: Release
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, at_the_gate)
+    await die(house, world, tmp_path, at_the_gate)
     async with house.open(release.build()[0]) as coordinator:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
     assert outcome.status is Status.COMPLETED
 
 
 async def test_a_call_that_would_be_sent_again_must_be_the_same_to_the_last_member(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, world: World, tmp_path: Path
 ) -> None:
     async def in_the_first_step(coordinator: Coordinator, world: World) -> None:
         world.plan("flight", hang)
         await coordinator.start(FIRST.build()[1], Order(), id="s")
         await world.under_way.wait()
 
-    await die(house, world, tmp_path, monkeypatch, in_the_first_step)
+    await die(house, world, tmp_path, in_the_first_step)
     async with house.open(Release(booking=Wider).build()[0]) as coordinator:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
         question = await only_question(coordinator)
@@ -203,9 +197,9 @@ async def test_a_call_that_would_be_sent_again_must_be_the_same_to_the_last_memb
 
 
 async def test_a_compensation_need_not_read_what_it_does_not_take(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, world: World, tmp_path: Path
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, in_unwinding)
+    await die(house, world, tmp_path, in_unwinding)
     release = Release(receipt=Paper, takes_result=False)
     async with house.open(release.build()[0]) as coordinator:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)

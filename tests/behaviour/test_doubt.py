@@ -542,12 +542,9 @@ async def asked_and_one(order: Order) -> str:
     return str(both_[0])
 
 
-async def test_a_key_that_has_expired_is_no_longer_trusted(
-    house: House, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sagas.worker.GRACE_SECONDS", 0.1)
+async def test_a_key_that_has_expired_is_no_longer_trusted(house: House, world: World) -> None:
     world.plan("it", hang_before)
-    async with started(house, one, "keyed") as (coordinator, _handle):
+    async with started(house, one, "keyed", grace=0.1) as (coordinator, _handle):
         await asyncio.wait_for(world.under_way.wait(), LIMIT)
         house.clock.forward(timedelta(hours=25))
         await coordinator.close()

@@ -56,11 +56,10 @@ async def test_every_edit_is_told_before_it_is_deployed(
     house: House,
     world: World,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     moment: Leave,
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, moment)
+    await die(house, world, tmp_path, moment)
     before = list(world.calls)
     async with house.open(EDITS[kind].build()[0]) as coordinator:
         found = await only(coordinator)
@@ -72,17 +71,17 @@ async def test_every_edit_is_told_before_it_is_deployed(
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda it: it.__name__)
 async def test_the_same_code_takes_the_same_way(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: Leave
+    house: House, world: World, tmp_path: Path, moment: Leave
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, moment)
+    await die(house, world, tmp_path, moment)
     async with house.open(FIRST.build()[0]) as coordinator:
         assert (await only(coordinator)).verdict is Verdict.SAME
 
 
 async def test_code_that_is_missing_is_named_once(
-    house: House, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, world: World, tmp_path: Path
 ) -> None:
-    await die(house, world, tmp_path, monkeypatch, in_unwinding)
+    await die(house, world, tmp_path, in_unwinding)
     async with house.open(Catalog("deployed")) as coordinator:
         found = await only(coordinator)
     assert found.lacks == (

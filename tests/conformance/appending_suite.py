@@ -424,7 +424,8 @@ class AppendingSuite:
     ) -> None:
         lease, other = await registered(store), await another()
         tale, gate = await with_approval(store, lease)
-        units = [tale.unit(1, consuming(gate)), tale.unit(1, consuming(gate))]
+        twin = Tale(other, tale.saga_id, tale.head, tale.hash)
+        units = [tale.unit(1, consuming(gate)), twin.unit(1, consuming(gate))]
         answers = await asyncio.gather(
             store.commit(lease, [units[0]]), other.commit(lease, [units[1]])
         )

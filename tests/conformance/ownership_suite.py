@@ -12,7 +12,7 @@ import pytest
 
 from sagas.errors import LeaseLost
 from sagas.model import Status
-from sagas.ports import FoldRequests, Lease, Project, Store
+from sagas.ports import FoldRequests, Lease, Project, Store, Survived, Suspects
 from tests.conformance.support import AT, SECOND, Tale, begun, registered
 
 Opening = Callable[[], Awaitable[Store]]
@@ -307,6 +307,52 @@ class OwnershipSuite:
         assert await store.held(lease) == ["trip-1"]
         assert await store.held(other) == []
 
+    async def test_a_death_counts_against_what_the_worker_drove(self, store: Store) -> None:
+        await buried(store, await begun(store, await store.register("short", 0.0)))
+        assert await deaths(store) == 1
+
+    async def test_a_worker_that_retires_has_died_of_nothing(self, store: Store) -> None:
+        lease = await registered(store)
+        await begun(store, lease)
+        await store.retire(lease)
+        await store.claim(await registered(store), now=AT, only=None, limit=5)
+        assert await deaths(store) == 0
+
+    async def test_whoever_lets_a_saga_go_has_survived_it(self, store: Store) -> None:
+        tale = await begun(store, await store.register("short", 0.0))
+        heir = await buried(store, tale)
+        project = Project(Status.WAITING, None, None, release=True)
+        assert (await store.commit(heir, [tale.unit(1, project)]))[0].value == "yes"
+        assert await deaths(store) == 0
+
+    async def test_whoever_comes_further_has_survived_it(self, store: Store) -> None:
+        tale = await begun(store, await store.register("short", 0.0))
+        heir = await buried(store, tale)
+        await store.commit(heir, [tale.unit(1, Survived())])
+        assert await deaths(store) == 0
+
+    @pytest.mark.parametrize("among", [None, ["trip-1", "trip-2", "trip-3"]])
+    async def test_of_sagas_that_workers_died_of_few_are_taken_at_a_time(
+        self, store: Store, among: list[str] | None
+    ) -> None:
+        short = await store.register("short", 0.0)
+        for number in (1, 2):
+            await begun(store, short, f"trip-{number}")
+        await asyncio.sleep(0.005)
+        heir = await registered(store)
+        few = Suspects(deaths=1, limit=0)
+        assert await store.claim(heir, now=AT, only=among, limit=5, suspects=few) == []
+        await waiting(store, heir, "trip-3", AT)
+        one = Suspects(deaths=1, limit=1)
+        taken = await store.claim(heir, now=AT, only=among, limit=5, suspects=one)
+        assert sorted(taken) == ["trip-1", "trip-3"]
+
+    async def test_the_database_tells_the_time(self, store: Store) -> None:
+        lease = await registered(store)
+        told = [lease.at, await store.time(), (await store.renew(lease)).at]
+        assert told == sorted(told)
+        assert abs(told[0] - time.time() * SECOND) < 60 * SECOND
+
 
 async def _claimed_soon(store: Store, lease: Lease) -> list[str]:
     for _ in range(100):
@@ -314,3 +360,17 @@ async def _claimed_soon(store: Store, lease: Lease) -> list[str]:
             return claimed
         await asyncio.sleep(0.01)
     return []
+
+
+async def buried(store: Store, tale: Tale) -> Lease:
+    """Another worker, which has declared those dead that were late, and taken the saga over."""
+    await asyncio.sleep(0.005)
+    heir = await registered(store, "heir")
+    assert await store.claim(heir, now=AT, only=None, limit=5) == [tale.saga_id]
+    return heir
+
+
+async def deaths(store: Store) -> int:
+    row = await store.saga("trip-1")
+    assert row is not None
+    return row.deaths

@@ -15,6 +15,9 @@ from tests.crash.orders import Blow, Life, Order
 from tests.crash.person import Person
 from tests.crash.scenarios import PERSON, SCENARIOS, Scenario, detours, trip_of
 
+MAX_DEATHS = 10_000
+"""The workers here die on purpose: no saga is left to a person for that."""
+
 
 class HurriedClock:
     """A clock that is ahead by a fixed time."""
@@ -54,6 +57,7 @@ async def live(order: Order, record: int) -> None:
         detours,
         directory=order.directory,
         lease=order.lease,
+        max_deaths=MAX_DEATHS,
         clock=HurriedClock(order.hurry),
         user=PERSON,
         fault_points=faults,

@@ -14,8 +14,9 @@ from typer.main import get_command
 from sagas import Catalog, NotExecuted, Residue, Reversibility, approval, connect
 from sagas.cli import main
 from sagas.cli.app import app
-from sagas.cli.commands.running import EXITS, TERMINATED
+from sagas.cli.commands.running import EXITS
 from sagas.cli.failing import ERROR, INTERRUPTED, USAGE
+from sagas.cli.stopping import ENDING, exit_code
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 COMMANDS: dict[str, Any] = cast(Any, get_command(app)).commands
@@ -89,7 +90,9 @@ def test_the_page_names_every_option(option: str) -> None:
     assert not option.startswith("--") or option == "--help" or option in PAGE
 
 
-@pytest.mark.parametrize("code", sorted({*EXITS.values(), ERROR, USAGE, INTERRUPTED, TERMINATED}))
+@pytest.mark.parametrize(
+    "code", sorted({*EXITS.values(), ERROR, USAGE, INTERRUPTED, *map(exit_code, ENDING)})
+)
 def test_the_page_names_every_exit_code(code: int) -> None:
     assert f"\n| {code} |" in PAGE
 

@@ -1,9 +1,5 @@
 """`run` and `worker`: driving sagas from here."""
 
-import asyncio
-import signal
-import sys
-from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import uuid4
@@ -12,7 +8,7 @@ import typer
 
 from sagas.authoring.saga import Saga
 from sagas.cli import targets
-from sagas.cli.failing import INTERRUPTED, Mistake
+from sagas.cli.failing import Mistake
 from sagas.cli.following import Follower
 from sagas.cli.inputs import json_bytes
 from sagas.cli.opening import opened
@@ -25,8 +21,9 @@ from sagas.cli.settings import (
     Settings,
     starter,
 )
+from sagas.cli.stopping import interruptible
 from sagas.cli.terminal import safe, show
-from sagas.connecting import CONCURRENCY, check_catalogs
+from sagas.connecting import CONCURRENCY, GRACE_SECONDS, MAX_DEATHS, check_catalogs
 from sagas.coordinator import Coordinator, check_id
 from sagas.errors import TimerError, UnknownSaga
 from sagas.journal.urls import parse
@@ -42,7 +39,6 @@ EXITS = {
     Status.RUNNING: 6,
     Status.UNWINDING: 6,
 }
-TERMINATED = 143
 
 
 def run(
@@ -105,7 +101,7 @@ def run(
             return EXITS[await follower.follow(wait=not no_wait)]
 
     again = settings.command("run", target, "--id", saga_id)
-    return _interruptible(main(), f"{saga_id} stays as it is; go on with: {again}")
+    return interruptible(main(), f"{saga_id} stays as it is; go on with: {again}")
 
 
 def _deadline(seconds: float | None, *, starts: bool) -> timedelta | None:
@@ -149,10 +145,28 @@ def worker(
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     lease: LeaseSeconds = None,
+    grace: Annotated[
+        float,
+        typer.Option(
+            "--grace",
+            metavar="SECONDS",
+            min=0,
+            help="For how long it waits for running actions when it is asked to stop.",
+        ),
+    ] = GRACE_SECONDS,
+    max_deaths: Annotated[
+        int,
+        typer.Option(
+            "--max-deaths",
+            min=1,
+            help="How many workers may die of a saga before a person is asked.",
+        ),
+    ] = MAX_DEATHS,
 ) -> int:
-    """Drive sagas of these catalogs until SIGTERM or Ctrl-C.
+    """Drive sagas of these catalogs until SIGTERM, SIGHUP or Ctrl-C.
 
-    Every saga that is due is driven. What runs when it is asked to stop is finished first.
+    Every saga that is due is driven. Asked to stop, it begins nothing new and lets running actions
+    finish; asked twice, it ends at once.
     """
     settings = Settings(db=db, directory=directory)
     catalogs = targets.catalogs(target)
@@ -160,7 +174,13 @@ def worker(
 
     async def main() -> int:
         async with opened(
-            settings, *catalogs, lease=lease, concurrency=concurrency, make=True
+            settings,
+            *catalogs,
+            lease=lease,
+            concurrency=concurrency,
+            grace=grace,
+            max_deaths=max_deaths,
+            make=True,
         ) as coordinator:
             names = ", ".join(catalog.name for catalog in catalogs)
             where = parse(settings.db).shown
@@ -168,40 +188,4 @@ def worker(
             await coordinator.work()
         return 0
 
-    return _interruptible(main(), "stopped: nothing was cut off", clean=True)
-
-
-def _interruptible(main: Coroutine[Any, Any, int], farewell: str, *, clean: bool = False) -> int:
-    """Run to the end, or until a signal; then let running actions finish, and say goodbye.
-
-    Args:
-        clean: Whether being stopped is the usual end.
-    """
-    code, stopped = asyncio.run(_until_signalled(main))
-    if stopped is None:
-        return code
-    print(f"sagas: {farewell}", file=sys.stderr)
-    if clean:
-        return 0
-    return INTERRUPTED if stopped is signal.SIGINT else TERMINATED
-
-
-async def _until_signalled(main: Coroutine[Any, Any, int]) -> tuple[int, signal.Signals | None]:
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(main)
-    received: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        if received:  # asked twice: do not wait for anything
-            raise KeyboardInterrupt
-        received.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        return await task, None
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        return 0, received[0]
+    return interruptible(main(), "stopped: nothing was cut off", clean=True)

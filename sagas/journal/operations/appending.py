@@ -35,6 +35,7 @@ from sagas.ports import (
     OpenGate,
     OpenQuestion,
     Project,
+    Survived,
     Unit,
 )
 
@@ -194,22 +195,32 @@ def _queries(lease: Lease, unit: Unit, op: Op) -> tuple[list[Query], Applied | N
         case MoveGate():
             values = (op.gate_id, op.old.value, op.new.value, op.at)
             return [Query(statements.MOVE_GATE, values)], Applied.MOVED
+        case _:
+            return _never_refused(lease, unit, op), None
+
+
+def _never_refused(
+    lease: Lease,
+    unit: Unit,
+    op: OpenGate | OpenQuestion | CloseQuestion | FoldRequests | Survived,
+) -> list[Query]:
+    match op:
         case OpenGate():
-            return [Query(statements.OPEN_GATE, records.gate_values(op.gate))], None
+            return [Query(statements.OPEN_GATE, records.gate_values(op.gate))]
         case OpenQuestion():
-            return [
-                Query(statements.OPEN_QUESTION, records.question_values(unit.saga_id, op))
-            ], None
+            values = records.question_values(unit.saga_id, op)
+            return [Query(statements.OPEN_QUESTION, values)]
         case CloseQuestion():
-            return [Query(statements.CLOSE_QUESTION, (op.intervention_id, op.at))], None
+            return [Query(statements.CLOSE_QUESTION, (op.intervention_id, op.at))]
+        case Survived():
+            return [Query(statements.SURVIVED, (unit.saga_id, lease.worker))]
         case FoldRequests():
             folded = (records.listed(op.request_ids),)
             control = (unit.saga_id, op.control)
-            queries = [
+            return [
                 Query(statements.FOLD_REQUESTS, folded),
                 Query(statements.FOLD_CONTROL, control),
             ]
-            return queries, None
 
 
 def _was_carried_out(unit: Unit, op: Op) -> Operation[bool]:

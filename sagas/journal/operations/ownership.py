@@ -11,19 +11,25 @@ from collections.abc import Callable, Sequence
 from sagas.errors import LeaseLost
 from sagas.journal import records, statements
 from sagas.journal.operation import Hint, Operation, Query
-from sagas.ports import Lease
+from sagas.ports import Lease, Suspects
 
 _SECOND = 1_000_000
 
-Gone = Callable[[str, int, int], bool]
-"""Whether the process on this host, with this id and this start, is known to run no more."""
+Gone = Callable[[tuple[str, int, int]], bool]
+"""Whether the process on that host, with that id and start, is known to run no more."""
+
+
+def time() -> Operation[int]:
+    """What the database's clock says."""
+    told: int = (yield Query(statements.TIME))[0][0]
+    return told
 
 
 def register(name: str, host: str, pid: int, started: int, seconds: float) -> Operation[Lease]:
     """A new incarnation."""
     values = (name, host, pid, started, _micros(seconds))
     made = yield Query(statements.REGISTER, values)
-    return Lease(worker=made[0][0], control=0, seconds=seconds)
+    return Lease(worker=made[0][0], control=0, seconds=seconds, at=made[0][1])
 
 
 def renew(lease: Lease) -> Operation[Lease]:
@@ -31,7 +37,8 @@ def renew(lease: Lease) -> Operation[Lease]:
     renewed = yield Query(statements.RENEW, (lease.worker, _micros(lease.seconds)))
     if not renewed:
         raise _lost(lease)
-    return Lease(worker=lease.worker, control=renewed[0][0], seconds=lease.seconds)
+    control, at = renewed[0]
+    return Lease(worker=lease.worker, control=control, seconds=lease.seconds, at=at)
 
 
 def retire(lease: Lease) -> Operation[None]:
@@ -48,7 +55,7 @@ def survey(lease: Lease, is_gone: Gone) -> Operation[tuple[list[tuple[int, bool]
     """
     suspects: list[tuple[int, bool]] = []
     for worker, host, pid, started, is_late in (yield Query(statements.OTHERS, (lease.worker,))):
-        gone = is_gone(host, pid, started)
+        gone = is_gone((host, pid, started))
         if gone or is_late:
             suspects.append((worker, gone))
     orphans = yield Query(statements.ORPHANS)
@@ -69,6 +76,7 @@ def claiming(
     only: Sequence[str] | None,
     limit: int,
     known: Sequence[tuple[str, int]] | None,
+    suspects: Suspects,
 ) -> Callable[[bool], Operation[list[str]]]:
     """What takes sagas that are due, and is made again for each attempt."""
     taken: list[str] = []
@@ -77,7 +85,14 @@ def claiming(
         if not (settling and taken):
             taken.clear()
             code = None if known is None else records.listed(f"{name} {n}" for name, n in known)
-            values: tuple[object, ...] = (lease.worker, now, limit, code)
+            values: tuple[object, ...] = (
+                lease.worker,
+                now,
+                limit,
+                code,
+                suspects.deaths,
+                suspects.limit,
+            )
             if only is None:
                 return _take(lease, Query(statements.CLAIM, values), taken)
             among = (*values, records.listed(only))

@@ -6,13 +6,13 @@ import time
 import pytest
 from freezegun import freeze_time
 
-from sagas.driving.frozen import (
+from sagas.errors import SagaError
+from sagas.frozen import (
     check_loop_clock,
     is_loop_clock_replaced,
     is_wall_clock_replaced,
     sleep_regardless,
 )
-from sagas.errors import SagaError
 
 
 async def test_nothing_is_frozen_as_a_rule() -> None:

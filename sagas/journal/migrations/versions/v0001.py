@@ -138,11 +138,13 @@ def _saga() -> None:
         _large("wake_at", nullable=True),
         _large("created_at"),
         _large("updated_at"),
+        _whole("deaths"),
     )
     _index("saga_newest", "saga", ["created_at", "id"])
     _index("saga_owned", "saga", ["owner", "id"], "owner is not null")
     requested = f"owner is null and control <> folded and {_NOT_ENDED}"
     _index("saga_requested", "saga", ["id"], requested)
+    _index("saga_suspected", "saga", ["id"], "owner is null and deaths > 0")
     _index("saga_timed", "saga", ["wake_at", "id"], f"owner is null and {_NOT_ENDED}")
 
 

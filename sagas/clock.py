@@ -1,0 +1,50 @@
+"""The clock of decisions: steady while a process lives, whatever is done to the host's clock.
+
+It starts from an instant that somebody vouches for (the host, or the database) and goes on by the
+machine's uptime. A test that puts the time of day into its own hands (as freezegun does) is obeyed.
+
+Touches: the host's clocks.
+"""
+
+import time
+from datetime import UTC, datetime
+
+from sagas.frozen import is_wall_clock_replaced
+from sagas.model import instant
+
+_TICKING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class SteadyClock:
+    """Tells the time that it was last set to, plus what has passed since then."""
+
+    _datetime = datetime  # kept aside, so that a frozen clock gives real `datetime` objects
+
+    def __init__(self) -> None:
+        self._offset = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _ticks()
+
+    def set(self, told: int, *, asked: int) -> None:
+        """Somebody who knows the time (microseconds since 1970) was asked at `asked` ticks.
+
+        The answer holds for the middle of the journey there and back.
+        """
+        self._offset = told - (asked + _ticks()) // 2
+
+    def ticks(self) -> int:
+        """Microseconds of a clock that only goes on."""
+        return _ticks()
+
+    def now(self) -> datetime:
+        """The present instant, aware, in UTC."""
+        if is_wall_clock_replaced():
+            return self._datetime.fromtimestamp(time.time(), UTC)
+        return instant(self._offset + _ticks())
+
+    def ahead(self) -> float:
+        """By how many seconds the host's clock is ahead of this one."""
+        host = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        return (host - self._offset - _ticks()) / 1_000_000
+
+
+def _ticks() -> int:
+    return time.clock_gettime_ns(_TICKING) // 1000

@@ -1,0 +1,170 @@
+"""Rounds: looking, again and again, for sagas that are due and that this process is to drive.
+
+Wake-ups are hints and rows are the truth: whatever one round misses, the next one finds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from itertools import islice
+from typing import Any
+
+from sagas.driving.environment import Environment
+from sagas.ports import Store, Suspects
+
+SWEEP_SECONDS = 3.0
+
+TakeUp = Callable[[Environment, str], Awaitable[None]]
+
+
+class Wanted:
+    """The sagas that this process is to drive whenever they are due."""
+
+    def __init__(self) -> None:
+        self.everything = False
+        self._followed: set[str] = set()
+        self._queue: dict[str, None] = {}
+
+    def follow(self, saga_id: str) -> None:
+        """Drive this saga whenever it is due and nobody else does."""
+        self._followed.add(saga_id)
+
+    def follows(self, saga_id: str) -> bool:
+        """Whether this saga is wanted by name."""
+        return saga_id in self._followed
+
+    def unfollow(self, saga_id: str) -> None:
+        """Leave this saga to others."""
+        self._followed.discard(saga_id)
+        self._queue.pop(saga_id, None)
+
+    def queue(self, saga_id: str) -> None:
+        """Drive this saga, which is due, as soon as there is room: first come, first served."""
+        self._queue[saga_id] = None
+
+    def taken(self, saga_ids: Iterable[str]) -> None:
+        """They wait no more for room."""
+        for saga_id in saga_ids:
+            self._queue.pop(saga_id, None)
+
+    def candidates(self, room: int) -> list[str] | None:
+        """Which sagas may be taken now; None for every one."""
+        if self.everything:
+            return None
+        return [*islice(self._queue, room), *sorted(self._followed - self._queue.keys())]
+
+
+class Rounds:
+    """Makes one round after the other.
+
+    Args:
+        wanted: What this process is to drive.
+        room: How many more sagas it can drive now.
+        suspects: Which of those it may take that workers have died of.
+        take_up: Called with each saga that it holds and is to drive.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        known: list[tuple[str, int]],
+        wanted: Wanted,
+        *,
+        room: Callable[[], int],
+        suspects: Callable[[], Suspects],
+        drives: Callable[[str], bool],
+        take_up: TakeUp,
+    ) -> None:
+        self._store = store
+        self._known = known
+        self._wanted = wanted
+        self._room = room
+        self._suspects = suspects
+        self._drives = drives
+        self._take_up = take_up
+        self._again: set[str] = set()
+        self._later: set[str] = set()
+        self._swept_at = 0.0
+        self._looking = asyncio.Lock()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def begin(self, environment: Callable[[], Environment | None]) -> "asyncio.Task[None]":
+        """Make a round; it is made to its end even if whoever asked for it is cancelled.
+
+        What was claimed is driven.
+        """
+        return self.run(self._round(environment))
+
+    def run(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Do something that is to be finished before this worker closes."""
+        task = asyncio.get_running_loop().create_task(work, name="sagas-look")
+        self._running.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def finished(self) -> None:
+        """Wait for the rounds under way."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def again(self, saga_id: str) -> None:
+        """Take this saga up in the next round: this worker holds it."""
+        self._later.discard(saga_id)
+        self._again.add(saga_id)
+
+    def later(self, saga_id: str, seconds: float) -> None:
+        """Take it up after a while."""
+        self._later.add(saga_id)
+        asyncio.get_running_loop().call_later(seconds, self.again, saga_id)
+
+    def hold(self, saga_id: str) -> None:
+        """Leave it alone, although this worker holds it."""
+        self._later.add(saga_id)
+
+    def free(self, saga_id: str) -> None:
+        """It is held no more."""
+        self._later.discard(saga_id)
+
+    def forget(self) -> None:
+        """This worker holds nothing any more."""
+        self._again.clear()
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; if nobody does, the next round meets it too
+
+    async def _round(self, present: Callable[[], Environment | None]) -> None:
+        async with self._looking:
+            environment = present()
+            if environment is None:
+                return
+            await self._sweep(environment)
+            again, self._again = self._again, set()
+            for saga_id in [*again, *await self._claim(environment)]:
+                await self._take_up(environment, saga_id)
+
+    async def _sweep(self, environment: Environment) -> None:
+        """Find what this worker holds and does not drive, whatever lost it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._swept_at < SWEEP_SECONDS:
+            return
+        self._swept_at = now
+        held = await self._store.held(environment.holder.lease)
+        self._again.update(
+            saga_id for saga_id in held if not self._drives(saga_id) and saga_id not in self._later
+        )
+
+    async def _claim(self, environment: Environment) -> list[str]:
+        room = self._room()
+        only = self._wanted.candidates(room)
+        if room <= 0 or only == []:
+            return []
+        claimed = await self._store.claim(
+            environment.holder.lease,
+            now=environment.now(),
+            only=only,
+            limit=room,
+            known=self._known,
+            suspects=self._suspects(),
+        )
+        self._wanted.taken(claimed)
+        return claimed

@@ -25,7 +25,7 @@ SOON = Retry(attempts=5, first=timedelta(milliseconds=5))
 HANGS = timedelta(seconds=0.3)
 """How long a beast may take, if it is one that never returns."""
 
-BLOCKS_SECONDS = 2.0
+BLOCKS_SECONDS = 1.2
 """Longer than the lease of the workers that meet it."""
 
 beasts = Catalog("beasts")
@@ -116,6 +116,10 @@ async def _ignore() -> None:
             continue
 
 
+async def _hang() -> None:
+    await asyncio.sleep(3600)
+
+
 async def _dawdle() -> None:
     await asyncio.sleep(BLOCKS_SECONDS)
 
@@ -133,6 +137,7 @@ DEEDS: dict[str, Callable[[], Awaitable[None]]] = {
     "block": _block,
     "spin": _spin,
     "ignore": _ignore,
+    "hang": _hang,
     "dawdle": _dawdle,
 }
 
@@ -143,8 +148,7 @@ async def _behave(beast: Beast, *, honours_keys: bool) -> None:
     """Be called; take effect; misbehave, as often as the beast is meant to."""
     info, ledger = current_step(), Ledger(Path(beast.ledger))
     what = info.path.rpartition("/")[2].partition("#")[0]
-    before = ledger.called(info.saga_id, what, info.idempotency_key)
-    ledger.did(info.saga_id, what, info.idempotency_key, honours_keys=honours_keys)
+    before = ledger.serve(info.saga_id, what, info.idempotency_key, honours_keys=honours_keys)
     if before < beast.times:
         if beast.kind in ERRORS:
             make = ERRORS[beast.kind]
@@ -154,8 +158,7 @@ async def _behave(beast: Beast, *, honours_keys: bool) -> None:
 
 def _quietly(beast: Beast, what: str) -> None:
     info, ledger = current_step(), Ledger(Path(beast.ledger))
-    ledger.called(info.saga_id, what, info.idempotency_key)
-    ledger.did(info.saga_id, what, info.idempotency_key, honours_keys=True)
+    ledger.serve(info.saga_id, what, info.idempotency_key, honours_keys=True)
 
 
 @beasts.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON)

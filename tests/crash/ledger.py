@@ -14,8 +14,11 @@ from pathlib import Path
 from tests.crash.books import Books, Effect
 
 _TABLES = """
-create table if not exists call (saga text, what text, key text, pid int);
-create table if not exists effect (saga text, what text, key text, at text);
+pragma journal_mode = wal;
+create table call (saga text, what text, key text, pid int);
+create table effect (saga text, what text, key text, at text);
+create index call_of on call (saga, what);
+create index effect_of on effect (key);
 """
 
 
@@ -27,11 +30,15 @@ class Ledger:
 
     def prepare(self) -> None:
         """Make the file."""
-        with self._open() as connection:
+        with closing(sqlite3.connect(self.path)) as connection:
             connection.executescript(_TABLES)
 
-    def called(self, saga_id: str, what: str, key: str) -> int:
-        """Write a call down, before anything is done; tells how many there were before it."""
+    def serve(self, saga_id: str, what: str, key: str, *, honours_keys: bool) -> int:
+        """Answer a call: take effect, once for each key where keys are honoured.
+
+        Returns:
+            How many calls of this kind the saga had made before.
+        """
         with self._open() as connection:
             (before,) = connection.execute(
                 "select count(*) from call where saga = ? and what = ?", (saga_id, what)
@@ -39,17 +46,13 @@ class Ledger:
             connection.execute(
                 "insert into call values (?, ?, ?, ?)", (saga_id, what, key, os.getpid())
             )
-        return int(before)
-
-    def did(self, saga_id: str, what: str, key: str, *, honours_keys: bool) -> None:
-        """Take effect; where keys are honoured, once for each of them."""
-        with self._open() as connection:
             known = connection.execute("select 1 from effect where key = ?", (key,)).fetchone()
             if not (honours_keys and known):
                 at = datetime.now(UTC).isoformat()
                 connection.execute(
                     "insert into effect values (?, ?, ?, ?)", (saga_id, what, key, at)
                 )
+        return int(before)
 
     def calls(self, saga_id: str, what: str) -> list[int]:
         """The processes that made the calls, in order."""
@@ -58,6 +61,14 @@ class Ledger:
                 "select pid from call where saga = ? and what = ? order by rowid", (saga_id, what)
             ).fetchall()
         return [pid for (pid,) in rows]
+
+    def number_of_calls(self, what: str) -> int:
+        """How many calls there were, for whatever saga."""
+        with self._open() as connection:
+            (number,) = connection.execute(
+                "select count(*) from call where what = ?", (what,)
+            ).fetchone()
+        return int(number)
 
     def books(self, saga_id: str) -> Books:
         """Everything that was done for a saga, as the oracle reads it."""
@@ -82,8 +93,7 @@ class Ledger:
             connection.execute("pragma synchronous = off")
             connection.execute("begin immediate")
             yield connection
-            if connection.in_transaction:
-                connection.execute("commit")
+            connection.execute("commit")
 
 
 def _kind(what: str) -> str:

@@ -40,7 +40,7 @@ class KillAt:
 
     Args:
         boundary: Counted from 1, or its name; None for no strike.
-        record: The file descriptor that boundaries are written to, one a line.
+        record: The file descriptor that boundaries are written to, one a line, with their instants.
         pace: Seconds that pass before each call.
         strike: What happens there.
     """
@@ -64,7 +64,7 @@ class KillAt:
     async def reached(self, point: str, saga_id: str, path: str) -> None:
         """Count and write down a boundary; at the chosen one, strike."""
         self._count += 1
-        os.write(self._record, f"{point} {saga_id} {path}\n".encode())
+        os.write(self._record, f"{time.monotonic()} {point} {saga_id} {path}\n".encode())
         if self._boundary in (self._count, *self._namer.name(point, path)):
             await self._strike()
         if point == "before-call":

@@ -104,10 +104,12 @@ def _say(line: str) -> None:
 
 def _ending(status: int, record: BinaryIO, said: BinaryIO) -> Ending:
     killed = os.WIFSIGNALED(status)
+    lines = [line.partition(" ") for line in _whole(record).splitlines()]
     return Ending(
         signal=os.WTERMSIG(status) if killed else None,
         code=None if killed else os.WEXITSTATUS(status),
-        reached=tuple(_whole(record).splitlines()),
+        reached=tuple(boundary for _, _, boundary in lines),
+        at=tuple(float(instant) for instant, _, _ in lines),
         said=_whole(said),
     )
 

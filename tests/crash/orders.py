@@ -97,6 +97,7 @@ class Ending(BaseModel):
         signal: The signal that ended it; None if it ended by itself.
         code: Its exit code, if it ended by itself.
         reached: The boundaries it came to, in order.
+        at: When, in seconds of the monotonic clock, which all processes share.
         said: What it wrote on standard error.
     """
 
@@ -105,4 +106,19 @@ class Ending(BaseModel):
     signal: int | None
     code: int | None
     reached: tuple[str, ...]
+    at: tuple[float, ...]
     said: str
+
+    def calls_since(self, instant: float) -> int:
+        """How many calls it began after an instant, on the strength of what it had written before.
+
+        Args:
+            instant: In seconds of the monotonic clock.
+        """
+        later = [line for at, line in zip(self.at, self.reached, strict=True) if at > instant]
+        own = (place for place, line in enumerate(later) if _writes_an_intent(line))
+        return sum(line.startswith("before-call") for line in later[: next(own, len(later))])
+
+
+def _writes_an_intent(boundary: str) -> bool:
+    return boundary.startswith("after-append") and "Intended" in boundary

@@ -47,7 +47,7 @@ from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
 from sagas.ports import LateAnswer
-from sagas.state import Step, Track
+from sagas.state import Phase, Step, Track
 
 log = logging.getLogger("sagas")
 
@@ -367,7 +367,11 @@ async def ask_destination(
         Parked: It has to wait for a permit.
     """
     given = probe.binding.arguments(arguments)
+    phase = _phase(drive, info, direction)
     answer = await _probe_until_answered(drive, probe, given, info, limited)
+    if _phase(drive, info, direction) is not phase:
+        drive.news += 1
+        return  # the call itself has answered meanwhile, and an outcome is told once
 
     def probed(said: str, *, counts: bool, message: str | None = None) -> Probed:
         return Probed(
@@ -382,6 +386,11 @@ async def ask_destination(
     else:
         await drive.log.commit(probed("found", counts=True), found(answer.value))
     drive.news += 1
+
+
+def _phase(drive: Drive, info: StepInfo, direction: Direction) -> Phase:
+    step = drive.state.steps[info.path]
+    return (step.forward if direction is Direction.DO else step.undo).phase
 
 
 async def _probe_until_answered(

@@ -38,8 +38,8 @@ test: postgres ## Run every ring of tests and report the coverage
 	@echo "the pure modules, to the last branch:"
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
-soak: postgres ## Kill processes for hours: every pair of boundaries, random moments
-	SAGAS_SOAK=1 $(BIN)/python -m pytest tests/crash
+soak: postgres ## Kill, stop and cut off processes for as long as SECONDS says
+	$(BIN)/python -m tests.crash.soak $(SECONDS)
 
 check: $(INSTALLED)-check ## Check format, lint, types and architecture
 	$(BIN)/ruff format --check .

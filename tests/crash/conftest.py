@@ -1,9 +1,12 @@
 """The world that is looked at, the processes that are killed, and what was counted."""
 
+import json
+import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import certifi
 import pytest
@@ -14,10 +17,10 @@ from sagas.journal import migrate
 from tests.crash.nursery import Nursery, open_nursery
 from tests.crash.pasture import Pasture, pasture_at
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.stages import SOAK, Count, Open
+from tests.crash.stages import SEED, SOAK, Count, Open, is_over
 from tests.crash.sweep import Stage, stage_for
 
-collect_ignore = [] if SOAK else ["test_soak.py"]
+collect_ignore = [] if SOAK else ["test_pairs.py"]
 
 LANES = 4
 """More than there are processors: a life waits for disks and partners most of its time."""
@@ -128,6 +131,36 @@ def one_authority(directory: Path) -> Path:
     path = directory / "authority.pem"
     path.write_text(bundle[: bundle.index(end) + len(end)])
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In the long form every round has an order of its own: the time may not suffice for all."""
+    if SOAK:
+        mine = [item for item in items if item.path.parent == Path(__file__).parent]
+        Random(SEED).shuffle(mine)  # noqa: S311
+        others = [item for item in items if item not in set(mine)]
+        items[:] = [*others, *mine]
+
+
+@pytest.fixture(autouse=True)
+def in_time() -> None:
+    """Begin no test of the long form when its time is up."""
+    if SOAK and is_over():
+        pytest.skip("the time is up")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave what was counted to the long form, which adds the rounds up."""
+    told = os.environ.get("SAGAS_SOAK_TALLY")
+    if told is not None:
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        assert isinstance(reporter, pytest.TerminalReporter)
+        failed = [*reporter.stats.get("failed", []), *reporter.stats.get("error", [])]
+        found = {
+            "trials": session.config.stash.get(_TALLY, Counter[str]()),
+            "failures": [report.nodeid for report in failed],
+        }
+        Path(told).write_text(json.dumps(found))
 
 
 def pytest_terminal_summary(

@@ -10,7 +10,7 @@ import pytest
 from sagas.journal import migrate
 from tests import postgres
 from tests.crash.orders import Blow, Ending
-from tests.crash.stages import SOAK, Open
+from tests.crash.stages import SOAK, Count, Open, trials
 from tests.crash.sweep import Stage
 
 pytestmark = [
@@ -22,7 +22,6 @@ pytestmark = [
 
 FIRST = 3
 EVERY = 1 if SOAK else 6
-RESTARTS = 20 if SOAK else 2
 PACE_SECONDS = 0.3
 
 
@@ -34,7 +33,7 @@ async def outlived(stage: Stage, saga_id: str, ending: Ending) -> None:
 
 @pytest.mark.timeout(600)
 async def test_a_process_outlives_the_death_of_its_servers_backend_at_any_boundary(
-    stage: Open, postgres_url: str, counted: dict[str, str]
+    stage: Open, postgres_url: str, count: Count
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url)
     kills = 0
@@ -50,16 +49,16 @@ async def test_a_process_outlives_the_death_of_its_servers_backend_at_any_bounda
             if len(ending.reached) < boundary:
                 break
             kills, boundary = kills + 1, boundary + EVERY
-    counted["backends of PostgreSQL"] = f"{kills} killed"
+    count("a backend of PostgreSQL killed", kills)
     assert kills >= 5
 
 
 async def test_a_process_outlives_an_immediate_restart_of_the_server(
-    stage: Open, postgres_url: str
+    stage: Open, postgres_url: str, count: Count
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url)
     async with stage("rejected", postgres_url) as opened:
-        for number in range(RESTARTS):
+        for number in trials(2, 20):
             saga_id = opened.name(number)
             order = opened.order(saga_id).model_copy(update={"pace": PACE_SECONDS, "patience": 60})
             opened.nurseries[0].begin(order)
@@ -67,6 +66,7 @@ async def test_a_process_outlives_an_immediate_restart_of_the_server(
             await restart_at_once(postgres_url)
             ending = await asyncio.to_thread(opened.nurseries[0].end)
             await outlived(opened, saga_id, ending)
+            count("PostgreSQL restarted at once", 1)
 
 
 async def restart_at_once(url: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sagas.journal import migrate
 from tests.crash.scenarios import SCENARIOS
-from tests.crash.stages import SOAK, Open
+from tests.crash.stages import SOAK, Count, Open
 from tests.crash.sweep import Sweep, again_and_again, sweep
 
 pytestmark = pytest.mark.crash
@@ -38,11 +38,12 @@ def judge(found: Sweep) -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS if SOAK else SHORT)
 async def test_on_sqlite_a_kill_at_any_boundary_leaves_the_world_as_it_should_be(
-    name: str, stage: Open, sqlite_url: str, counted: dict[str, str]
+    name: str, stage: Open, sqlite_url: str, counted: dict[str, str], count: Count
 ) -> None:
     async with stage(name, sqlite_url) as opened:
         found = await sweep(opened)
     counted[f"{name} on SQLite"] = str(found)
+    count("kill -9 at each boundary, SQLite", found.kills)
     judge(found)
     assert name not in PROBED or any(" probe " in boundary for boundary in found.hit), sorted(
         found.hit
@@ -51,22 +52,24 @@ async def test_on_sqlite_a_kill_at_any_boundary_leaves_the_world_as_it_should_be
 
 @pytest.mark.parametrize("name", SCENARIOS if SOAK else ("forward", "no-car"))
 async def test_on_postgres_a_kill_at_any_boundary_leaves_the_world_as_it_should_be(
-    name: str, stage: Open, postgres_url: str, counted: dict[str, str]
+    name: str, stage: Open, postgres_url: str, counted: dict[str, str], count: Count
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url)
     async with stage(name, postgres_url) as opened:
         found = await sweep(opened)
     counted[f"{name} on PostgreSQL"] = str(found)
+    count("kill -9 at each boundary, PostgreSQL", found.kills)
     judge(found)
 
 
 @pytest.mark.parametrize("name", SCENARIOS if SOAK else ("forward", "no-car", "detour-rejected"))
 async def test_processes_that_die_again_and_again_bring_a_saga_to_its_end_together(
-    name: str, stage: Open, sqlite_url: str, counted: dict[str, str]
+    name: str, stage: Open, sqlite_url: str, counted: dict[str, str], count: Count
 ) -> None:
     step = 1 if SOAK else EVERY
     async with stage(name, sqlite_url) as opened:
         found = await sweep(opened, again_and_again, first=SHORTEST_LIFE, step=step)
     counted[f"{name} on SQLite, again and again"] = str(found)
+    count("kill -9 again and again", found.kills)
     assert not found.problems, "\n".join(found.problems)
     assert max(trial.kills for trial in found.trials) >= MANY

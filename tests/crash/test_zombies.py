@@ -92,7 +92,7 @@ async def waking_when_all_is_over(stage: Stage, world: World) -> None:
     world.set_mood("hotels", Mood(slow=1))
     pid = stage.nurseries[0].begin(order(stage, saga_id))
     await seen(stage, saga_id, "hotels", "book")
-    async with declared_dead(stage, pid):
+    async with declared_dead(stage, pid) as sleep:
         world.set_mood("hotels")
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
@@ -100,6 +100,7 @@ async def waking_when_all_is_over(stage: Stage, world: World) -> None:
     zombie = await ended(stage, 0)
     after = await read_history(stage.reader, saga_id)
     assert was_replaced(zombie)
+    leaked(zombie, sleep)
     assert after.rows == before.rows
     assert await stage.wrong_in_the_end(saga_id) == []
 
@@ -129,9 +130,9 @@ async def taken_over(stage: Stage, saga_id: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def waking_at(stage: Stage, boundary: str) -> None:
+async def waking_at(stage: Stage, boundary: str, number: int) -> None:
     """Stop a worker at a boundary; have another bring the saga to its end; let the first go on."""
-    saga_id = stage.name(boundary.replace(" ", "-"))
+    saga_id = stage.name(f"{boundary.replace(' ', '-')}-{number}")
     leave = stage.world / f"{saga_id}may-go-on"
     changes = {"kill_at": boundary, "blow": Blow.STOP, "leave": str(leave)}
     pid = stage.nurseries[0].begin(order(stage, saga_id).model_copy(update=changes))
@@ -140,7 +141,8 @@ async def waking_at(stage: Stage, boundary: str) -> None:
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
         before = await read_history(stage.reader, saga_id)
-    await ended(stage, 0)
+        sleep = Sleep(time.monotonic())
+    leaked(await ended(stage, 0), sleep)
     after = await read_history(stage.reader, saga_id)
     assert after.rows == before.rows
     assert await stage.wrong_in_the_end(saga_id) == []
@@ -176,19 +178,23 @@ def leaked_at(zombie: Ending, sleep: Sleep) -> int:
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 async def test_on_sqlite_a_worker_that_wakes_too_late_neither_writes_nor_sends(
-    boundary: str, stage: Open, sqlite_url: str
+    boundary: str, stage: Open, sqlite_url: str, count: Count
 ) -> None:
     async with stage("forward", sqlite_url) as opened:
-        await waking_at(opened, boundary)
+        for number in trials(1, 20):
+            await waking_at(opened, boundary, number)
+            count("zombies at chosen points", 1)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES if SOAK else BOUNDARIES[2:5])
 async def test_on_postgres_a_worker_that_wakes_too_late_neither_writes_nor_sends(
-    boundary: str, stage: Open, postgres_url: str
+    boundary: str, stage: Open, postgres_url: str, count: Count
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url)
     async with stage("forward", postgres_url) as opened:
-        await waking_at(opened, boundary)
+        for number in trials(1, 20):
+            await waking_at(opened, boundary, number)
+            count("zombies at chosen points", 1)
 
 
 async def test_on_sqlite_a_worker_that_wakes_when_all_is_over_writes_nothing(

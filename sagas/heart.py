@@ -82,7 +82,9 @@ class Heart:
             while not self._is_stopped:
                 await sleep_regardless(self._holder.lease.seconds / BEATS)
                 # Under a clock that a test froze, nothing could say how long the lease lasts.
-                if not is_loop_clock_replaced() and self._worker.may_be_alive(self._holder.lease.seconds):
+                if not is_loop_clock_replaced() and self._worker.may_be_alive(
+                    self._holder.lease.seconds
+                ):
                     await self._renew()
         except LeaseLost as error:
             self._worker.call(self._lost, error)

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 import sagas
-from sagas import Retry, Reversibility, Status
-from sagas.driving import frozen
+from sagas import Retry, Reversibility, Status, frozen
 from tests.behaviour.acting import LIMIT, approve_all, kinds
 from tests.behaviour.conftest import House, ShiftedClock
 from tests.behaviour.shop import DAY, HOUR, PATIENT, Order, gated, keyed, lagging, shop

@@ -29,7 +29,6 @@ async def work(number: int) -> int:
     order.append(number)
     if "open" in doors:
         await doors["open"].wait()
-    await asyncio.sleep(0.02)
     inside.discard(number)
     return number
 
@@ -60,8 +59,11 @@ async def ended(coordinator: Coordinator, saga_id: str) -> bool:
 
 @pytest.mark.usefixtures("on_both")
 async def test_no_more_sagas_are_driven_at_once_than_there_is_room_for(house: House) -> None:
+    doors["open"] = asyncio.Event()
     async with house.open(busy, concurrency=ROOM) as coordinator:
-        for saga_id in await start(coordinator, MANY):
+        ids = await start(coordinator, MANY)
+        doors["open"].set()
+        for saga_id in ids:
             await until(partial(ended, coordinator, saga_id), tries=1500)
     assert most[0] == ROOM
     assert sorted(order) == list(range(MANY))

@@ -31,8 +31,9 @@ from sagas.model import Outcome, Status, micros
 from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
+from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
-from sagas.worker import Worker, entries_of, readable
+from sagas.worker import Worker
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741

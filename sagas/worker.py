@@ -5,20 +5,20 @@ A saga is owned only while it is being driven; a parked one belongs to nobody, a
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
+from sagas.asides import Asides
 from sagas.authoring.saga import Saga
-from sagas.chain import Row, verify
 from sagas.driving.drive import Drive
 from sagas.driving.environment import Environment
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
-from sagas.entries import Entry, Started, read
+from sagas.entries import Started
 from sagas.errors import Corrupt, JournalError, LeaseLost, Unreadable, UnsafeDatabase
 from sagas.fold import fold
 from sagas.frozen import (
@@ -27,7 +27,8 @@ from sagas.frozen import (
     sleep_regardless,
 )
 from sagas.model import Status, micros
-from sagas.ports import CreateSaga, Loaded, Project, Suspects, Unit
+from sagas.ports import CreateSaga, Project, Suspects
+from sagas.restoring import entries_of, restored
 from sagas.rounds import Rounds, Wanted
 from sagas.state import SagaState
 from sagas.tenure import Surroundings, Tenure
@@ -37,8 +38,6 @@ log = logging.getLogger("sagas")
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
-UNREAD_MICROS = 30_000_000
-SET_ASIDE_SECONDS = 60.0
 SHORTEST_SECONDS = 0.01
 
 Finished = Callable[[str, Result, SagaState], None]
@@ -88,10 +87,10 @@ class Worker:
             drives=self._tasks_of,
             take_up=self._try,
         )
+        self._asides = Asides(around.store, self._rounds)
         self._drives: dict[str, Drive] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._suspects: set[str] = set()
-        self._unread: dict[str, Unreadable] = {}
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._watching: asyncio.Task[None] | None = None
         self._stopping = False
@@ -110,6 +109,7 @@ class Worker:
     async def close(self) -> None:
         """Begin nothing new, wait for what runs, write what is known, release the lease."""
         self._stopping = True
+        self._asides.stop()
         for drive in self._drives.values():
             drive.stopping = True
         if self._tasks:  # the lease is renewed meanwhile, or their outcomes could not be written
@@ -206,6 +206,10 @@ class Worker:
         """Leave this saga to others."""
         self._wanted.unfollow(saga_id)
 
+    def unread(self, saga_id: str) -> Unreadable | None:
+        """Why this process cannot read a saga that it tried to take up, if it cannot."""
+        return self._asides.unread(saga_id)
+
     def follows(self, saga_id: str) -> bool:
         """Whether this process drives the saga whenever it is due."""
         return self._wanted.follows(saga_id)
@@ -246,10 +250,8 @@ class Worker:
                 await self._take_up(environment, saga_id)
         except LeaseLost:
             raise
-        except Unreadable as error:
-            self._leave_unread(environment, saga_id, error)
         except Corrupt as error:
-            await self._set_aside(environment, saga_id, error)
+            await self._asides.put(environment, saga_id, error)
         except JournalError as error:
             self._try_again(saga_id, str(error))
         except Exception as error:
@@ -267,9 +269,8 @@ class Worker:
         saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
         if saga is None:
             return
-        check_intact(self._store.journal_id, loaded)
-        state = fold(saga_id, entries_of(loaded.rows))
-        self._unread.pop(saga_id, None)
+        state = restored(self._store.journal_id, loaded)
+        self._asides.is_read(saga_id)
         saga_log = SagaLog(
             state, self._store.journal_id, loaded.rows[-1].hash, environment.writer.wake
         )
@@ -287,49 +288,9 @@ class Worker:
             )
         )
 
-    async def _set_aside(self, environment: Environment, saga_id: str, error: Corrupt) -> None:
-        """Nothing is done on the word of a journal that was changed; look again in a while.
-
-        It is kept: whoever let go of it would find it due at once.
-        """
-        log.error("%s is not driven: %s", saga_id, error)
-        unit = Unit(saga_id, [], [Project(Status.STUCK, str(error), None, release=False)])
-        with suppress(JournalError):  # whoever looks into the log knows
-            await self._store.commit(environment.holder.lease, [unit])
-        self._rounds.later(saga_id, SET_ASIDE_SECONDS)
-
     async def _state_of(self, saga_id: str) -> SagaState | None:
         loaded = await self._store.load(saga_id)
         return None if loaded is None else fold(saga_id, entries_of(loaded.rows))
-
-    def _leave_unread(self, environment: Environment, saga_id: str, error: Unreadable) -> None:
-        """A saga that this release cannot read is left to one that can; it is held for a moment,
-        because letting go of it rings for whoever claims, this worker included.
-        """
-        if saga_id not in self._unread:
-            log.error("%s; it is left to a worker that can read it", error)
-        self._unread[saga_id] = error
-        self._rounds.hold(saga_id)
-        loop = asyncio.get_running_loop()
-        loop.call_later(LATER_SECONDS, self._release_soon, environment, saga_id)
-
-    def _release_soon(self, environment: Environment, saga_id: str) -> None:
-        if not self._stopping:
-            self._rounds.run(self._release(environment, saga_id))
-
-    async def _release(self, environment: Environment, saga_id: str) -> None:
-        """Let go of a saga, and have somebody look at it again before long."""
-        self._rounds.free(saga_id)
-        row = await self._store.saga(saga_id)
-        if row is None or row.owner != environment.holder.lease.worker or self._stopping:
-            return
-        wake_at = environment.now() + UNREAD_MICROS
-        project = Project(row.status, str(self._unread[saga_id]), wake_at, release=True)
-        await self._store.commit(environment.holder.lease, [Unit(saga_id, [], [project])])
-
-    def unread(self, saga_id: str) -> Unreadable | None:
-        """Why this process cannot read a saga that it tried to take up, if it cannot."""
-        return self._unread.get(saga_id)
 
     def _look_again(self, saga_id: str) -> None:
         if not self._stopping:
@@ -462,41 +423,3 @@ async def _fold_soon(drive: Drive) -> None:
     except BaseException as error:
         if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt, SystemExit)):
             raise
-
-
-def check_intact(journal_id: str, loaded: Loaded) -> None:
-    """Refuse entries that are not those that were written.
-
-    Raises:
-        Corrupt: One was changed, removed, inserted or moved.
-    """
-    row = loaded.row
-    broken = verify(journal_id, row.id, loaded.rows, head=row.head, head_hash=row.head_hash)
-    if broken is not None:
-        raise Corrupt(
-            f"{broken.reason}; restore the journal from a backup (`sagas verify {row.id}` checks it)"
-        )
-
-
-def entries_of(rows: Sequence[Row]) -> list[tuple[int, int, Entry]]:
-    """Stored rows as entries.
-
-    Raises:
-        Corrupt: One cannot be read.
-    """
-    entries, unread = readable(rows)
-    if unread is not None:
-        raise unread
-    return entries
-
-
-def readable(rows: Sequence[Row]) -> tuple[list[tuple[int, int, Entry]], Corrupt | None]:
-    """Stored rows as entries, up to the first that cannot be read; and why it cannot."""
-    entries: list[tuple[int, int, Entry]] = []
-    for row in rows:
-        payload = None if row.payload is None else row.payload.encode()
-        try:
-            entries.append((row.seq, row.at, read(row.kind, row.version, row.body, payload)))
-        except Corrupt as error:
-            return entries, type(error)(f"{row.saga_id}, entry {row.seq}: {error}")
-    return entries, None

@@ -7,8 +7,8 @@ from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
 from sagas.entries import Entry
 from sagas.ports import QuestionRow, Request, SagaRow
+from sagas.restoring import readable
 from sagas.story import Asked, Story, tell
-from sagas.worker import readable
 
 
 @dataclass(frozen=True, slots=True)

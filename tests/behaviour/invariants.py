@@ -12,8 +12,8 @@ from sagas import entries as e
 from sagas.fold import apply
 from sagas.model import Direction
 from sagas.ports import Loaded
+from sagas.restoring import entries_of
 from sagas.state import Phase, SagaState
-from sagas.worker import entries_of
 from tests.behaviour.world import Effect, World
 
 Rows = Sequence[tuple[int, int, e.Entry]]

@@ -24,7 +24,7 @@ from sagas.journal.sqlite import SqliteDatabase
 from sagas.journal.store import SqlStore
 from sagas.model import Direction
 from sagas.ports import Store
-from sagas.worker import entries_of
+from sagas.restoring import entries_of
 from tests.behaviour import invariants
 from tests.behaviour.acting import until
 from tests.behaviour.conftest import House

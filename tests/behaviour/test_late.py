@@ -21,7 +21,7 @@ from sagas import (
     savepoint,
 )
 from sagas import entries as e
-from sagas.worker import entries_of
+from sagas.restoring import entries_of
 from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question
 from tests.behaviour.acting import until as until_soon
 from tests.behaviour.conftest import House

@@ -23,7 +23,7 @@ from sagas import (
 from sagas.allotment import Demand, Granted, Kind, Mark, Want
 from sagas.authoring.saga import Saga
 from sagas.entries import GateConsumed, Intended, Postponed, Probed
-from sagas.worker import entries_of
+from sagas.restoring import entries_of
 from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import DAY, HOUR, ONCE, QUICK, Order

@@ -58,7 +58,7 @@ async def test_a_saga_that_cannot_be_read_is_left_alone_while_others_are_driven(
     house_of_newer: House, kind: str, version: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = house_of_newer
-    monkeypatch.setattr("sagas.worker.LATER_SECONDS", 0.05)
+    monkeypatch.setattr("sagas.asides.HELD_SECONDS", 0.05)
     async with house.open(made) as coordinator:
         for saga_id in ("s", "other"):
             await parked(coordinator, saga_id)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sagas import Coordinator, Status
-from sagas import worker as workers
+from sagas import Coordinator, Status, asides
 from sagas.chain import verify
 from tests.behaviour.acting import until
 from tests.behaviour.conftest import House
@@ -106,8 +105,8 @@ async def test_a_saga_whose_journal_was_changed_is_not_driven_until_it_is_restor
     caplog: pytest.LogCaptureFixture,
     column: str,
 ) -> None:
-    monkeypatch.setattr(workers, "SET_ASIDE_SECONDS", 0.05)
-    monkeypatch.setattr(workers, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(asides, "CHANGED_SECONDS", 0.05)
+    monkeypatch.setattr("sagas.worker.POLL_SECONDS", 0.05)
     calls = len(at_the_gate.world.calls)
     with closing(Intruder(file_of(at_the_gate))) as intruder:
         intruder.flip(2, column)

@@ -13,8 +13,8 @@ from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import Verdict, rehearse
 from sagas.entries import KINDS
 from sagas.fold import fold
+from sagas.restoring import entries_of
 from sagas.story import tell
-from sagas.worker import entries_of
 from tests.behaviour.shop import shop
 from tests.corpus import recording
 

@@ -17,7 +17,7 @@ import sagas.connecting
 from sagas import Catalog, Coordinator, Outcome, Reversibility, Status, approval, connect
 from sagas import worker as workers
 from sagas.driving import writer
-from sagas.errors import JournalUnavailable, Refused, UnsafeDatabase
+from sagas.errors import JournalUnavailable, LeaseLost, Refused, UnsafeDatabase
 from sagas.fold import fold
 from sagas.journal import open_store, sqlite_file
 from sagas.journal.sqlite import SqliteDatabase
@@ -160,7 +160,9 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def stage(house: House, world: World, url: str = "") -> AsyncGenerator[Coordinator]:
+async def stage(
+    house: House, world: World, url: str = "", **options: Any
+) -> AsyncGenerator[Coordinator]:
     """A coordinator whose database fails; the witness looks at it in another way."""
     witness = await open_store(house.url)
 
@@ -175,7 +177,7 @@ async def stage(house: House, world: World, url: str = "") -> AsyncGenerator[Coo
     world.witness = is_intended
     try:
         async with connect(
-            url or house.url, stories, directory=house.people, user="ana"
+            url or house.url, stories, directory=house.people, user="ana", **options
         ) as coordinator:
             yield coordinator
     finally:
@@ -436,3 +438,103 @@ ENDED = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where application_name = 'agent-sagas' and datname = current_database()
 """
+
+
+# --- a server that does not answer ------------------------------------------------------------
+
+SHORT_LEASE = 0.6
+
+
+async def _freezing(proxy: Proxy, world: World, call: Effect) -> str:
+    """The partner acts, and the database is not heard of any more."""
+    proxy.freeze()
+    return world.happen(call)
+
+
+@pytest.mark.postgres
+async def test_a_worker_that_does_not_hear_of_its_database_begins_nothing_until_it_does(
+    copied_postgres_url: str,
+) -> None:
+    house, world = House(copied_postgres_url, renew()), renew()
+    async with Proxy(copied_postgres_url).running() as proxy:
+        world.plan("hotel", lambda of, call: _freezing(proxy, of, call))
+        async with stage(house, world, proxy.url, lease=SHORT_LEASE) as coordinator:
+            handle = await coordinator.start(undone, LONG, id="frozen")
+            environment = await coordinator._worker.begin()
+
+            async def is_over() -> bool:
+                with suppress(LeaseLost):
+                    environment.holder.check()
+                    return False
+                return bool(world.calls)
+
+            await until(is_over, tries=3000)
+            assert [call.what for call in world.calls] == ["hotel"]
+            proxy.thaw()
+            assert (await handle.outcome(timeout=LIMIT)).completed
+    assert [call.what for call in world.calls] == ["hotel", "car", "flight"]
+    await house.check()
+
+
+@pytest.mark.postgres
+async def test_a_worker_that_hears_too_late_of_its_database_has_lost_its_sagas(
+    copied_postgres_url: str,
+) -> None:
+    house, world = House(copied_postgres_url, renew()), renew()
+    async with Proxy(copied_postgres_url).running() as proxy:
+        world.plan("hotel", lambda of, call: _freezing(proxy, of, call))
+        async with stage(house, world, proxy.url, lease=SHORT_LEASE) as frozen:
+            await frozen.start(undone, LONG, id="frozen")
+            await until(lambda: _is_called(world), tries=3000)
+            async with stage(house, world) as other:
+                working = asyncio.create_task(other.work())
+                await until(lambda: _is_completed(other, "frozen"), tries=3000)
+                working.cancel()
+            proxy.thaw()
+            await patiently(partial(frozen.get, "frozen"))
+            await until(lambda: _is_idle(frozen), tries=3000)
+    calls = [call.what for call in world.calls]
+    assert calls == ["hotel", "hotel", "car", "flight"]
+    assert world.done == ["hotel", "car", "flight"]
+    await house.check()
+
+
+async def _is_called(world: World) -> bool:
+    return bool(world.effects)
+
+
+async def _is_completed(coordinator: Coordinator, saga_id: str) -> bool:
+    return (await coordinator.get(saga_id)).status is Status.COMPLETED
+
+
+async def _is_idle(coordinator: Coordinator) -> bool:
+    return not coordinator._worker._tasks
+
+
+@pytest.mark.postgres
+async def test_no_transaction_is_open_while_an_action_runs(copied_postgres_url: str) -> None:
+    house, world = House(copied_postgres_url, renew()), renew()
+    seen: list[int] = []
+
+    async def look(of: World, call: Effect) -> str:
+        admin = await asyncpg.connect(copied_postgres_url)
+        await until(lambda: _are_idle(admin), tries=3000)  # the heartbeat's own is soon over
+        await admin.close()
+        seen.append(len(of.calls))
+        return of.happen(call)
+
+    for what in ("hotel", "car", "flight"):
+        world.plan(what, look)
+    async with stage(house, world) as coordinator:
+        handle = await coordinator.start(undone, LONG, id="looked-at")
+        assert (await handle.outcome(timeout=LIMIT)).completed
+    assert seen == [1, 2, 3]
+
+
+async def _are_idle(admin: Any) -> bool:
+    """Whether no session of ours is inside a transaction."""
+    found = await admin.fetchval(
+        "select count(*) from pg_stat_activity where application_name = 'agent-sagas'"
+        " and datname = current_database() and state <> 'idle'"
+    )
+    return not found

@@ -9,6 +9,7 @@ import pytest
 
 from sagas.journal import migrate
 from tests import postgres
+from tests.behaviour.acting import until
 from tests.crash.orders import Blow, Ending
 from tests.crash.stages import SOAK, Count, Open, trials
 from tests.crash.sweep import Stage
@@ -23,6 +24,8 @@ pytestmark = [
 FIRST = 3
 EVERY = 1 if SOAK else 6
 PACE_SECONDS = 0.3
+SAGAS = 3
+OWNED = "select count(*) > 0 from sagas.saga where owner is not null"
 
 
 async def outlived(stage: Stage, saga_id: str, ending: Ending) -> None:
@@ -53,35 +56,62 @@ async def test_a_process_outlives_the_death_of_its_servers_backend_at_any_bounda
     assert kills >= 5
 
 
-async def test_a_process_outlives_an_immediate_restart_of_the_server(
-    stage: Open, postgres_url: str, count: Count
+@pytest.mark.parametrize("how", ["immediate", "fast", "sessions"])
+async def test_a_process_with_several_sagas_outlives_the_end_of_all_its_sessions(
+    stage: Open, postgres_url: str, count: Count, how: str
 ) -> None:
     await asyncio.to_thread(migrate, postgres_url)
     async with stage("rejected", postgres_url) as opened:
         for number in trials(2, 20):
-            saga_id = opened.name(number)
-            order = opened.order(saga_id).model_copy(update={"pace": PACE_SECONDS, "patience": 60})
+            saga_ids = [opened.name(f"{number}-{which}") for which in range(SAGAS)]
+            order = opened.order(*saga_ids).model_copy(
+                update={"pace": PACE_SECONDS, "patience": 60}
+            )
             opened.nurseries[0].begin(order)
-            await asyncio.sleep(PACE_SECONDS * (1 + number % 4))
-            await restart_at_once(postgres_url)
+            await at_work(postgres_url)
+            await asyncio.sleep(PACE_SECONDS * (number % 4))
+            await (end_sessions(postgres_url) if how == "sessions" else restart(postgres_url, how))
             ending = await asyncio.to_thread(opened.nurseries[0].end)
-            await outlived(opened, saga_id, ending)
-            count("PostgreSQL restarted at once", 1)
+            for saga_id in saga_ids:
+                await outlived(opened, saga_id, ending)
+            count(f"PostgreSQL: all sessions ended ({how})", 1)
 
 
-async def restart_at_once(url: str) -> None:
-    """Restart the server without letting it finish anything."""
+async def at_work(url: str) -> None:
+    """Wait until the process has something to lose."""
+    connection = await asyncpg.connect(url)
+    try:
+        await until(lambda: connection.fetchval(OWNED), tries=6000)
+    finally:
+        connection.terminate()
+
+
+async def end_sessions(url: str) -> None:
+    """End every session of the process, as an administrator would."""
+    connection = await asyncpg.connect(url)
+    try:
+        ended = await connection.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where application_name = 'agent-sagas' and datname = current_database()"
+        )
+    finally:
+        connection.terminate()
+    assert ended
+
+
+async def restart(url: str, mode: str) -> None:
+    """Restart the server: `immediate` lets it finish nothing."""
     connection = await asyncpg.connect(url)
     try:
         data = Path(await connection.fetchval("show data_directory"))
     finally:
         connection.terminate()
-    await asyncio.to_thread(_restart, data)
+    await asyncio.to_thread(_restart, data, mode)
 
 
-def _restart(data: Path) -> None:
+def _restart(data: Path, mode: str) -> None:
     postmaster = (data / "postmaster.pid").read_text().split("\n", 1)[0]
     programs = Path(f"/proc/{postmaster}/exe").resolve().parent
     account = postgres._Account.unprivileged()
-    done = postgres._control(programs, account, data.parent, "restart", "-m", "immediate")
+    done = postgres._control(programs, account, data.parent, "restart", "-m", mode)
     assert done, postgres._logs(data.parent)

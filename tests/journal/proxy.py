@@ -44,6 +44,8 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self.cuts = 0
         self.is_deaf = False
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     def cut(self, marker: bytes, moment: Moment, *, skipping: int = 0) -> None:
         """Cut the connection on which the marker is sent next; plans are used in order.
@@ -57,6 +59,18 @@ class Proxy:
         """Drop the plans that were not carried out; returns how many there were."""
         plans, self._plans = self._plans, []
         return len(plans)
+
+    def freeze(self) -> None:
+        """Pass nothing on for a while, and close nothing."""
+        self._flowing.clear()
+
+    def thaw(self) -> None:
+        """Pass everything on, late."""
+        self._flowing.set()
+
+    async def flowing(self) -> None:
+        """Wait while nothing is passed on."""
+        await self._flowing.wait()
 
     def lead_to(self, upstream: str) -> None:
         """Connect to another server from now on."""
@@ -83,6 +97,7 @@ class Proxy:
             yield self
         finally:
             self._server.close()
+            self.thaw()
             self.cut_all()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -128,6 +143,7 @@ class _Pair:
                 if moment is Moment.BEFORE:
                     break
                 self._swallowing = moment is Moment.AFTER
+                await self._proxy.flowing()
                 self._server[1].write(data)
                 await self._server[1].drain()
                 if moment is Moment.MEANWHILE:
@@ -141,6 +157,7 @@ class _Pair:
             while data := await self._server[0].read(1 << 16):
                 if self._swallowing:
                     break
+                await self._proxy.flowing()
                 self._client[1].write(data)
                 await self._client[1].drain()
         except OSError:

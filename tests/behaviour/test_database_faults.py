@@ -100,6 +100,15 @@ async def undone(order: Order) -> str:
 LONG = Order(choice="x" * 20_000)
 """So that each entry needs room of its own in the file."""
 
+
+@stories.saga
+async def kept(order: Order) -> str:
+    """Calls under keys only: an intent without a call is called again."""
+    await keyed("hotel", order.choice)
+    await keyed("car", order.choice)
+    return await keyed("flight", order.choice)
+
+
 Telling = Callable[[Coordinator, World, str], Awaitable[Outcome[Any]]]
 
 
@@ -459,7 +468,7 @@ async def test_a_worker_that_does_not_hear_of_its_database_begins_nothing_until_
     async with Proxy(copied_postgres_url).running() as proxy:
         world.plan("hotel", lambda of, call: _freezing(proxy, of, call))
         async with stage(house, world, proxy.url, lease=SHORT_LEASE) as coordinator:
-            handle = await coordinator.start(undone, LONG, id="frozen")
+            handle = await coordinator.start(kept, LONG, id="frozen")
             environment = await coordinator._worker.begin()
 
             async def is_over() -> bool:

@@ -45,6 +45,7 @@ READS = frozenset(
         "gate",
         "gates_of",
         "held",
+        "live_sagas",
         "load",
         "next_due",
         "open_gates",
@@ -55,6 +56,7 @@ READS = frozenset(
         "requests",
         "saga",
         "sagas",
+        "time",
         "votes",
     }
 )

@@ -24,6 +24,7 @@ from sagas.ports import (
     OpenQuestion,
     Project,
     Store,
+    Survived,
     Unit,
 )
 from tests.conformance.support import (
@@ -248,6 +249,10 @@ async def _fold(scene: Scene) -> object:
     return await scene.append(FoldRequests((request.id,), 1))
 
 
+async def _survive(scene: Scene) -> object:
+    return await scene.append(Survived())
+
+
 async def _everything(scene: Scene) -> object:
     _, [request] = await scene.store.requests(scene.saga_id)
     return await scene.append(
@@ -338,6 +343,7 @@ KINDS: Mapping[str, Kind] = {
     "open a question": Kind(_ask, ("commit", OpenQuestion)),
     "close a question": Kind(_close, ("commit", CloseQuestion), _question),
     "fold requests": Kind(_fold, ("commit", FoldRequests), _request),
+    "survive": Kind(_survive, ("commit", Survived)),
     "everything at once": Kind(_everything, ("commit",), _request),
     "cancel": Kind(_cancel, ("cancel",)),
     "send": Kind(_send, ("send",)),

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sagas
-from sagas import Coordinator, StepInterrupted, parallel, savepoint
-from tests.behaviour.acting import approve_all, only_question, until
+from sagas import Coordinator, StepFailed, StepInterrupted, parallel, savepoint
+from tests.behaviour.acting import approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import (
     Order,
@@ -22,6 +22,7 @@ from tests.behaviour.shop import (
     gated,
     hasty,
     keyed,
+    keyless,
     labelled,
     look_up,
     mail,
@@ -33,6 +34,7 @@ from tests.behaviour.shop import (
 from tests.behaviour.world import (
     Refusal,
     World,
+    ignore_cancellation,
     lose_answer,
     raising,
     refuse,
@@ -82,6 +84,15 @@ async def record_interrupted(order: Order) -> str:
     except StepInterrupted:
         await publish("news")
     return "done"
+
+
+@shop.saga
+async def record_late(order: Order) -> str:
+    """A body that goes another way where a call is held not to have happened."""
+    try:
+        return await keyless("it")
+    except StepFailed:
+        return await keyed("instead")
 
 
 @shop.saga
@@ -146,6 +157,23 @@ async def late(coordinator: Coordinator, world: World) -> None:
     await handle.outcome()
 
 
+async def reopened(coordinator: Coordinator, world: World) -> None:
+    """Ended, and undone again in part: a call that was given up took effect after all."""
+    world.plan("it", ignore_cancellation)
+    handle = await coordinator.start(record_late, Order(), id="reopened")
+    await handle.outcome()
+    question = await only_question(coordinator)
+    await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+    await until(lambda: _has_ended(coordinator, "Ended"))
+    world.released.set()
+    await until(lambda: _has_ended(coordinator, "Reopened"))
+
+
+async def _has_ended(coordinator: Coordinator, after: str) -> bool:
+    found = await kinds(coordinator, "reopened")
+    return after in found and found[-1] == "Ended"
+
+
 async def waiting(coordinator: Coordinator, world: World) -> None:
     """One that has not ended."""
     await (await coordinator.start(record_waiting, Order(), id="waiting")).settled()
@@ -157,6 +185,7 @@ SCENES: tuple[Callable[[Coordinator, World], Awaitable[None]], ...] = (
     rejected,
     cancelled,
     late,
+    reopened,
     waiting,
 )
 

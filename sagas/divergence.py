@@ -73,14 +73,18 @@ def out_of_turn(state: SagaState, missing: str, ordinal: int, path: str) -> str:
     )
 
 
-def ended_early(state: SagaState, scope: str, ordinal: int) -> str:
-    """The body ends although a recorded call was not made again."""
+def ended_early(state: SagaState, scope: str, ordinal: int, error: str | None = None) -> str:
+    """The body ends although a recorded call was not made again.
+
+    Args:
+        error: What left it, if it did not return.
+    """
     known = state.calls[scope][ordinal]
     return _text(
         f"it ended without calling the recorded {known}",
         [
             *_calls_to(state, scope, ordinal),
-            ("+", "", "the end of the body"),
+            ("+", "", f"the body is left by {_short(error)}" if error else "the body returns"),
             *_rest(state, scope, ordinal),
         ],
     )

@@ -21,6 +21,7 @@ from sagas import divergence
 from sagas.authoring import context
 from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
+from sagas.driving.calling import describe
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Gates
 from sagas.driving.leash import PATIENCE, Endless, Leash
@@ -111,10 +112,15 @@ class Body:
             if not waiting:
                 del self.unvisited[scope]
 
-    def left_unvisited(self) -> str | None:
-        """That the body ended without making a recorded call again; None if it made them all."""
+    def left_unvisited(self, error: BaseException | None) -> str | None:
+        """That the body ended without making a recorded call again; None if it made them all.
+
+        Args:
+            error: What left it.
+        """
+        how = None if error is None else f"{type(error).__name__}: {describe(error)}"
         for scope, missing in self.unvisited.items():
-            return divergence.ended_early(self.drive.state, scope, min(missing))
+            return divergence.ended_early(self.drive.state, scope, min(missing), how)
         return None
 
     def first_unvisited(self, scope: str) -> int:

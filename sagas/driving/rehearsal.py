@@ -224,10 +224,10 @@ def _diverged(body: Body) -> Finding | None:
 
 def _end(body: Body, task: "asyncio.Task[Any]") -> Finding | None:
     """What is wrong with the end of a body, if it came to one."""
-    missing = body.left_unvisited()
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    missing = body.left_unvisited(error)
     if missing is not None:
         return Finding(Trouble.DIVERGED, None, missing)
-    error = asyncio.CancelledError() if task.cancelled() else task.exception()
     if error is not None:
         return _defect(located(error)) if is_defect(error) else None
     if body.uncalled:

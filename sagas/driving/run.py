@@ -381,7 +381,7 @@ class Run:
         self, body: Body, task: "asyncio.Task[Any]", error: BaseException | None
     ) -> bool:
         drive = self.drive
-        missing = body.left_unvisited()
+        missing = body.left_unvisited(error)
         if drive.diverged is not None:
             await self._diverged(drive.diverged)
         elif drive.closing:

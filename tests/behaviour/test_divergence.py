@@ -1,5 +1,6 @@
 """Code that changed while a saga was open: nothing happens under a wrong identity."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -7,11 +8,19 @@ from typing import Any
 import pytest
 
 import sagas
-from sagas import Catalog, Reversibility, Status, approval, parallel, savepoint
+from sagas import (
+    Catalog,
+    Reversibility,
+    Status,
+    StepInterrupted,
+    approval,
+    parallel,
+    savepoint,
+)
 from tests.behaviour.acting import LIMIT, answer, approve_all, only_question
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import DAY, HOUR, Order
-from tests.behaviour.world import World
+from tests.behaviour.shop import DAY, HOUR, Order, hasty
+from tests.behaviour.world import World, hang
 
 Write = Callable[[Catalog, dict[str, Any]], None]
 
@@ -330,3 +339,46 @@ async def test_a_mended_defect_goes_on(house: House, world: World) -> None:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
     assert outcome.result == "flight-done"
     assert world.count("flight") == 1
+
+
+async def test_a_body_that_calls_what_is_retired_has_a_defect(house: House, world: World) -> None:
+    made, saga = catalog(world, retiring)
+    async with house.open(made) as coordinator:
+        await (await coordinator.start(saga, Order(), id="s")).outcome(timeout=LIMIT)
+        question = await only_question(coordinator)
+    assert question.kind == "defect"
+    assert "is retired and kept only for unwinding" in question.evidence
+
+
+def retiring(made: Catalog, do: dict[str, Any]) -> None:
+    @made.retired("gone", version=1)
+    async def gone(what: str) -> None: ...
+
+    @gone.compensation()
+    async def undo_gone(what: str) -> None: ...
+
+    @made.saga(name="trip")
+    async def trip(order: Order) -> str:
+        await gone("never")
+        return "never"
+
+
+async def test_a_step_that_was_left_in_doubt_is_not_forgotten_where_nobody_has_its_action(
+    house: House, world: World
+) -> None:
+    made = Catalog("leaving")
+
+    @made.saga
+    async def leave(order: Order) -> str:
+        with suppress(StepInterrupted):
+            async with asyncio.timeout(0.01):
+                await hasty("slow")
+        return "done"
+
+    world.plan("slow", hang)
+    async with house.open(made) as coordinator:
+        outcome = await coordinator.run(leave, Order(), id="s", timeout=LIMIT)
+        question = await only_question(coordinator)
+    assert outcome.status is Status.STUCK
+    assert question.question == "leave/hasty#1 is in doubt and cannot be settled here"
+    assert "no catalog in this process has it" in question.evidence

@@ -64,7 +64,9 @@ def test_a_missing_call_is_shown_with_the_new_one_and_its_place() -> None:
 
 def test_an_early_end_is_shown_as_such() -> None:
     told = divergence.ended_early(state(), "trip", 5)
-    assert lines(told)[-2:] == ["- 5  sagas.sleep()", "+    the end of the body"]
+    assert lines(told)[-2:] == ["- 5  sagas.sleep()", "+    the body returns"]
+    told = divergence.ended_early(state(), "trip", 5, "ValueError: too\nearly")
+    assert lines(told)[-1] == "+    the body is left by ValueError: too early"
 
 
 def test_of_other_arguments_each_member_that_differs_is_shown() -> None:

@@ -159,5 +159,5 @@ class _Answering:
         self._is_asked = self._was_told = False
 
     def _where(self) -> str:
-        frame = sys._current_frames().get(self._thread)  # noqa: SLF001  there is no other way
+        frame = sys._current_frames().get(self._thread)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return "".join(traceback.format_stack(frame)[-4:]) if frame is not None else "(unknown)"

@@ -70,10 +70,14 @@ async def die(coordinator: Coordinator, saga_id: str) -> None:
     await until(partial(_deaths_are_counted, store, saga_id), tries=500)
 
 
-async def _bury(store: Any, worker: int) -> None:
+def _burial(worker: int, settling: bool) -> Any:
     from sagas.journal.operations import ownership
 
-    await store._write(lambda _: ownership.bury([(worker, True)]))
+    return ownership.bury([(worker, True)])
+
+
+async def _bury(store: Any, worker: int) -> None:
+    await store._write(partial(_burial, worker))
 
 
 async def _deaths_are_counted(store: Store, saga_id: str) -> bool:

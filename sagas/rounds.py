@@ -12,6 +12,8 @@ from sagas.driving.environment import Environment
 from sagas.ports import Store, Suspects
 
 SWEEP_SECONDS = 3.0
+AT_ONCE = 10
+"""How many sagas are read at the same time."""
 
 TakeUp = Callable[[Environment, str], Awaitable[None]]
 
@@ -139,8 +141,10 @@ class Rounds:
                 return
             await self._sweep(environment)
             again, self._again = self._again, set()
-            for saga_id in [*again, *await self._claim(environment)]:
-                await self._take_up(environment, saga_id)
+            held = [*again, *await self._claim(environment)]
+            for first in range(0, len(held), AT_ONCE):
+                few = held[first : first + AT_ONCE]
+                await asyncio.gather(*(self._take_up(environment, saga_id) for saga_id in few))
 
     async def _sweep(self, environment: Environment) -> None:
         """Find what this worker holds and does not drive, whatever lost it."""

@@ -369,6 +369,8 @@ async def ask_destination(
     given = probe.binding.arguments(arguments)
     phase = _phase(drive, info, direction)
     answer = await _probe_until_answered(drive, probe, given, info, limited)
+    while not drive.log.is_drained:  # what the call told meanwhile may be on its way
+        await drive.log.drained()
     if _phase(drive, info, direction) is not phase:
         drive.news += 1
         return  # the call itself has answered meanwhile, and an outcome is told once

@@ -137,6 +137,11 @@ class SagaLog:
         """Emit and wait."""
         await self.durable(self.emit(*entries, ops=ops, guarded=guarded))
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether the state holds everything that was emitted."""
+        return not (self._sealed or self._queue)
+
     async def drained(self) -> None:
         """Wait until everything emitted so far is durable or was refused.
 

@@ -11,7 +11,7 @@ import pytest
 
 from examples.travel.partner import Mood
 from examples.travel.world import World
-from sagas.entries import FoundInDoubt
+from sagas.entries import Ended, FoundInDoubt
 from sagas.journal import migrate
 from tests.crash.history import read_history
 from tests.crash.orders import Blow, Ending, Order
@@ -158,10 +158,15 @@ async def stopped_at_random(stage: Stage, count: Count, where: str) -> int:
     for number in trials(3, 200):
         saga_id = stage.name(number)
         pid = stage.nurseries[0].begin(order(stage, saga_id, pace=PACE_SECONDS))
-        await asyncio.sleep(chance.uniform(0.1, 0.5))
+        await more_than(stage, saga_id, 1)
+        await asyncio.sleep(chance.uniform(0.0, 2 * PACE_SECONDS))
         async with declared_dead(stage, pid) as sleep:
+            begun = await more_than(stage, saga_id, 1)
             stage.nurseries[1].begin(order(stage, saga_id, pace=PACE_SECONDS))
-            await asyncio.sleep(chance.uniform(0.0, 0.6))
+            if number % 2:
+                await asyncio.sleep(chance.uniform(0.0, 0.6))
+            else:
+                await more_than(stage, saga_id, begun)
         zombie, _ = await ended(stage, 0), await ended(stage, 1)
         count(f"zombies on {where}", 1)
         if was_replaced(zombie):
@@ -169,6 +174,16 @@ async def stopped_at_random(stage: Stage, count: Count, where: str) -> int:
             count(f"calls begun by replaced zombies on {where}", leaked_at(zombie, sleep))
         assert await stage.wrong_in_the_end(saga_id) == [], f"trial {number}, seed {SEED}"
     return replaced
+
+
+async def more_than(stage: Stage, saga_id: str, entries: int) -> int:
+    """Wait until a saga has more entries than so many, or has ended; how many it has then."""
+    async with asyncio.timeout(60):
+        while True:
+            history = await read_history(stage.reader, saga_id)
+            if len(history.rows) > entries or any(history.of(Ended)):
+                return len(history.rows)
+            await asyncio.sleep(0.01)
 
 
 def leaked_at(zombie: Ending, sleep: Sleep) -> int:

@@ -250,6 +250,7 @@ LOST = [
 async def test_an_answer_of_the_store_that_is_lost_changes_nothing(
     house: House, monkeypatch: pytest.MonkeyPatch, name: str, method: str
 ) -> None:
+    number = 0
     for number in count():
         world = renew()
         deaf = Deaf(await open_store(house.url), method)
@@ -388,6 +389,42 @@ async def integrity(store: Store) -> str:
         lambda: connection.execute("pragma integrity_check").fetchone()
     )
     return str(row[0])
+
+
+FULL = """
+create sequence sagas.asked;
+create function sagas.be_full() returns trigger language plpgsql as $$
+begin
+    if nextval('sagas.asked') % 3 <> 0 then
+        raise exception 'no space left on device' using errcode = 'disk_full';
+    end if;
+    return null;
+end $$;
+create trigger full_disk after insert on sagas.entry
+for each statement execute function sagas.be_full();
+"""
+
+
+@pytest.mark.postgres
+@tales
+async def test_a_server_whose_disk_is_full_twice_before_each_append_changes_nothing(
+    copied_postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    monkeypatch.setattr(writer, "SHORTEST_PAUSE", 0.01)
+    house, world = House(copied_postgres_url, renew()), renew()
+    admin = await asyncpg.connect(copied_postgres_url)
+    async with stage(house, world) as coordinator:
+        await admin.execute(FULL)
+        await play(name, coordinator, world, name)
+        refused = await admin.fetchval("select last_value from sagas.asked") * 2 // 3
+        await admin.execute("drop function sagas.be_full cascade")
+    await admin.close()
+    assert refused > 10
+    assert caplog.text.count("make room and start again; what is to be written is kept") > 5
+    await house.check()
 
 
 # --- a file that somebody keeps locked --------------------------------------------------------

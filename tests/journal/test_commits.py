@@ -72,7 +72,7 @@ async def test_what_is_cut_is_done_once_and_answered_as_if_it_had_not_been(
         answer = _told(await kind.act(scene), scene)
         expected = await _seen(rival, scene)
         for moment in Moment:
-            cuts = proxy.cuts
+            cuts, number = proxy.cuts, 0
             for number in count():
                 scene = await set_scene(store, f"{moment.name}-{number}", kind)
                 marker = scene.saga_id.encode() if kind.at_once else COMMIT

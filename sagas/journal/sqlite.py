@@ -57,7 +57,7 @@ class _Engine:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._log = path.with_name(path.name + "-wal")
+        self._log = sqlite_file.beside(path, "-wal")
         self._looked_at = 0
         self._hinted = False
 
@@ -65,7 +65,11 @@ class _Engine:
         """Connect, and look at nothing yet."""
         sqlite_file.prepare(self._path)
         self._connection = sqlite_file.connect(self._path)
-        self._lock = FileLock(self._path)
+        try:
+            self._lock = sqlite_file.lock_of(self._path)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def identity(self) -> tuple[str | None, str | None]:
         """The schema's version and the journal's id; None where there is no journal.

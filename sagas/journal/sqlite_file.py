@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -31,21 +32,29 @@ LOG_LIMIT = 1000 * 4096
 _OLDEST = (3, 35, 0)  # RETURNING
 _POLL_SECONDS = 0.001
 _MODE = 0o600
-_MAGIC = b"SQLite format 3\x00"
+_making = threading.Lock()
+"""Held while a file is open here that SQLite does not know of."""
 
 _SETTINGS = (
     "pragma trusted_schema = off",
     "pragma wal_autocheckpoint = 0",
     "pragma synchronous = full",
     "pragma foreign_keys = on",
+    "pragma schema_version",  # it reads the file: one that is no database is refused here
 )
+
+
+def beside(database: Path, ending: str) -> Path:
+    """A file that belongs to a database: beside the file itself, and not beside a link to it."""
+    real = database.resolve()
+    return real.with_name(real.name + ending)
 
 
 class FileLock:
     """The lock beside a database file; one for each connection."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + "-lock")
+        self._path = beside(database, "-lock")
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
 
     @contextmanager
@@ -110,6 +119,18 @@ class FileLock:
         return True
 
 
+def lock_of(path: Path) -> FileLock:
+    """The lock beside a file.
+
+    Raises:
+        JournalUnavailable: It cannot be made.
+    """
+    try:
+        return FileLock(path)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
 def prepare(path: Path) -> None:
     """Make the file if it is missing, readable by its owner only.
 
@@ -155,14 +176,18 @@ def _no_space(path: Path) -> JournalUnavailable:
 
 
 def _make(path: Path) -> None:
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
-    try:
-        start = os.read(file, len(_MAGIC))
-    finally:
-        os.close(file)
-    if start and start != _MAGIC:
-        raise JournalUnavailable(f"{path} is not an SQLite database: name another file")
-    FileLock(path).close()
+    """Make the file, or see that it may be used, without opening one that exists.
+
+    To close any descriptor of a file is to let go of every lock that this process holds on it
+    (POSIX). If a journal is open here, the next process to close it would take itself for the last
+    one, and remove the log with all that is written into it from then on.
+    """
+    with _making, suppress(FileExistsError):
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        os.close(os.open(path.resolve(), flags, _MODE))
+    effective = os.access in os.supports_effective_ids
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def patiently(work: Callable[[], T]) -> T:

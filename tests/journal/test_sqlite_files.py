@@ -340,6 +340,47 @@ async def test_of_a_thousand_appends_by_two_processes_at_once_none_is_lost(
         assert len(loaded.rows) == 501
 
 
+_PASSER_BY = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+print(connection.execute("select count(*) from saga").fetchone()[0])
+connection.close()
+"""
+
+
+async def _passed_by(url: str) -> int:
+    """How many sagas another process sees, which opens the file and closes it again."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _PASSER_BY, str(file_of(url)), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    return int(said)
+
+
+async def test_a_second_store_in_one_process_leaves_the_log_of_the_first_in_place(
+    sqlite_url: str, opened: Opening
+) -> None:
+    store = await opened(sqlite_url)
+    await opened(sqlite_url)
+    await begun(store, await registered(store), "trip-1")
+    assert await _passed_by(sqlite_url) == 1  # the last to close a file removes its log
+    await begun(store, await registered(store), "trip-2")
+    assert await _passed_by(sqlite_url) == 2
+
+
+async def test_the_files_beside_a_link_are_those_beside_the_file(
+    sqlite_url: str, tmp_path: Path, opened: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "LOG_LIMIT", 50_000)
+    await opened(sqlite_url)
+    (tmp_path / "link.db").symlink_to(file_of(sqlite_url))
+    store = await opened(f"sqlite:///{tmp_path}/link.db")
+    assert not (tmp_path / "link.db-lock").exists()
+    await _write(store, 5)
+    assert _log_length(sqlite_url) < 200_000
+
+
 async def test_a_forked_process_must_open_the_journal_itself(
     sqlite_url: str, opened: Opening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -171,6 +171,8 @@ class Flight:
             entry = self._entry(answer)
             submission = self._drive.log.emit(entry, ops=self._drive.survived())
             self._concluded = Concluded(entry, submission)
+            if isinstance(answer, Returned):
+                self._drive.heard[self._info.idempotency_key] = (entry, submission)
         except LogClosed:
             self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
             if isinstance(answer, Returned) and self._has_effect:
@@ -179,7 +181,7 @@ class Flight:
 
     def _take_heard(self) -> bool:
         """Whether an earlier attempt answered late; then nothing more is said of the call."""
-        heard = self._drive.heard.get((self._step.path, self._callee.direction))
+        heard = self._drive.heard.get(self._info.idempotency_key)
         if heard is not None:
             self._concluded = Concluded(*heard)
         return heard is not None
@@ -202,7 +204,7 @@ class Flight:
         late = self._success(entry)
         if not drive.hears:
             drive.environment.reports.tell(late)
-        elif matters(drive.state, late):
+        elif (late.unprotected or late.key not in drive.heard) and matters(drive.state, late):
             self._hear(replace(entry, via="late"), late)
 
     def _hear(self, entry: Succeeded | Compensated, late: LateAnswer) -> None:
@@ -211,8 +213,7 @@ class Flight:
             entry = replace(entry, second=True)
         closed, ops = drive.without_question(late.path, late.direction, LATE)
         submission = drive.log.emit(*closed, entry, ops=ops)
-        if not self._step.happened:
-            drive.heard[late.path, late.direction] = (entry, submission)
+        drive.heard.setdefault(late.key, (entry, submission))
         drive.environment.reports.tell_unless(submission, late)
         drive.news += 1
 

@@ -73,7 +73,7 @@ class Drive:
         readers: Gives up each call under way that only reads, and each wait to make a call.
         fold: Folds what people and other programs have asked for.
         over: Its end, or its release, is on its way to the journal: nothing may come after it.
-        heard: The late successes of calls, which settle these calls, with their submissions.
+        heard: The successes of calls, by their keys: each is told once, even before it is durable.
         paused: Counts short waits that are over.
         short_of: The limit that a part of it waits for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
@@ -98,7 +98,7 @@ class Drive:
         self.diverged: str | None = None
         self.escaped: BaseException | None = None
         self.over = False
-        self.heard: dict[tuple[str, Direction], tuple[Entry, Submission]] = {}
+        self.heard: dict[str, tuple[Entry, Submission]] = {}
         self.paused = 0
         self.short_of: str | None = None
         self.waits: list[int] = []
@@ -442,9 +442,16 @@ class Drive:
         ]
 
     def without_question(
-        self, path: str, direction: Direction, reason: str
-    ) -> tuple[list[Entry], list[Op]]:
-        """Close the question about a call that took effect late; nothing if none is open."""
+        self, path: str, direction: Direction, reason: str, *, answered: Collection[str] = ()
+    ) -> tuple[list[InterventionClosed], list[Op]]:
+        """Close the question about a call that took effect late; nothing if none is open.
+
+        Args:
+            answered: Questions that are being closed already.
+        """
+        asked = self.state.question_about(path, direction)
+        if asked is not None and asked.id in answered:
+            return [], []
         return self._closed(path, direction, reason, ABOUT_A_CALL)
 
     def over_at_last(
@@ -463,7 +470,7 @@ class Drive:
 
     def _closed(
         self, path: str, direction: Direction, reason: str, kinds: Collection[str]
-    ) -> tuple[list[Entry], list[Op]]:
+    ) -> tuple[list[InterventionClosed], list[Op]]:
         asked = self.state.question_about(path, direction)
         if asked is None or asked.what not in kinds:
             return [], []

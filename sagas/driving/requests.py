@@ -70,7 +70,8 @@ class Requests:
                     await self.fold()
 
     async def _fold(self, control: int, requests: list[Request]) -> None:
-        await self._drive.log.drained()
+        while not self._drive.log.is_drained:  # what a call told meanwhile may be on its way
+            await self._drive.log.drained()
         if self._drive.over:
             return  # it was let go of here: whoever takes it up folds what is new
         batch = _Batch(self._drive)
@@ -82,13 +83,17 @@ class Requests:
             return  # it came to its end meanwhile
         folded = FoldRequests(tuple(request.id for request in requests), control)
         submission = self._drive.log.emit(*batch.entries, ops=[folded, *batch.ops])
-        heard = {call: (entry, submission) for call, entry in batch.heard.items()}
+        heard = {
+            key: (entry, submission)
+            for key, entry in batch.heard.items()
+            if key not in self._drive.heard
+        }
         self._drive.heard.update(heard)  # an attempt under way says nothing more
         try:
             await self._drive.log.durable(submission)
         except GateMoved:
-            for call in heard:
-                del self._drive.heard[call]
+            for key in heard:
+                del self._drive.heard[key]
             raise
         self._drive.control = control
         self._drive.news += len(batch.entries)
@@ -104,7 +109,7 @@ class _Batch:
         self._drive = drive
         self._answered: set[str] = set()
         self._ended = drive.state.ended is not None
-        self.heard: dict[tuple[str, Direction], Entry] = {}
+        self.heard: dict[str, Entry] = {}
         self.entries: list[Entry] = []
         self.ops: list[Op] = []
 
@@ -158,16 +163,17 @@ class _Batch:
         if request.kind == "over":
             self._over(path, direction, key, request)
             return
-        if (path, direction) in self.heard or not decide.is_news(
+        if key in self.heard or not decide.is_news(
             drive.state, path, direction, key, request.payload, unprotected=bool(more)
         ):
             return
         second = bool(more) and drive.state.steps[path].forward.attempts > 1
-        entry = self.heard[path, direction] = _success(direction, request, second=second)
+        entry = self.heard[key] = _success(direction, request, second=second)
         if self._ended:
             self._ended = False
             self.entries.append(Reopened(path=path, direction=direction, reason=LATE))
-        closed, ops = drive.without_question(path, direction, LATE)
+        closed, ops = drive.without_question(path, direction, LATE, answered=self._answered)
+        self._answered.update(item.intervention for item in closed)
         self.entries += [*closed, entry]
         self.ops += ops
 
@@ -197,7 +203,7 @@ class _Batch:
 
     def _answer(self, request: Request) -> None:
         question = self._drive.state.questions.get(request.ref)
-        if question is None:
+        if question is None or question.id in self._answered:
             return
         self._answered.add(question.id)
         self.entries.append(
@@ -223,16 +229,26 @@ class _Batch:
     def _consequence(
         self, question: Question, path: str, choice: Choice, request: Request
     ) -> list[Entry]:
+        step = self._drive.state.steps.get(path)
         if choice is Choice.HAPPENED:
-            return [Succeeded(path=path, via="person", payload=request.payload or b"null")]
+            told = Succeeded(path=path, via="person", payload=request.payload or b"null")
+            return self._told(step.forward.key if step else "", told)
         if choice is Choice.NOT_HAPPENED and question.direction is not Direction.UNDO:
             said = f"{request.by}: {request.reason}"
             return [Failed(path=path, error="NotExecuted", message=said, via="person")]
         if choice is Choice.DONE and question.direction is not Direction.DO:
-            return [Compensated(path=path, via="person")]
+            return self._told(step.undo.key if step else "", Compensated(path=path, via="person"))
         if choice is Choice.RETRY and question.direction is Direction.DO:
             return self._retried(path)
         return []
+
+    def _told(self, key: str, entry: Entry) -> list[Entry]:
+        """What a person says happened; a late answer after it says nothing new."""
+        if key in self.heard:
+            return []
+        if key:
+            self.heard[key] = entry
+        return [entry]
 
     def _retried(self, path: str) -> list[Entry]:
         """A step goes forward again, and so do the branches that were closed because it failed."""

@@ -271,6 +271,12 @@ async def tame(beast: Beast) -> None:
 
 
 @beasts.saga
+async def bare(beast: Beast) -> None:
+    """A beast and nothing else."""
+    await call(beast)
+
+
+@beasts.saga
 async def hasty(beast: Beast) -> None:
     """The beast is given little time."""
     await first(beast)

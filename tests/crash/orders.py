@@ -8,6 +8,10 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 
+SLOW = "the event loop has been blocked"
+"""What a process rightly says on a machine that has too much to do."""
+
+
 class Blow(StrEnum):
     """What happens at the chosen boundary."""
 
@@ -108,6 +112,11 @@ class Ending(BaseModel):
     reached: tuple[str, ...]
     at: tuple[float, ...]
     said: str
+
+    @property
+    def complaint(self) -> str:
+        """What it wrote, unless the machine was so slow that it wrote of nothing else."""
+        return "" if SLOW in self.said else self.said
 
     def calls_since(self, instant: float) -> int:
         """How many calls it began after an instant, on the strength of what it had written before.

@@ -164,7 +164,7 @@ async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) ->
 
 def unexpected(lives: Sequence[Ending]) -> list[str]:
     """Whatever else ended a life than its end or its kill, and whatever it complained of."""
-    problems = [f"it said: {life.said}" for life in lives if life.said]
+    problems = [f"it said: {life.complaint}" for life in lives if life.complaint]
     problems += [
         f"a life was ended by signal {life.signal}"
         for life in lives

@@ -43,7 +43,7 @@ async def killed(stage: Stage, pid: int) -> None:
 async def recovered(stage: Stage, saga_id: str) -> None:
     """Let another life go on to the end."""
     ending = await asyncio.to_thread(stage.nurseries[0].run, stage.order(saga_id, life=1))
-    assert (ending.code, ending.said) == (0, "")
+    assert (ending.code, ending.complaint) == (0, "")
     assert await stage.wrong_in_the_end(saga_id) == []
 
 

@@ -84,7 +84,7 @@ async def test_of_five_processes_that_find_a_saga_one_drives_it(
         async with interrupted(pasture, errands, number=number):
             endings = await recovered(pasture, order, barrier)
         for ending in endings:
-            assert (ending.code, ending.said) == (0, "")
+            assert (ending.code, ending.complaint) == (0, "")
         for errand in errands:
             assert await pasture.wrong(errand) == []
             drivers = [place for place, ending in enumerate(endings) if has_driven(ending, errand)]

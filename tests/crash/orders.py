@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-
 SLOW = "the event loop has been blocked"
 """What a process rightly says on a machine that has too much to do."""
 

@@ -21,30 +21,27 @@ class SteadyClock:
     _datetime = datetime  # kept aside, so that a frozen clock gives real `datetime` objects
 
     def __init__(self) -> None:
-        self._offset = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _ticks()
+        self._offset = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - ticks()
 
     def set(self, told: int, *, asked: int) -> None:
         """Somebody who knows the time (microseconds since 1970) was asked at `asked` ticks.
 
         The answer holds for the middle of the journey there and back.
         """
-        self._offset = told - (asked + _ticks()) // 2
-
-    def ticks(self) -> int:
-        """Microseconds of a clock that only goes on."""
-        return _ticks()
+        self._offset = told - (asked + ticks()) // 2
 
     def now(self) -> datetime:
         """The present instant, aware, in UTC."""
         if is_wall_clock_replaced():
             return self._datetime.fromtimestamp(time.time(), UTC)
-        return instant(self._offset + _ticks())
+        return instant(self._offset + ticks())
 
     def ahead(self) -> float:
         """By how many seconds the host's clock is ahead of this one."""
         host = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
-        return (host - self._offset - _ticks()) / 1_000_000
+        return (host - self._offset - ticks()) / 1_000_000
 
 
-def _ticks() -> int:
+def ticks() -> int:
+    """Microseconds of a clock that only goes on, through a suspended machine too."""
     return time.clock_gettime_ns(_TICKING) // 1000

@@ -18,7 +18,7 @@ from approvals import Directory, OperatingSystemDirectory, TomlDirectory
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
-from sagas.clock import SteadyClock
+from sagas.clock import SteadyClock, ticks
 from sagas.coordinator import Coordinator
 from sagas.driving.environment import Handlers
 from sagas.errors import DefinitionError, SagaError
@@ -199,7 +199,7 @@ async def clock_of(store: Store) -> SteadyClock:
     """The clock that goes with a database: its own where it runs on another machine."""
     clock = SteadyClock()
     if store.keeps_time:
-        asked = clock.ticks()
+        asked = ticks()
         clock.set(await store.time(), asked=asked)
     return clock
 

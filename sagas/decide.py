@@ -33,6 +33,19 @@ IDLE_MICROS = 1_000_000
 """How long a saga is left alone of which a look moved nothing, although an instant had come."""
 
 
+STARTS_WITHIN = timedelta(seconds=2)
+"""A call begins this soon after its intent was made, or not at all."""
+
+
+def starts_within(track: Track | None) -> timedelta:
+    """How soon after its intent a call is to begin: the later, the more often that failed.
+
+    An intent says when its call is over at the latest. A call that begins long after it, because
+    the journal was slow, could outlast that.
+    """
+    return STARTS_WITHIN * 2 ** min(track.unmade, 6) if track is not None else STARTS_WITHIN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPolicy:
     """What the rules need to know of an action or a compensation.

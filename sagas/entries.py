@@ -202,13 +202,17 @@ class FoundInDoubt(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postponed(Entry):
-    """An attempt is known not to have happened, and another may be made from `until` on."""
+    """An attempt is known not to have happened, and another may be made from `until` on.
+
+    `made` is false if it was given up before it was begun, so that it counts as no attempt.
+    """
 
     path: str
     direction: str
     error: str
     message: str
     until: int
+    made: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

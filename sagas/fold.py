@@ -205,7 +205,11 @@ def _postponed(state: SagaState, seq: int, at: int, entry: e.Postponed) -> None:
         return
     track.phase = Phase.IN_DOUBT if track.doubt else Phase.NONE
     track.error, track.message, track.not_before = entry.error, entry.message, entry.until
-    _seen_to_fail(track, at)
+    if entry.made is False:
+        track.unmade += 1
+        track.last_end = max(track.unseen_end, at)
+    else:
+        _seen_to_fail(track, at)
     _undone_anew(state.steps[entry.path])
 
 

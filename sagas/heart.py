@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections.abc import Awaitable, Callable
 
-from sagas.clock import SteadyClock
+from sagas.clock import SteadyClock, ticks
 from sagas.driving.writer import LeaseHolder
 from sagas.errors import JournalError, LeaseLost
 from sagas.frozen import is_loop_clock_replaced, sleep_regardless
@@ -102,7 +102,7 @@ class Heart:
             if self._store is None:
                 self._store = await self._open_store()
             asked_at = asyncio.get_running_loop().time()
-            asked = self._clock.ticks() if self._clock is not None else 0
+            asked = ticks()
             lease = await self._store.renew(self._holder.lease)
         except LeaseLost:
             raise

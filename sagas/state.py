@@ -35,6 +35,7 @@ class Track:
     Attributes:
         attempts: Intents so far.
         failures: Attempts that were seen to fail, since a person answered or the unwind began.
+        unmade: Intents whose call was given up before it was begun.
         last_at: When the last attempt was intended.
         latest_end: When the last attempt is over, if it keeps to its time.
         last_end: After this no attempt can be running.
@@ -57,6 +58,7 @@ class Track:
     ended: int = 0
     attempts: int = 0
     failures: int = 0
+    unmade: int = 0
     last_at: int = 0
     latest_end: int = 0
     last_end: int = 0

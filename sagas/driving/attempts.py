@@ -17,6 +17,7 @@ from sagas import decide
 from sagas.authoring.action import Action, Compensation, Options, Probe
 from sagas.authoring.context import StepInfo
 from sagas.authoring.signatures import is_async
+from sagas.clock import ticks
 from sagas.decide import CallPolicy
 from sagas.driving.calling import (
     Answer,
@@ -75,12 +76,17 @@ class Callee:
 
 
 class Flight:
-    """An attempt under way."""
+    """An attempt under way.
+
+    Args:
+        since: By the ticks, when its intent was made.
+    """
 
     _info: StepInfo
 
-    def __init__(self, drive: Drive, step: Step, callee: Callee) -> None:
+    def __init__(self, drive: Drive, step: Step, callee: Callee, *, since: int) -> None:
         self._drive = drive
+        self._since = since
         self._step = step
         self._callee = callee
         self._done: asyncio.Future[None] | None = None
@@ -102,10 +108,11 @@ class Flight:
     ) -> None:
         """Call the function; `wait` tells what became of it, and the permit is given back then.
 
-        It is not called if an earlier attempt answered late in the meantime.
+        It is not called if an earlier attempt answered late in the meantime, nor if the journal
+        took so long that the call could outlast what its intent says.
         """
         self._info = info
-        if self._take_heard():
+        if self._take_heard() or self._begins_too_late():
             if permit is not None:
                 permit.ended()
             return
@@ -123,6 +130,31 @@ class Flight:
         )
         if not self._has_effect:
             self._drive.readers.add(self._attempt.cancel)
+
+    def _begins_too_late(self) -> bool:
+        drive = self._drive
+        late = ticks() - self._since
+        if not self._has_effect or (late <= span(decide.starts_within(self.track)) and drive.holds):
+            return False
+        log.warning(
+            "%s: it took %.1f s to write the intent of %s, which is not called under it",
+            drive.saga_id,
+            late / 1_000_000,
+            self._step.path,
+        )
+        entry = Postponed(
+            **self._where,
+            error="NotExecuted",
+            message="its intent took too long to be written, so it was not called",
+            until=drive.present(),
+            made=False,
+        )
+        try:
+            self._concluded = Concluded(entry, drive.log.emit(entry))
+        except LogClosed:
+            self._concluded = Concluded(entry, _unwritten())
+        drive.news += 1
+        return True
 
     @property
     def _has_effect(self) -> bool:

@@ -165,6 +165,11 @@ class Drive:
             give_up()
         self._tell()
 
+    @property
+    def holds(self) -> bool:
+        """Whether the lease can be trusted to last."""
+        return self.environment.holder.is_trusted
+
     def check_lease(self) -> None:
         """Let go of the saga, and begin nothing, if the lease may be over.
 

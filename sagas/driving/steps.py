@@ -13,6 +13,7 @@ from reversibility import ClassUpgrade, Reversibility
 from sagas import decide
 from sagas.authoring.action import Action
 from sagas.authoring.signatures import is_async
+from sagas.clock import ticks
 from sagas.divergence import misfit
 from sagas.driving.attempts import Callee, Flight, ask_destination, result_entry
 from sagas.driving.calling import Raised, Returned, call, describe
@@ -255,6 +256,7 @@ class Steps:
             gate=next((item.gate for item in entries if isinstance(item, GateConsumed)), None),
             before=None if isinstance(before, Failed) else before,
         )
+        since = self._ready(attempted.reversibility)
         intent = self._intent(call, step, attempted)
         if drive.closing:
             raise Parked  # it was asked for while a gate or the before-image was looked at
@@ -266,7 +268,17 @@ class Steps:
         except asyncio.CancelledError:
             self._never_called(call.path)
             raise
-        return await self._fly(call, attempted, permit)
+        return await self._fly(call, attempted, permit, since)
+
+    def _ready(self, reversibility: Reversibility) -> int:
+        """See that the lease lasts, and what the ticks say, as an intent is made.
+
+        Raises:
+            LogClosed: It may not last.
+        """
+        if reversibility.has_effect:
+            self._drive.check_lease()
+        return ticks()
 
     async def _admission(
         self, call: Call, approval: Approval | None, attempt: int
@@ -308,7 +320,8 @@ class Steps:
             attempt=attempted.number,
             key=attempted.key,
             generation=drive.state.generation,
-            latest_end=drive.present() + span(action.options.timeout),
+            latest_end=drive.present()
+            + span(action.options.timeout + decide.starts_within(step and step.forward)),
             gate=attempted.gate or (step.forward.gate if step is not None else None),
             waiver=action.waiver,
             before=None if before is None else before.decode(),
@@ -317,11 +330,11 @@ class Steps:
             payload=call.arguments if step is None else None,
         )
 
-    async def _fly(self, call: Call, attempted: "_Attempt", permit: Permit | None) -> bytes | None:
+    async def _fly(
+        self, call: Call, attempted: "_Attempt", permit: Permit | None, since: int
+    ) -> bytes | None:
         drive, action = self._drive, call.action
         step = drive.state.steps[call.path]
-        if step.reversibility.has_effect:
-            drive.check_lease()
         flight = Flight(
             drive,
             step,
@@ -331,6 +344,7 @@ class Steps:
                 action.policy(step.reversibility),
                 lambda value: result_entry(action, call.path, value),
             ),
+            since=since,
         )
         info = drive.info(step, Direction.DO, attempted.key, attempted.number)
         flight.launch(action.fn, attempted.arguments, info, permit)

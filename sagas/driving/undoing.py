@@ -8,7 +8,14 @@ from compensations import InterventionKind
 from compensations.plan import Standing, ready
 from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
-from sagas.driving.attempts import Callee, Flight, ask_destination, residue_entry, result_entry
+from sagas.clock import ticks
+from sagas.driving.attempts import (
+    Callee,
+    Flight,
+    ask_destination,
+    residue_entry,
+    result_entry,
+)
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates, Site
 from sagas.driving.log import GateMoved
@@ -222,6 +229,8 @@ class Undoing:
     ) -> None:
         drive, track = self._drive, step.forward
         arguments = same_arguments(action, step)
+        drive.check_lease()
+        since = ticks()
         await drive.log.commit(
             Intended(
                 path=step.path,
@@ -232,7 +241,8 @@ class Undoing:
                 attempt=attempt,
                 key=track.key,
                 generation=track.generation,
-                latest_end=drive.present() + span(action.options.timeout),
+                latest_end=drive.present()
+                + span(action.options.timeout + decide.starts_within(track)),
                 gate=track.gate,
                 waiver=step.waiver,
             )
@@ -246,6 +256,7 @@ class Undoing:
                 action.policy(step.reversibility),
                 lambda value: result_entry(action, step.path, value),
             ),
+            since=since,
         )
         flight.launch(
             action.fn,
@@ -335,6 +346,8 @@ class Undoing:
             entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
         key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
         unknown = not step.happened
+        drive.check_lease()
+        since = ticks()
         await drive.log.commit(
             *entries,
             CompensationIntended(
@@ -342,14 +355,13 @@ class Undoing:
                 attempt=attempt,
                 key=key,
                 generation=drive.state.generation,
-                latest_end=drive.present() + span(undo.options.timeout),
+                latest_end=drive.present()
+                + span(undo.options.timeout + decide.starts_within(step.undo)),
                 unknown=unknown,
                 gate=ops[0].gate_id if ops else step.undo.gate,  # type: ignore[union-attr]
             ),
             ops=ops,
         )
-        if undo.options.reversibility.is_pivot:
-            drive.check_lease()
         flight = Flight(
             drive,
             step,
@@ -359,6 +371,7 @@ class Undoing:
                 undo.policy(),
                 lambda value: residue_entry(undo, step.path, value),
             ),
+            since=since,
         )
         flight.launch(
             undo.fn,

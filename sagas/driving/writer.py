@@ -48,6 +48,11 @@ class LeaseHolder:
         """
         self.lease = replace(self.lease, control=control)
 
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the lease was not lost, and lasts for a while."""
+        return self.lost is None and asyncio.get_running_loop().time() <= self._trusted_until
+
     def check(self) -> None:
         """Refuse to go on with a lease that may be over.
 
@@ -56,7 +61,7 @@ class LeaseHolder:
         """
         if self.lost is not None:
             raise LeaseLost(*self.lost.args)
-        if asyncio.get_running_loop().time() > self._trusted_until:
+        if not self.is_trusted:
             raise LeaseLost("the lease could not be renewed in time")
 
 

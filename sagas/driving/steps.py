@@ -321,7 +321,10 @@ class Steps:
             key=attempted.key,
             generation=drive.state.generation,
             latest_end=drive.present()
-            + span(action.options.timeout + decide.starts_within(step and step.forward)),
+            + span(
+                action.options.timeout
+                + decide.starts_within(step.forward if step is not None else None)
+            ),
             gate=attempted.gate or (step.forward.gate if step is not None else None),
             waiver=action.waiver,
             before=None if before is None else before.decode(),

@@ -186,8 +186,8 @@ with due as (
     {skip_locked}
 ), suspect as (
     select id from saga
-    where owner is null and deaths > 0 and deaths >= $5
-        and status not in ('completed', 'compensated', 'residual')
+    where owner is null and id in (select id from saga where owner is null and deaths > 0)
+        and deaths >= $5 and status not in ('completed', 'compensated', 'residual')
         and (control <> folded or wake_at <= $2)
         and (name || ' ' || version in (select value from {elements}($4) as code) or $4 is null)
     order by created_at, id limit $6

@@ -22,8 +22,8 @@ from tests.journal.support import raw, rendered
 ENDED = 100_000 if "SAGAS_SOAK" in os.environ else 20_000
 
 VALUES: dict[str, tuple[Any, ...]] = {
-    "CLAIM": (1, AT, 10, '["travel.book_trip 1"]'),
-    "CLAIM_AMONG": (1, AT, 10, '["travel.book_trip 1"]', '["trip-1"]'),
+    "CLAIM": (1, AT, 10, '["travel.book_trip 1"]', 2, 1),
+    "CLAIM_AMONG": (1, AT, 10, '["travel.book_trip 1"]', 2, 1, '["trip-1"]'),
     "ORPHANS": (),
     "RELEASE_ORPHANS": (),
     "HELD": (1,),
@@ -32,7 +32,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
 }
 """What a worker asks again and again, with values for the first of its places."""
 
-PARTIAL = ("saga_owned", "saga_requested", "saga_timed")
+PARTIAL = ("saga_owned", "saga_requested", "saga_suspected", "saga_timed")
 """Indexes without ended sagas."""
 
 _MULTIPLY = """

@@ -386,23 +386,30 @@ class Worker:
             drive.log.close(error)
 
     async def _watch(self) -> None:
-        while True:
-            try:
-                if is_loop_clock_replaced():
-                    await sleep_regardless(RETRY_SECONDS)
-                    continue
-                await self._store.changed(await self._pause())
-                await self._hear()
-                await self.look()
-            except UnsafeDatabase as error:
-                self._break(error)
-                return
-            except JournalError as error:
-                log.warning("the database cannot be asked now: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-            except Exception:
-                log.exception("looking for due sagas failed unexpectedly; it is tried again")
-                await asyncio.sleep(RETRY_SECONDS)
+        failures = 0
+        while not self._breaking.done():
+            failures = 0 if await self._watched() else failures + 1
+            if failures:
+                await sleep_regardless(min(RETRY_SECONDS * 2 ** (failures - 1), LATER_SECONDS))
+
+    async def _watched(self) -> bool:
+        """Wait for a change, and see to it; False if that failed."""
+        if is_loop_clock_replaced():
+            await sleep_regardless(RETRY_SECONDS)
+            return True
+        try:
+            await self._store.changed(await self._pause())
+            await self._hear()
+            await self.look()
+        except UnsafeDatabase as error:
+            self._break(error)
+        except JournalError as error:
+            log.warning("the database cannot be asked now: %s", error)
+            return False
+        except Exception:
+            log.exception("looking for due sagas failed unexpectedly; it is tried again")
+            return False
+        return True
 
     async def _pause(self) -> float:
         """Seconds until the next look: until a parked saga is due, if that is soon."""

@@ -54,14 +54,14 @@ async def test_a_caller_that_gives_up_loses_no_saga_that_was_claimed_meanwhile(
         load = coordinator.store.load
 
         async def slowly(saga_id: str) -> Loaded | None:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
             return await load(saga_id)
 
         monkeypatch.setattr(coordinator.store, "load", slowly)
         coordinator._worker.follow_all()
         await coordinator._worker.begin()
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.08):
+            async with asyncio.timeout(0.2):
                 await coordinator._worker.look()
         await ended(coordinator, ids)
 

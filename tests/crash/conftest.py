@@ -167,7 +167,7 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say how many boundaries were hit."""
-    counted = config.stash.get(_COUNTED, {})
+    counted = config.stash.get(_COUNTED, dict[str, str]())
     tally = config.stash.get(_TALLY, Counter[str]())
     if counted or tally:
         terminalreporter.section("processes killed, stopped, cut off")

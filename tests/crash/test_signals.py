@@ -104,7 +104,8 @@ async def test_a_worker_that_is_asked_to_stop_finishes_its_calls_and_begins_none
         await called(pasture, wild, "only_call")
         process.send_signal(number)
         said = await ended(process)
-    assert (process.returncode, said) == (0, "sagas: stopped: nothing was cut off\n")
+    assert process.returncode == 0
+    assert said.endswith("sagas: stopped: nothing was cut off\n")
     assert (await paths_of(pasture, tame))[-1] == "call#1"
     assert (await paths_of(pasture, wild))[-1] == "only_call#1"
     for errand in (tame, wild):

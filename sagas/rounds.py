@@ -143,6 +143,8 @@ class Rounds:
             again, self._again = self._again, set()
             held = [*again, *await self._claim(environment)]
             for first in range(0, len(held), AT_ONCE):
+                if present() is None:
+                    return  # this worker closes, and lets go of all that it holds
                 few = held[first : first + AT_ONCE]
                 await asyncio.gather(*(self._take_up(environment, saga_id) for saga_id in few))
 

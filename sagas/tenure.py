@@ -17,7 +17,7 @@ from sagas.driving.environment import Environment, Handlers
 from sagas.driving.limiter import Limiter
 from sagas.driving.reports import Reports
 from sagas.driving.writer import LeaseHolder, Writer
-from sagas.errors import JournalError, LeaseLost, SagaError
+from sagas.errors import JournalError, JournalUnavailable, LeaseLost, SagaError
 from sagas.heart import Heart
 from sagas.ports import Clock, FaultPoints, Store
 
@@ -71,6 +71,7 @@ class Tenure:
         self._heart: Heart | None = None
         self._changing: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._is_over = False
         self._limiter = limiter
         self._reports = reports
         self.environment: Environment | None = None
@@ -80,9 +81,12 @@ class Tenure:
 
         Raises:
             SagaError: The host's clock is wrong.
+            JournalUnavailable: It is too late to begin.
         """
         async with self._beginning:
             if self.environment is None:
+                if self._is_over:
+                    raise JournalUnavailable("this coordinator was closed: connect again")
                 self._check_clock()
                 self.environment = await self._enlist()
             return self.environment
@@ -94,10 +98,13 @@ class Tenure:
 
     async def stop(self) -> None:
         """Take no new lease, and renew the present one no more."""
+        self._is_over = True
         self._changed.set()
         if self._changing is not None:
             self._changing.cancel()
             await asyncio.gather(self._changing, return_exceptions=True)
+        async with self._beginning:  # a lease that is being taken is given back too
+            pass
         if self._heart is not None:
             await self._heart.stop()
 

@@ -19,7 +19,14 @@ from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.reports import Reports
 from sagas.driving.run import Done, Result, Run
 from sagas.entries import Started
-from sagas.errors import Corrupt, JournalError, LeaseLost, Unreadable, UnsafeDatabase
+from sagas.errors import (
+    Corrupt,
+    JournalError,
+    JournalUnavailable,
+    LeaseLost,
+    Unreadable,
+    UnsafeDatabase,
+)
 from sagas.fold import fold
 from sagas.frozen import (
     is_loop_clock_replaced,
@@ -99,12 +106,27 @@ class Worker:
     # --- life ---------------------------------------------------------------------------------
 
     async def begin(self) -> Environment:
-        """Take a lease and start the upkeep, once."""
+        """Take a lease and start the upkeep, once.
+
+        Raises:
+            JournalUnavailable: This worker is being closed.
+            UnsafeDatabase: It had to let go of everything.
+        """
+        self._check_open()
         environment = await self._tenure.begin()
+        self._check_open()
         if self._watching is None:
             loop = asyncio.get_running_loop()
             self._watching = loop.create_task(self._watch(), name="sagas-watch")
         return environment
+
+    def _check_open(self) -> None:
+        if self._breaking.done():
+            raise UnsafeDatabase(*self._breaking.result().args)
+        if self._stopping:
+            raise JournalUnavailable(
+                "this coordinator is being closed, and begins nothing more: connect again"
+            )
 
     async def close(self) -> None:
         """Begin nothing new, wait for what runs, write what is known, release the lease."""
@@ -159,6 +181,7 @@ class Worker:
         create: CreateSaga,
         saga_id: str,
     ) -> bool:
+        self._check_open()
         state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
         state.input = started.payload or b"null"
         state.deadline = state.due = started.deadline
@@ -265,6 +288,8 @@ class Worker:
             return
         loaded = await self._store.load(saga_id)
         if loaded is None or loaded.row.owner != environment.holder.lease.worker:
+            return
+        if self._stopping:  # it is let go of with everything else
             return
         saga = self._handlers.saga(loaded.row.saga, loaded.row.version)
         if saga is None:

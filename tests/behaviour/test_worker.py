@@ -9,8 +9,8 @@ import pytest
 import sagas
 from sagas import Catalog, Coordinator, Status
 from sagas.driving.environment import Environment
-from sagas.errors import JournalError
-from sagas.ports import Loaded
+from sagas.errors import JournalError, JournalUnavailable, LeaseLost
+from sagas.ports import Lease, Loaded
 from tests.behaviour.acting import until
 from tests.behaviour.conftest import House
 
@@ -51,19 +51,83 @@ async def test_a_caller_that_gives_up_loses_no_saga_that_was_claimed_meanwhile(
 ) -> None:
     ids = await asleep(house, 4)
     async with house.open(sleepy) as coordinator:
-        load = coordinator.store.load
+        load, asked = coordinator.store.load, asyncio.Event()
 
         async def slowly(saga_id: str) -> Loaded | None:
-            await asyncio.sleep(0.5)
+            asked.set()
+            await asyncio.sleep(0.05)
             return await load(saga_id)
 
         monkeypatch.setattr(coordinator.store, "load", slowly)
         coordinator._worker.follow_all()
         await coordinator._worker.begin()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await coordinator._worker.look()
+        looking = asyncio.create_task(coordinator._worker.look())
+        await asked.wait()
+        looking.cancel()
+        await asyncio.wait({looking})
+        assert looking.cancelled()
         await ended(coordinator, ids)
+
+
+async def test_what_was_claimed_when_a_worker_closes_is_let_go_of_and_not_begun(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await asleep(house, 4)
+    async with house.open(sleepy) as coordinator:
+        load, asked = coordinator.store.load, asyncio.Event()
+
+        async def slowly(saga_id: str) -> Loaded | None:
+            asked.set()
+            await asyncio.sleep(0.05)
+            return await load(saga_id)
+
+        monkeypatch.setattr(coordinator.store, "load", slowly)
+        coordinator._worker.follow_all()
+        await coordinator._worker.begin()
+        looking = asyncio.create_task(coordinator._worker.look())
+        await asked.wait()
+        await coordinator._worker.close()
+        await looking
+        assert not any(coordinator._worker.drives(saga_id) for saga_id in ids)
+        rows = [await coordinator.get(saga_id) for saga_id in ids]
+    assert {(row.owner, row.status) for row in rows} == {(None, Status.WAITING)}
+
+
+async def test_nothing_is_started_while_a_worker_closes(house: House) -> None:
+    async with house.open(sleepy) as coordinator:
+        await coordinator.start(nap, 1, id="nap-1")
+        closing = asyncio.create_task(coordinator._worker.close())
+        await asyncio.sleep(0)
+        with pytest.raises(JournalUnavailable, match="being closed"):
+            await coordinator.start(nap, 2, id="nap-2")
+        await closing
+        assert [row.id for row in await coordinator.list()] == ["nap-1"]
+
+
+async def test_a_lease_that_is_taken_while_a_worker_closes_is_given_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.open(sleepy) as coordinator:
+        register, asked = coordinator.store.register, asyncio.Event()
+
+        async def slowly(name: str, seconds: float) -> Lease:
+            asked.set()
+            await asyncio.sleep(0.05)
+            return await register(name, seconds)
+
+        monkeypatch.setattr(coordinator.store, "register", slowly)
+        starting = asyncio.create_task(coordinator.start(nap, 1, id="nap-1"))
+        await asked.wait()
+        await coordinator._worker.close()
+        with pytest.raises(JournalUnavailable, match="being closed"):
+            await starting
+        assert coordinator._worker._tenure.environment is not None
+        lease = coordinator._worker._tenure.environment.holder.lease
+        with pytest.raises(LeaseLost):
+            await coordinator.store.renew(lease)
+        heart = coordinator._worker._tenure._heart
+        assert heart is not None
+        assert not heart._thread.is_alive()
 
 
 async def test_what_a_worker_holds_and_does_not_drive_is_found(house: House) -> None:

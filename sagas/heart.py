@@ -12,8 +12,10 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from sagas.clock import SteadyClock, ticks
 from sagas.driving.writer import LeaseHolder
@@ -28,6 +30,8 @@ BLOCKED_SECONDS = 60.0
 
 BEATS = 4
 """How often a lease is renewed within its length."""
+
+RETRY_SECONDS = 0.5
 
 
 class Heart:
@@ -55,6 +59,7 @@ class Heart:
         self._beating: asyncio.Task[None] | None = None
         self._store: Store | None = None
         self._is_stopped = False
+        self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._live, name="sagas-lease", daemon=True)
         self._thread.start()
 
@@ -62,35 +67,47 @@ class Heart:
         """Beat no more; returns when the thread has ended."""
         self._is_stopped = True
         if self._loop is not None and self._beating is not None:
-            try:
+            with suppress(RuntimeError):  # it has ended by itself
                 self._loop.call_soon_threadsafe(self._beating.cancel)
-            except RuntimeError:
-                return  # it has ended by itself
-        await asyncio.to_thread(self._thread.join)
+        await self._ended.wait()  # no thread of the loop's is needed: all of them may be blocked
+        self._thread.join()
 
     def _live(self) -> None:
+        try:
+            while not self._is_stopped:
+                self._beat_until_it_fails()
+        finally:
+            self._worker.call(self._ended.set)
+
+    def _beat_until_it_fails(self) -> None:
         try:
             asyncio.run(self._beat())
         except asyncio.CancelledError:
             return
         except Exception:
-            log.exception("the lease is not renewed any more")
+            log.exception("renewing the lease failed unexpectedly; it is begun anew")
+            time.sleep(RETRY_SECONDS)
 
     async def _beat(self) -> None:
         self._beating, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         try:
             while not self._is_stopped:
                 await sleep_regardless(self._holder.lease.seconds / BEATS)
+                if self._worker.is_gone():
+                    self._is_stopped = True
+                    return
                 # Under a clock that a test froze, nothing could say how long the lease lasts.
                 if not is_loop_clock_replaced() and self._worker.may_be_alive(
                     self._holder.lease.seconds
                 ):
                     await self._renew()
         except LeaseLost as error:
+            self._is_stopped = True
             self._worker.call(self._lost, error)
         finally:
-            if self._store is not None:
-                await self._store.close()
+            store, self._store = self._store, None
+            if store is not None:
+                await store.close()
 
     async def _renew(self) -> None:
         """Renew the lease; what is wrong with the database may be over the next time.
@@ -125,21 +142,20 @@ class _Answering:
         self._answered_at = self._loop.time()
         self._is_asked = self._was_told = False
 
-    def call(self, fn: Callable[[LeaseLost], None], error: LeaseLost) -> None:
+    def call(self, fn: Callable[..., None], *args: LeaseLost) -> None:
         """Call a function there; nothing if the loop is closed."""
-        try:
-            self._loop.call_soon_threadsafe(fn, error)
-        except RuntimeError:
-            return
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(fn, *args)
+
+    def is_gone(self) -> bool:
+        """Whether the loop is closed, so that nothing can be driven in it."""
+        return self._loop.is_closed()
 
     def may_be_alive(self, lease: float) -> bool:
         """Whether the loop answers, or has not been silent for too long."""
         if not self._is_asked:
             self._is_asked = True
-            try:
-                self._loop.call_soon_threadsafe(self._answer)
-            except RuntimeError:
-                return False
+            self.call(self._answer)
             return True
         silent, patience = self._loop.time() - self._answered_at, max(BLOCKED_SECONDS, 6 * lease)
         if silent > lease / 2 and not self._was_told:

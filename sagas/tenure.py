@@ -161,6 +161,8 @@ class Tenure:
         log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
         environment.holder.lost = error
         self._lost(error)
+        if self._is_over:
+            return
         self._changing = asyncio.get_running_loop().create_task(self._begin_again(environment))
 
     async def _begin_again(self, lost: Environment) -> None:
@@ -171,6 +173,9 @@ class Tenure:
                 self.environment = await self._enlist()
             except JournalError as error:
                 log.warning("no new lease can be taken now: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("taking a new lease failed unexpectedly; it is tried again")
                 await asyncio.sleep(RETRY_SECONDS)
         self._changed.set()
         self._changed = asyncio.Event()

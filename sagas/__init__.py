@@ -32,7 +32,8 @@ from sagas.model import Outcome, Status
 
 if TYPE_CHECKING:
     from sagas.connecting import connect, run_sync
-    from sagas.coordinator import Coordinator, Handle
+    from sagas.coordinator import Coordinator
+    from sagas.handles import Handle
 
 __all__ = [
     "ApprovalExpired",
@@ -68,7 +69,7 @@ _LAZY = {
     "connect": "sagas.connecting",
     "run_sync": "sagas.connecting",
     "Coordinator": "sagas.coordinator",
-    "Handle": "sagas.coordinator",
+    "Handle": "sagas.handles",
 }
 
 

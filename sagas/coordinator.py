@@ -1,12 +1,11 @@
-"""What users hold: start sagas, wait for them, decide, answer, and read what happened."""
+"""What users hold: start sagas, decide and answer, besides reading what happened."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import Directory, Gate, Principal, Vote, VoteKind
@@ -14,24 +13,16 @@ from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Handlers
-from sagas.driving.rehearsal import (
-    IMPATIENCE_SECONDS,
-    PATIENCE_SECONDS,
-    Finding,
-    Rehearsal,
-    Trouble,
-    rehearse,
-)
 from sagas.driving.run import Done, Result
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
-from sagas.fold import fold
 from sagas.frozen import check_loop_clock
-from sagas.model import Outcome, Status, micros
+from sagas.handles import Following, Handle
+from sagas.model import Outcome, micros
 from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted
-from sagas.ports import Clock, CreateSaga, Loaded, QuestionRow, SagaRow, Store
-from sagas.restoring import entries_of, readable
+from sagas.ports import Clock, CreateSaga, QuestionRow, SagaRow, Store
+from sagas.reader import Reader
 from sagas.state import SagaState
 from sagas.worker import Worker
 
@@ -39,59 +30,9 @@ I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 MAX_ID = 200
-LOOK_SECONDS = 0.5
-PAGE = 100
 
 
-@dataclass(slots=True, weakref_slot=True)
-class Following:
-    """What this process knows of a saga; it lasts as long as somebody holds a handle."""
-
-    changed: asyncio.Event
-    result: Result | None = None
-    state: SagaState | None = None
-
-
-class Handle(Generic[O]):
-    """A saga that was started or resumed here."""
-
-    def __init__(
-        self, coordinator: "Coordinator", saga: Saga[Any, O], saga_id: str, following: Following
-    ) -> None:
-        self._coordinator = coordinator
-        self._saga = saga
-        self._following = following
-        self.id = saga_id
-
-    async def outcome(self, *, timeout: float | None = None) -> Outcome[O]:
-        """Wait until the saga has ended, or is stuck and a person must act.
-
-        Args:
-            timeout: Give up after this many seconds; the saga goes on.
-
-        Raises:
-            TimeoutError: It has not ended in time.
-            Unreadable: It was driven by a newer agent-sagas, and this one cannot read it.
-        """
-        async with asyncio.timeout(timeout):
-            return await self._wait(parked=False)
-
-    async def settled(self) -> Outcome[O]:
-        """Wait until the saga has ended or has to wait for something."""
-        return await self._wait(parked=True)
-
-    async def status(self) -> Status:
-        """Where the saga is now."""
-        return (await self._coordinator.get(self.id)).status
-
-    async def _wait(self, *, parked: bool) -> Outcome[O]:
-        return await self._coordinator.wait_for(self._saga, self.id, self._following, parked=parked)
-
-    def __repr__(self) -> str:
-        return f"<handle of {self._saga.name} {self.id}>"
-
-
-class Coordinator:
+class Coordinator(Reader):
     """Runs sagas durably; from `sagas.connect`.
 
     Args:
@@ -108,9 +49,7 @@ class Coordinator:
         user: str,
         worker: Callable[["Coordinator"], Worker],
     ) -> None:
-        self.store = store
-        self._handlers = handlers
-        self._clock = clock
+        super().__init__(store, handlers, clock)
         self._directory = directory
         self._user = user
         self._worker = worker(self)
@@ -166,7 +105,7 @@ class Coordinator:
                     f"{'another input' if row.saga == saga.name else 'its own input'}: choose another id"
                 )
             await self._go_on(row)
-        return Handle(self, saga, id, following)
+        return Handle(self, self._worker, saga, id, following)
 
     async def _due(
         self, saga: Saga[Any, Any], deadline: timedelta | datetime | None, id: str, now: int
@@ -217,7 +156,7 @@ class Coordinator:
             )
         following = self._listen(id)
         await self._go_on(row)
-        return Handle(self, saga, id, following)
+        return Handle(self, self._worker, saga, id, following)
 
     async def _go_on(self, row: SagaRow) -> None:
         check_loop_clock()
@@ -236,34 +175,6 @@ class Coordinator:
         await self._worker.begin()
         await self._worker.look()
         await self._worker.broken()
-
-    async def wait_for(
-        self, saga: Saga[Any, O], saga_id: str, following: Following, *, parked: bool
-    ) -> Outcome[O]:
-        """Wait for a saga's end, or until a person must act; with `parked` any wait will do."""
-        while True:
-            check_loop_clock()
-            following.changed.clear()
-            result, state = following.result, following.state
-            reopened = self._worker.follows(saga_id)
-            if isinstance(result, Done) and state is not None and not reopened:
-                return outcome_of(saga, state, result.status)
-            unread = self._worker.unread(saga_id)
-            if unread is not None:
-                raise unread
-            if not self._worker.drives(saga_id):
-                row = await self.get(saga_id)
-                if row.status.is_end or _rests(row, parked=parked):
-                    return outcome_of(saga, await self.state(saga_id), row.status)
-            await self._soon(following)
-
-    async def _soon(self, following: Following) -> None:
-        """Until something changed here, or it is time to look whether something did elsewhere."""
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                await following.changed.wait()
-        except TimeoutError:
-            return
 
     def finished(self, saga_id: str, result: Result, state: SagaState) -> None:
         """Told by the worker how a drive ended."""
@@ -420,86 +331,6 @@ class Coordinator:
             return action.result.encode(action.result.decode(parse_untrusted(text, "the result")))
         return action.result.encode(result)
 
-    # --- reading ------------------------------------------------------------------------------
-
-    async def get(self, id: str, /) -> SagaRow:
-        """A saga's row: what it is and where it stands.
-
-        Raises:
-            UnknownSaga: There is none of that id.
-        """
-        row = await self.store.saga(id)
-        if row is None:
-            raise UnknownSaga(
-                f"there is no saga {id!r} in this journal; `sagas list` shows those there are"
-            )
-        return row
-
-    async def list(
-        self,
-        *,
-        status: Status | str | None = None,
-        saga: str | None = None,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> Sequence[SagaRow]:
-        """Sagas, the newest first."""
-        wanted = None if status is None else str(status)
-        after = None if since is None else micros(since)
-        return await self.store.sagas(status=wanted, saga=saga, since=after, limit=limit)
-
-    async def load(self, id: str, /) -> Loaded:
-        """A saga's row, entries and open requests.
-
-        Raises:
-            UnknownSaga: There is none of that id.
-        """
-        loaded = await self.store.load(id)
-        if loaded is None:
-            raise UnknownSaga(
-                f"there is no saga {id!r} in this journal; `sagas list` shows those there are"
-            )
-        return loaded
-
-    async def state(self, id: str, /) -> SagaState:
-        """What is true of a saga, folded from its entries.
-
-        Raises:
-            UnknownSaga: There is none of that id.
-        """
-        return fold(id, entries_of((await self.load(id)).rows))
-
-    async def check(self) -> AsyncGenerator[Rehearsal]:
-        """What this process's code would make of each saga that has not ended, one by one.
-
-        Each body is run against its journal: nothing is called, and nothing is written. Sagas
-        that other workers drive meanwhile are only read.
-        """
-        after = ""
-        hanging: set[tuple[str, int]] = set()
-        while rows := await self.store.live_sagas(after, PAGE):
-            for row in rows:
-                loaded = await self.store.load(row.id)
-                if loaded is None or loaded.row.status.is_end:
-                    continue
-                found = await self._rehearse(loaded, hurry=(row.saga, row.version) in hanging)
-                if any(item.trouble is Trouble.HANGS for item in found.findings):
-                    hanging.add((row.saga, row.version))
-                yield found
-            after = rows[-1].id
-
-    async def _rehearse(self, loaded: Loaded, *, hurry: bool) -> Rehearsal:
-        row = loaded.row
-        entries, unread = readable(loaded.rows)
-        if unread is not None:
-            finding = Finding(Trouble.UNREADABLE, None, str(unread))
-            return Rehearsal(row.id, row.saga, row.version, row.status, (finding,))
-        now = micros(self._clock.now())
-        patience = IMPATIENCE_SECONDS if hurry else PATIENCE_SECONDS
-        state = fold(row.id, entries)
-        found = await rehearse(state, self._handlers, now=now, patience=patience)
-        return replace(found, status=row.status)
-
     # --- life ---------------------------------------------------------------------------------
 
     async def close(self) -> None:
@@ -515,30 +346,6 @@ class Coordinator:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def _rests(row: SagaRow, *, parked: bool) -> bool:
-    """Whether a saga waits for a person (or for anything), and nothing has been asked of it since."""
-    waits = row.status is Status.STUCK or (
-        parked and row.status in (Status.WAITING, Status.UNWINDING)
-    )
-    return waits and row.owner is None and row.control == row.folded
-
-
-def outcome_of(saga: Saga[Any, O], state: SagaState, status: Status) -> Outcome[O]:
-    """A saga's outcome from its folded state."""
-    ended = state.ended
-    result = None
-    if ended is not None and status is Status.COMPLETED and ended.payload is not None:
-        result = saga.output.decode(ended.payload)
-    reason = ended.reason if ended is not None else None
-    if ended is None:
-        reason = next(
-            (f"{item.question}: {item.evidence}" for item in state.questions.values()),
-            state.unwind.reason if state.unwind else None,
-        )
-    residue = tuple(item for _, item in state.residue())
-    return Outcome(state.saga_id, status, result, reason, residue)
 
 
 def check_id(saga_id: str) -> None:

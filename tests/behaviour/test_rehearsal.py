@@ -232,7 +232,7 @@ async def test_what_is_wrong_with_a_body_is_told(
     words: str,
 ) -> None:
     if trouble is Trouble.HANGS:
-        monkeypatch.setattr("sagas.coordinator.PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr("sagas.reader.PATIENCE_SECONDS", 0.5)
         monkeypatch.setattr("sagas.driving.rehearsal.PARTING_SECONDS", 0.1)
     await left(house, first)
     found = await found_of(house, second)
@@ -254,7 +254,7 @@ async def test_after_one_body_has_hung_others_of_its_kind_are_given_less_time(
         given.append(patience)
         return await rehearse(*args, patience=0.01, **more)
 
-    monkeypatch.setattr("sagas.coordinator.rehearse", recorded)
+    monkeypatch.setattr("sagas.reader.rehearse", recorded)
     made, saga = of(waiting)
     async with running(house, made) as coordinator:
         for number in range(3):
@@ -267,7 +267,7 @@ async def test_after_one_body_has_hung_others_of_its_kind_are_given_less_time(
 async def test_sagas_are_checked_page_by_page_and_ended_ones_left_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagas.coordinator.PAGE", 2)
+    monkeypatch.setattr("sagas.reader.PAGE", 2)
     made, saga = of(waiting)
     async with running(house, made) as coordinator:
         for number in range(5):

@@ -1,0 +1,110 @@
+"""Reading a journal: where sagas stand, what is true of them, and what today's code makes of them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sagas.driving.environment import Handlers
+from sagas.driving.rehearsal import (
+    IMPATIENCE_SECONDS,
+    PATIENCE_SECONDS,
+    Finding,
+    Rehearsal,
+    Trouble,
+    rehearse,
+)
+from sagas.errors import UnknownSaga
+from sagas.fold import fold
+from sagas.model import Status, micros
+from sagas.ports import Clock, Loaded, SagaRow, Store
+from sagas.restoring import entries_of, readable
+from sagas.state import SagaState
+
+PAGE = 100
+
+
+class Reader:
+    """Reads sagas; drives and changes none."""
+
+    def __init__(self, store: Store, handlers: Handlers, clock: Clock) -> None:
+        self.store = store
+        self._handlers = handlers
+        self._clock = clock
+
+    async def get(self, saga_id: str, /) -> SagaRow:
+        """A saga's row: what it is and where it stands.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        row = await self.store.saga(saga_id)
+        if row is None:
+            raise UnknownSaga(
+                f"there is no saga {saga_id!r} in this journal; `sagas list` shows those there are"
+            )
+        return row
+
+    async def list(
+        self,
+        *,
+        status: Status | str | None = None,
+        saga: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[SagaRow]:
+        """Sagas, the newest first."""
+        wanted = None if status is None else str(status)
+        after = None if since is None else micros(since)
+        return await self.store.sagas(status=wanted, saga=saga, since=after, limit=limit)
+
+    async def load(self, saga_id: str, /) -> Loaded:
+        """A saga's row, entries and open requests.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        loaded = await self.store.load(saga_id)
+        if loaded is None:
+            raise UnknownSaga(
+                f"there is no saga {saga_id!r} in this journal; `sagas list` shows those there are"
+            )
+        return loaded
+
+    async def state(self, saga_id: str, /) -> SagaState:
+        """What is true of a saga, folded from its entries.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+        """
+        return fold(saga_id, entries_of((await self.load(saga_id)).rows))
+
+    async def check(self) -> AsyncGenerator[Rehearsal]:
+        """What this process's code would make of each saga that has not ended, one by one.
+
+        Each body is run against its journal: nothing is called, and nothing is written. Sagas
+        that other workers drive meanwhile are only read.
+        """
+        after = ""
+        hanging: set[tuple[str, int]] = set()
+        while rows := await self.store.live_sagas(after, PAGE):
+            for row in rows:
+                loaded = await self.store.load(row.id)
+                if loaded is None or loaded.row.status.is_end:
+                    continue
+                found = await self._rehearse(loaded, hurry=(row.saga, row.version) in hanging)
+                if any(item.trouble is Trouble.HANGS for item in found.findings):
+                    hanging.add((row.saga, row.version))
+                yield found
+            after = rows[-1].id
+
+    async def _rehearse(self, loaded: Loaded, *, hurry: bool) -> Rehearsal:
+        row = loaded.row
+        entries, unread = readable(loaded.rows)
+        if unread is not None:
+            finding = Finding(Trouble.UNREADABLE, None, str(unread))
+            return Rehearsal(row.id, row.saga, row.version, row.status, (finding,))
+        now = micros(self._clock.now())
+        patience = IMPATIENCE_SECONDS if hurry else PATIENCE_SECONDS
+        state = fold(row.id, entries)
+        found = await rehearse(state, self._handlers, now=now, patience=patience)
+        return replace(found, status=row.status)

@@ -43,10 +43,16 @@ class Wanted:
         """Drive this saga, which is due, as soon as there is room: first come, first served."""
         self._queue[saga_id] = None
 
-    def taken(self, saga_ids: Iterable[str]) -> None:
-        """They wait no more for room."""
+    def asked_for(self, saga_ids: Iterable[str]) -> None:
+        """There was room for them, so they wait for it no more.
+
+        One that was not to be had is with somebody else, or has ended: it is looked at with all
+        that is followed, or it would keep the place of those behind it for ever.
+        """
         for saga_id in saga_ids:
-            self._queue.pop(saga_id, None)
+            if saga_id in self._queue:
+                del self._queue[saga_id]
+                self._followed.add(saga_id)
 
     def candidates(self, room: int) -> list[str] | None:
         """Which sagas may be taken now; None for every one."""
@@ -172,5 +178,5 @@ class Rounds:
             known=self._known,
             suspects=self._suspects(),
         )
-        self._wanted.taken(claimed)
+        self._wanted.asked_for(claimed if only is None else only)
         return claimed

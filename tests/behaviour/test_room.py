@@ -123,3 +123,22 @@ async def test_a_worker_whose_clock_is_far_from_the_databases_is_refused(
         with pytest.raises(SagaError, match="3,600 s ahead of the database's"):
             await coordinator.start(job, 1, id="job-1")
         assert await coordinator.list() == []
+
+
+async def _is_anybody_inside() -> bool:
+    return bool(inside)
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_those_that_others_have_driven_keep_nobody_from_a_turn(house: House) -> None:
+    door = doors["open"] = asyncio.Event()
+    async with house.open(busy, concurrency=1) as coordinator:
+        ids = await start(coordinator, 3)
+        await until(_is_anybody_inside, tries=1500)
+        del doors["open"]
+        async with house.open(busy) as other:
+            for saga_id in ids[1:]:
+                assert (await (await other.resume(saga_id)).outcome(timeout=LIMIT)).completed
+        last = await coordinator.start(job, 3, id="job-03")
+        door.set()
+        assert (await last.outcome(timeout=LIMIT)).completed

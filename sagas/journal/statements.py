@@ -138,8 +138,9 @@ returning control, {clock}
 RETIRE = "update worker set state = 'retired' where id = $1 and state = 'alive'"
 """Waits for this worker's appends under way; later ones are fenced."""
 
-LET_GO = "update saga set owner = null where owner = $1"
-"""After the worker's row was changed: what another worker took over is not touched."""
+LET_GO = "update saga set owner = null, wake_at = 0 where owner = $1"
+"""After the worker's row was changed: what another worker took over is not touched. What is let go
+of halfway is due at once, by whatever clock its worker went."""
 
 OTHERS = """
 select id, host, pid, started, lease_until < {lease_clock}
@@ -165,11 +166,12 @@ with orphan as (
     select saga.id from saga
     where owner is not null and owner in (select id from worker where state <> 'alive')
     {skip_locked})
-update saga set owner = null, deaths = deaths + case
+update saga set owner = null, wake_at = 0, deaths = deaths + case
     when owner in (select id from worker where state = 'dead') then 1 else 0 end
 where id in (select id from orphan)
 """
-"""Sagas that somebody has locked are left for the next time, so that nobody is waited for."""
+"""Sagas that somebody has locked are left for the next time, so that nobody is waited for. What a
+dead worker held is due at once: its clock may have been ahead of ours."""
 
 CLAIM = """
 with due as (

@@ -191,6 +191,22 @@ class OwnershipSuite:
         await store.retire(dying)
         assert await store.claim(lease, now=AT, only=None, limit=5) == ["trip-1"]
 
+    async def test_what_a_retired_worker_held_is_due_although_its_clock_was_ahead(
+        self, store: Store
+    ) -> None:
+        lease, other = await registered(store), await registered(store)
+        await begun(store, lease, at=AT + 3600 * SECOND)
+        await store.retire(lease)
+        assert await store.claim(other, now=AT, only=None, limit=5) == ["trip-1"]
+
+    async def test_what_a_dead_worker_held_is_due_although_its_clock_was_ahead(
+        self, store: Store
+    ) -> None:
+        dying, other = await store.register("short", 0.0), await registered(store)
+        await begun(store, dying, at=AT + 3600 * SECOND)
+        await asyncio.sleep(0.01)
+        assert await store.claim(other, now=AT, only=None, limit=5) == ["trip-1"]
+
     async def test_the_next_instant_is_told_at_which_a_saga_is_due(self, store: Store) -> None:
         lease = await registered(store)
         for number, later in enumerate([30, 10, 20, 0]):

@@ -158,7 +158,7 @@ class Tenure:
         environment = self.environment
         if environment is None or environment.holder.lost is not None:
             return
-        log.warning("this worker was declared dead; its sagas are driven by others: %s", error)
+        log.warning("%s%s", error, "" if self._is_over else "; this process goes on as another")
         environment.holder.lost = error
         self._lost(error)
         if self._is_over:

@@ -12,12 +12,12 @@ from weakref import WeakValueDictionary
 
 from sagas.asides import Asides
 from sagas.authoring.saga import Saga
-from sagas.driving.drive import Drive
+from sagas.driving.drive import Drive, first_line
 from sagas.driving.environment import Environment
 from sagas.driving.limiter import Limiter
 from sagas.driving.log import LogClosed, SagaLog, Taken
 from sagas.driving.reports import Reports
-from sagas.driving.run import Done, Result, Run
+from sagas.driving.run import Done, ParkedUntil, Result, Run
 from sagas.entries import Started
 from sagas.errors import (
     Corrupt,
@@ -46,6 +46,8 @@ POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 LATER_SECONDS = 5.0
 SHORTEST_SECONDS = 0.01
+MENTIONED = 10
+"""So many sagas are named in one line of the log."""
 
 Finished = Callable[[str, Result, SagaState], None]
 
@@ -135,7 +137,8 @@ class Worker:
         for drive in self._drives.values():
             drive.stopping = True
         if self._tasks:  # the lease is renewed meanwhile, or their outcomes could not be written
-            await asyncio.wait(self._tasks.values(), timeout=self._grace)
+            _, left = await asyncio.wait(self._tasks.values(), timeout=self._grace)
+            self._tell_left(left)
         await self._reports.settle(self._grace)
         if self._watching is not None:
             self._watching.cancel()
@@ -147,6 +150,16 @@ class Worker:
         await self._limiter.close()
         await self._tenure.stop()
         await self._tenure.end()
+
+    def _tell_left(self, left: set[asyncio.Task[None]]) -> None:
+        sagas = sorted(saga_id for saga_id, task in self._tasks.items() if task in left)
+        if sagas:
+            more = f" and {len(sagas) - MENTIONED} more" if len(sagas) > MENTIONED else ""
+            log.warning(
+                "calls still run after the grace of %g s, and are in doubt for whoever goes on: %s",
+                self._grace,
+                ", ".join(sagas[:MENTIONED]) + more,
+            )
 
     # --- beginning ----------------------------------------------------------------------------
 
@@ -276,10 +289,10 @@ class Worker:
         except Corrupt as error:
             await self._asides.put(environment, saga_id, error)
         except JournalError as error:
-            self._try_again(saga_id, str(error))
+            self._try_again(saga_id, error)
         except Exception as error:
             log.exception("%s: it cannot be taken up", saga_id)
-            self._try_again(saga_id, f"{type(error).__name__}: {error}", after=LATER_SECONDS)
+            self._try_again(saga_id, error, after=LATER_SECONDS)
 
     async def _take_up(self, environment: Environment, saga_id: str) -> None:
         task = self._tasks.get(saga_id)
@@ -302,6 +315,8 @@ class Worker:
         present, deaths = loaded.row.wake_at or 0, loaded.row.deaths
         if deaths >= self._may_take().deaths:
             self._suspects.add(saga_id)
+        if deaths:
+            log.info("%s: taken up; workers that died of it: %d", saga_id, deaths)
         self._launch(
             Drive(
                 environment,
@@ -334,15 +349,18 @@ class Worker:
         try:
             result = await Run(drive).go(fresh=fresh)
             self._rest(drive)
+            if isinstance(result, ParkedUntil) and result.status is Status.STUCK:
+                for asked in drive.state.questions.values():
+                    log.info("%s: stuck: %s", saga_id, first_line(asked.question))
             if not drive.stopping or isinstance(result, Done):
                 self._finished(saga_id, result, drive.state)
         except Taken:
             log.debug("%s: its id is taken", saga_id)
         except JournalError as error:
-            self._try_again(saga_id, str(error))
+            self._try_again(saga_id, error)
         except Exception as error:
             log.exception("%s: driving it failed unexpectedly", saga_id)
-            self._try_again(saga_id, f"{type(error).__name__}: {error}", after=LATER_SECONDS)
+            self._try_again(saga_id, error, after=LATER_SECONDS)
         finally:
             drive.log.close(LeaseLost(f"{saga_id} is not driven here any more"))
             if self._tasks.get(saga_id) is asyncio.current_task():
@@ -371,10 +389,17 @@ class Worker:
         ):
             self._look_again(found)
 
-    def _try_again(self, saga_id: str, reason: str, *, after: float = RETRY_SECONDS) -> None:
-        """Driving failed; this worker still owns the saga, and takes it up again."""
+    def _try_again(self, saga_id: str, error: Exception, *, after: float = RETRY_SECONDS) -> None:
+        """Driving failed; if this worker still owns the saga then, it takes it up again."""
         if not self._stopping:
-            log.warning("%s: %s; it is taken up again from the journal", saga_id, reason)
+            reason = (
+                str(error)
+                if isinstance(error, JournalError)
+                else f"{type(error).__name__}: {error}"
+            )
+            told = isinstance(error, LeaseLost)  # once for the worker, not for each of its sagas
+            level = logging.DEBUG if told else logging.WARNING
+            log.log(level, "%s: %s; it is taken up again from the journal", saga_id, reason)
             self._rounds.later(saga_id, after)
 
     # --- upkeep -------------------------------------------------------------------------------
@@ -428,6 +453,8 @@ class Worker:
             await self.look()
         except UnsafeDatabase as error:
             self._break(error)
+        except LeaseLost:  # told where the next one is taken
+            return False
         except JournalError as error:
             log.warning("the database cannot be asked now: %s", error)
             return False

@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 from sagas.cli.failing import INTERRUPTED, complain
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ECHO_SECONDS = 0.25
+"""A wrapper such as `timeout` signals the process and its group: that is one request, not two."""
 
 
 def interruptible(main: Coroutine[Any, Any, int], farewell: str, *, clean: bool = False) -> int:
@@ -40,12 +42,16 @@ async def _until_signalled(main: Coroutine[Any, Any, int]) -> tuple[int, signal.
     loop = asyncio.get_running_loop()
     task = loop.create_task(main)
     received: list[signal.Signals] = []
+    first = 0.0
 
     def stop(number: signal.Signals) -> None:
-        if received:
+        nonlocal first
+        if not received:
+            first = loop.time()
+            received.append(number)
+            task.cancel()
+        elif loop.time() - first > ECHO_SECONDS:
             _at_once(number)
-        received.append(number)
-        task.cancel()
 
     for number in ENDING:
         loop.add_signal_handler(number, stop, number)

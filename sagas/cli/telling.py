@@ -93,7 +93,8 @@ def headline(story: Story) -> RenderableType:
 
 def _because(story: Story) -> list[Part]:
     """Why it was unwound; what it is stuck on or waits for is told where that is told."""
-    if not story.reason or story.status in _TOLD_BELOW:
+    is_told_below = story.status in _TOLD_BELOW and story.waits
+    if not story.reason or is_told_below:
         return []
     return [Text.assemble(("because  ", "bold"), safe(story.reason, limit=2 * SHORT))]
 

@@ -344,7 +344,12 @@ class Run:
         except Misfit as error:
             await self._diverged(misfit(error))
             return False
-        if not await self._is_over(task):
+        try:
+            is_over = await self._is_over(task)
+        except asyncio.CancelledError:  # the worker closes, and waits no longer
+            await body.let_go()
+            raise
+        if not is_over:
             await body.let_go()
         if drive.log.error is not None:
             return False

@@ -416,11 +416,18 @@ def _intervention_opened(t: Telling, seq: int, at: int, entry: e.InterventionOpe
         "asked",
         path=entry.path,
         direction=Direction(entry.direction) if entry.direction else None,
-        detail=f"a person: {entry.question} {_in_short(entry)}".strip(),
+        detail=f"a person: {_asked(entry.question, _in_short(entry))}",
         more=_facts(
             intervention=entry.intervention, kind=entry.what, choices=", ".join(entry.choices)
         ),
     )
+
+
+def _asked(question: str, known: str) -> str:
+    """What is asked, and what is known of it, as one sentence or two."""
+    if not known:
+        return question
+    return f"{question} {known}" if question.endswith("?") else f"{question}: {known}"
 
 
 def _in_short(entry: e.InterventionOpened) -> str:

@@ -174,7 +174,7 @@ def test_a_worker_drives_what_others_left_and_ends_in_peace(sagas: Sagas, spawn:
     until(sagas, "list", has="completed")
     process.terminate()
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, "sagas: stopped: nothing was cut off\n")
+    assert (process.returncode, err) == (0, "sagas: stopped\n")
     assert out == "drives travel, mailing on sqlite:///sagas.db; Ctrl-C or SIGTERM ends it\n"
 
 

@@ -11,6 +11,7 @@ from sagas.cli import targets
 from sagas.cli.failing import Mistake
 from sagas.cli.following import Follower
 from sagas.cli.inputs import json_bytes
+from sagas.cli.logs import logged
 from sagas.cli.opening import opened
 from sagas.cli.settings import (
     DEFAULT_DB,
@@ -188,4 +189,5 @@ def worker(
             await coordinator.work()
         return 0
 
-    return interruptible(main(), "stopped: nothing was cut off", clean=True)
+    with logged():
+        return interruptible(main(), "stopped", clean=True)

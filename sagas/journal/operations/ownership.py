@@ -135,7 +135,7 @@ def raised(lease: Lease) -> Operation[tuple[int, list[str]]]:
 def _lost(lease: Lease) -> LeaseLost:
     return LeaseLost(
         f"worker {lease.worker} was declared dead: its lease ran out or its process was not seen; "
-        "it must stop, and its sagas are taken over"
+        "others take its sagas over"
     )
 
 

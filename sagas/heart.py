@@ -118,7 +118,6 @@ class Heart:
         try:
             if self._store is None:
                 self._store = await self._open_store()
-            asked_at = asyncio.get_running_loop().time()
             asked = ticks()
             lease = await self._store.renew(self._holder.lease)
         except LeaseLost:
@@ -128,7 +127,7 @@ class Heart:
         except Exception:
             log.exception("renewing the lease failed unexpectedly; it is tried again")
         else:
-            self._holder.extended(asked_at=asked_at)
+            self._holder.extended(asked=asked)
             if self._clock is not None:
                 self._clock.set(lease.at, asked=asked)
 

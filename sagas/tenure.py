@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from approvals import Directory
-from sagas.clock import SteadyClock
+from sagas.clock import SteadyClock, ticks
 from sagas.driving.environment import Environment, Handlers
 from sagas.driving.limiter import Limiter
 from sagas.driving.reports import Reports
@@ -132,10 +132,10 @@ class Tenure:
 
     async def _enlist(self) -> Environment:
         around = self._around
-        asked_at = asyncio.get_running_loop().time()
+        asked = ticks()
         name = f"{socket.gethostname()}:{os.getpid()}"
         holder = LeaseHolder(await around.store.register(name, around.lease_seconds))
-        holder.extended(asked_at=asked_at)
+        holder.extended(asked=asked)
         self._heart = Heart(holder, around.open_store, self._set_by_database(), self._was_lost)
         return Environment(
             journal=around.store,

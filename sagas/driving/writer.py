@@ -8,12 +8,16 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from sagas.clock import ticks
 from sagas.driving.log import SagaLog
 from sagas.errors import JournalError, JournalUnavailable, LeaseLost
 from sagas.model import micros
 from sagas.ports import Applied, Clock, CreateSaga, FaultPoints, Lease, Store, Unit
 
 logger = logging.getLogger("sagas")
+
+TRUSTED = 0.8
+"""How much of a lease its holder relies on."""
 
 SHORTEST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
@@ -24,21 +28,22 @@ Batch = list[tuple[SagaLog, Unit]]
 class LeaseHolder:
     """The lease of this process, and until when it may be trusted.
 
-    The deadline is by the loop's monotonic clock, and a margin before the database's own.
+    The deadline is a margin before the database's own, by a clock that goes on while the machine
+    sleeps.
     """
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.lost: LeaseLost | None = None
-        self._trusted_until = 0.0
+        self._trusted_until = 0
 
-    def extended(self, *, asked_at: float) -> None:
+    def extended(self, *, asked: int) -> None:
         """The database granted or extended the lease.
 
         Args:
-            asked_at: The loop's time before it was asked: the lease runs from there at the latest.
+            asked: The ticks before it was asked: the lease runs from there at the latest.
         """
-        self._trusted_until = asked_at + self.lease.seconds * 0.8
+        self._trusted_until = asked + round(self.lease.seconds * TRUSTED * 1_000_000)
 
     def caught_up(self, control: int) -> None:
         """Every request counted in `control` is folded, so appends need not look for them.
@@ -51,7 +56,7 @@ class LeaseHolder:
     @property
     def is_trusted(self) -> bool:
         """Whether the lease was not lost, and lasts for a while."""
-        return self.lost is None and asyncio.get_running_loop().time() <= self._trusted_until
+        return self.lost is None and ticks() <= self._trusted_until
 
     def check(self) -> None:
         """Refuse to go on with a lease that may be over.

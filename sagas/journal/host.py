@@ -47,7 +47,8 @@ def is_gone(host: str, pid: int, started: int) -> bool:
     """Whether a process is known to run no more."""
     if host != host_id() or not started or not own_start():
         return False
-    return _start(pid) != started
+    found = _start(pid)
+    return found != started and not (found is None and _is_hidden(pid))
 
 
 def is_gone_from_here(host: str, pid: int, started: int) -> bool:
@@ -70,6 +71,17 @@ def _start(pid: int) -> int | None:
     if not fields or fields[0] in _ENDED:
         return None
     return int(fields[19])
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of that id of which /proc tells this user nothing."""
+    if _read(_PROC / str(pid) / "stat"):
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 def _read(path: Path) -> str:

@@ -324,3 +324,68 @@ def test_what_a_person_says_of_a_second_effect_leaves_the_first_alone(
     assert standing(script) is Standing.DONE
     assert decide.left_by_late_effects(script.state) == left
     assert len(script.state.residue()) == len(left)
+
+
+# --- what is told twice ------------------------------------------------------------------------
+
+
+def test_the_end_of_a_call_that_nobody_gave_up_says_nothing() -> None:
+    script = Script().intend().doubt()
+    before = script.step().forward.last_end
+    script.add(
+        e.FoundInDoubt(
+            path=PATH,
+            direction=Direction.DO,
+            reason="it is over",
+            ended=script.now,
+            observed=True,
+            over=True,
+        )
+    )
+    assert script.step().forward.last_end == before
+
+
+def test_the_first_undo_that_is_told_counts() -> None:
+    script = Script().intend().succeed().unwind().intend_undo().add(e.Compensated(path=PATH))
+    script.add(late_undo(b'{"what":"a fee"}'))
+    assert script.step().residue is None
+
+
+def test_an_undo_that_is_done_does_not_fail() -> None:
+    script = Script().intend().succeed().unwind().intend_undo().add(e.Compensated(path=PATH))
+    script.add(e.CompensationFailed(path=PATH, error="Refused", message="too late"))
+    assert script.step().undo.phase is Phase.SUCCEEDED
+
+
+def test_what_has_taken_effect_is_not_tried_again() -> None:
+    script = Script().intend().doubt().ask().add(late()).answer("retry")
+    assert script.step().forward.phase is Phase.SUCCEEDED
+
+
+# --- a journal that is slow --------------------------------------------------------------------
+
+
+def not_made(script: Script) -> e.Postponed:
+    return e.Postponed(
+        path=PATH,
+        direction=Direction.DO,
+        error="NotExecuted",
+        message="it was not called",
+        until=script.now,
+        made=False,
+    )
+
+
+def test_a_call_that_was_not_made_counts_as_no_attempt() -> None:
+    script = Script().intend()
+    track = script.add(not_made(script)).step().forward
+    assert (track.phase, track.failures, track.unmade) == (Phase.NONE, 0, 1)
+
+
+def test_the_more_often_a_journal_was_slow_the_more_time_it_is_given() -> None:
+    script = Script()
+    given = [decide.starts_within(None)]
+    for _ in range(9):
+        script.intend()
+        given.append(decide.starts_within(script.add(not_made(script)).step().forward))
+    assert given[1:] == [min(2**number, 64) * given[0] for number in range(1, 10)]

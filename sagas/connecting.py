@@ -214,7 +214,11 @@ def check_limits(*, concurrency: int, grace: float, max_deaths: int) -> None:
         raise SagaError(f"concurrency is at least 1, not {concurrency}: nothing would be driven")
     if max_deaths < 1:
         raise SagaError(f"max_deaths is at least 1, not {max_deaths}: nothing would be driven")
-    if not 0 <= grace <= 86_400:
+    try:
+        is_fit = 0 <= grace <= 86_400
+    except TypeError:  # a timedelta, as in other places
+        is_fit = False
+    if not is_fit:
         raise SagaError(f"the grace is a number of seconds from 0 to 86400, not {grace}")
 
 

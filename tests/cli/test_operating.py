@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from sagas import SagaError, connect
 from tests.cli.conftest import ROOT, Sagas, Spawn, first_id
 from tests.cli.test_run import until
 
@@ -107,3 +109,9 @@ def test_a_signal_that_comes_twice_at_once_is_one_request() -> None:
         command, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (ended.returncode, ended.stderr) == (0, "sagas: stopped\n")
+
+
+async def test_a_grace_that_is_no_number_of_seconds_is_refused_with_what_it_should_be() -> None:
+    with pytest.raises(SagaError, match="a number of seconds from 0 to 86400, not 0:00:05"):
+        async with connect("sqlite:///sagas.db", grace=timedelta(seconds=5)):  # type: ignore[arg-type]
+            raise AssertionError("it was accepted")

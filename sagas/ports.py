@@ -337,6 +337,10 @@ class Timekeeper(Protocol):
         """The database's clock, in microseconds since 1970."""
         ...
 
+    async def next_due(self, *, after: int, before: int) -> int | None:
+        """The first instant between these two at which a parked saga is due, if there is one."""
+        ...
+
 
 class Ownership(Protocol):
     """Who drives what."""
@@ -376,16 +380,16 @@ class Ownership(Protocol):
         """
         ...
 
+    async def due(self, *, now: int, limit: int) -> list[str]:
+        """Some of the sagas that are due and that nobody holds."""
+        ...
+
     async def held(self, lease: Lease) -> list[str]:
         """The sagas that this worker holds."""
         ...
 
     async def raised(self, lease: Lease) -> tuple[int, list[str]]:
         """The worker's `control`, and its sagas with requests that are not folded yet."""
-        ...
-
-    async def next_due(self, *, after: int, before: int) -> int | None:
-        """The first instant between these two at which a parked saga is due, if there is one."""
         ...
 
     async def changed(self, seconds: float) -> None:

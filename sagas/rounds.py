@@ -12,6 +12,10 @@ from sagas.driving.environment import Environment
 from sagas.ports import Store, Suspects
 
 SWEEP_SECONDS = 3.0
+CROWD = 200
+"""Whoever follows more sagas than this asks which are due, before naming any."""
+
+DUE_AT_MOST = 5_000
 AT_ONCE = 10
 """How many sagas are read at the same time."""
 
@@ -54,11 +58,26 @@ class Wanted:
                 del self._queue[saga_id]
                 self._followed.add(saga_id)
 
-    def candidates(self, room: int) -> list[str] | None:
-        """Which sagas may be taken now; None for every one."""
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything that is to be driven."""
+        return bool(self.everything or self._followed or self._queue)
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether naming all that is followed would take long."""
+        return not self.everything and len(self._followed) > CROWD
+
+    def candidates(self, room: int, due: set[str] | None = None) -> list[str] | None:
+        """Which sagas may be taken now; None for every one.
+
+        Args:
+            due: What is due, where that is known.
+        """
         if self.everything:
             return None
-        return [*islice(self._queue, room), *sorted(self._followed - self._queue.keys())]
+        followed = self._followed if due is None else self._followed & due
+        return [*islice(self._queue, room), *sorted(followed - self._queue.keys())]
 
 
 class Rounds:
@@ -166,13 +185,13 @@ class Rounds:
         )
 
     async def _claim(self, environment: Environment) -> list[str]:
-        room = self._room()
-        only = self._wanted.candidates(room)
-        if room <= 0 or only == []:
+        room, now = self._room(), environment.now()
+        if room <= 0 or not self._wanted.anything:
             return []
+        only = self._wanted.candidates(room, await self._due(now))
         claimed = await self._store.claim(
             environment.holder.lease,
-            now=environment.now(),
+            now=now,
             only=only,
             limit=room,
             known=self._known,
@@ -180,3 +199,10 @@ class Rounds:
         )
         self._wanted.asked_for(claimed if only is None else only)
         return claimed
+
+    async def _due(self, now: int) -> set[str] | None:
+        """What is due, if it is needed and can be told."""
+        if not self._wanted.is_crowd:
+            return None
+        due = await self._store.due(now=now, limit=DUE_AT_MOST)
+        return set(due) if len(due) < DUE_AT_MOST else None

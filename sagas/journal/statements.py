@@ -235,6 +235,16 @@ returning id
 """
 """After a claim whose answer was lost: waits for it, and takes what it took or would have taken."""
 
+DUE = """
+select id from saga where owner is null and control <> folded
+    and status not in ('completed', 'compensated', 'residual')
+union
+select id from saga where owner is null and wake_at <= $1
+    and status not in ('completed', 'compensated', 'residual')
+limit $2
+"""
+"""For a process that follows so many sagas that naming them all takes longer than this."""
+
 NEXT_DUE = """
 select min(wake_at) from saga
 where owner is null and status not in ('completed', 'compensated', 'residual')

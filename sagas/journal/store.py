@@ -156,6 +156,10 @@ class SqlStore:
             )
         )
 
+    async def due(self, *, now: int, limit: int) -> list[str]:
+        """Some of the sagas that are due and that nobody holds."""
+        return await self._look(lambda: ownership.due(now, limit))
+
     async def held(self, lease: Lease) -> list[str]:
         """The sagas that this worker holds."""
         return await self._read(lambda: ownership.held(lease))

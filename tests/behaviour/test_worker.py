@@ -169,3 +169,29 @@ async def test_a_writer_that_is_killed_tells_whoever_waits(house: House) -> None
 async def handle_status(house: House, saga_id: str) -> Status:
     async with house.open(sleepy) as coordinator:
         return (await coordinator.get(saga_id)).status
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_of_a_crowd_that_is_followed_those_are_driven_that_are_due(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagas.rounds.CROWD", 5)
+    async with house.open(sleepy) as coordinator:
+        ids = [f"nap-{number}" for number in range(12)]
+        for number, saga_id in enumerate(ids):
+            await coordinator.start(nap, number, id=saga_id)
+        assert coordinator._worker._wanted.is_crowd
+        await ended(coordinator, ids)
+
+
+@pytest.mark.parametrize("limit", [3, 100])
+async def test_more_that_is_due_than_can_be_told_keeps_nobody_from_being_driven(
+    house: House, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("sagas.rounds.CROWD", 2)
+    monkeypatch.setattr("sagas.rounds.DUE_AT_MOST", limit)
+    ids = await asleep(house, 8)
+    async with house.open(sleepy) as coordinator:
+        for saga_id in ids:
+            await coordinator.resume(saga_id)
+        await ended(coordinator, ids)

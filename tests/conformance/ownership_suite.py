@@ -363,6 +363,16 @@ class OwnershipSuite:
         taken = await store.claim(heir, now=AT, only=among, limit=5, suspects=one)
         assert sorted(taken) == ["trip-1", "trip-3"]
 
+    async def test_what_is_due_and_held_by_nobody_is_told(self, store: Store) -> None:
+        lease = await registered(store)
+        await begun(store, lease, "held")
+        await waiting(store, lease, "due", AT)
+        await waiting(store, lease, "later", AT + SECOND)
+        await waiting(store, lease, "asked", None)
+        await store.cancel("asked", by="ana", reason="ill", at=AT)
+        assert sorted(await store.due(now=AT, limit=9)) == ["asked", "due"]
+        assert len(await store.due(now=AT, limit=1)) == 1
+
     async def test_the_database_tells_the_time(self, store: Store) -> None:
         lease = await registered(store)
         told = [lease.at, await store.time(), (await store.renew(lease)).at]

@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "ORPHANS": (),
     "RELEASE_ORPHANS": (),
     "HELD": (1,),
+    "DUE": (AT, 10),
     "NEXT_DUE": (AT, AT + 1_000_000),
     "RAISED": (1,),
 }

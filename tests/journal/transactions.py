@@ -48,6 +48,7 @@ READS = frozenset(
         "held",
         "live_sagas",
         "load",
+        "due",
         "next_due",
         "open_gates",
         "open_questions",

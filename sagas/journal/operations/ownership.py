@@ -117,6 +117,12 @@ def held(lease: Lease) -> Operation[list[str]]:
     return [row[0] for row in rows]
 
 
+def due(now: int, limit: int) -> Operation[list[str]]:
+    """Some of the sagas that are due and that nobody holds."""
+    rows = yield Query(statements.DUE, (now, limit))
+    return [row[0] for row in rows]
+
+
 def next_due(after: int, before: int) -> Operation[int | None]:
     """The first instant in a span at which a saga that nobody owns is due."""
     rows = yield Query(statements.NEXT_DUE, (after, before))

@@ -7,6 +7,7 @@ settles it by reading back.
 """
 
 import asyncio
+import logging
 import os
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -51,6 +52,8 @@ from sagas.journal.urls import PostgresUrl
 from sagas.ports import Applied, Lease, Unit
 
 T = TypeVar("T")
+
+log = logging.getLogger("sagas")
 
 PATIENCE_SECONDS = 15.0
 """For how long an operation is tried again while the server is away."""
@@ -172,6 +175,7 @@ class PostgresDatabase:
         self._listener: Connection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._process = os.getpid()
+        self._away = False
         self._closed = False
 
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
@@ -251,9 +255,21 @@ class PostgresDatabase:
                     ) from passing
             except Lost as lost:
                 settling = settling or lost.maybe
+                self._is_away(lost)
                 if not await patience.pause():
                     with explaining(self._url):
                         raise lost.cause from lost
+
+    def _is_away(self, lost: Lost) -> None:
+        """Say so once; it is tried again meanwhile."""
+        if not self._away:
+            self._away = True
+            log.warning("%s: the connection was lost (%s); trying again", self._url.shown, lost)
+
+    def _is_back(self) -> None:
+        if self._away:
+            self._away = False
+            log.warning("%s answers again", self._url.shown)
 
     def _check_process(self) -> None:
         """Refuse to write on connections that belong to another process, which reads the answers."""
@@ -267,7 +283,7 @@ class PostgresDatabase:
     ) -> T:
         try:
             async with lane.connection() as connection:
-                return await attempt(connection, settling)
+                result = await attempt(connection, settling)
         except Exception as error:
             # What reached this place unnamed came from connecting: nothing was under way.
             named = meaning(error, maybe=False)
@@ -275,6 +291,8 @@ class PostgresDatabase:
                 with explaining(self._url):
                     raise
             raise named from error
+        self._is_back()
+        return result
 
     async def _transact(
         self, make: Making[T], mode: Mode, connection: Connection, settling: bool

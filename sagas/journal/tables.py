@@ -35,10 +35,8 @@ would rewrite it. There is no foreign key on `entry`: checking it would lock the
 append.
 
 Least privilege (PostgreSQL): the role that migrates owns the tables and is used for nothing else. A
-worker's role needs USAGE on the schema and its sequences, SELECT on every table, INSERT on `saga`,
-`entry`, `worker`, `gate`, `vote`, `intervention`, `request`, `bucket` and `permit`, UPDATE on all of
-these but `entry` and `vote`, and DELETE on `bucket` and `permit`. So it cannot change or remove an entry, nor switch off the triggers that refuse
-it. With SQLite, whoever may write the file may rewrite it: the chain shows it, nothing prevents it.
+worker's role, which the page about operating grants what it needs, cannot change or remove an entry
+or a vote, nor switch off the triggers that refuse it. With SQLite, whoever may write the file may rewrite it: the chain shows it, nothing prevents it.
 
 These classes describe the schema to the migrations and to whoever wants to read the tables with
 SQLModel. The stores do not use them.

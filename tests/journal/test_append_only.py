@@ -1,8 +1,10 @@
 """Entries stay as they were written, whoever asks."""
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -75,27 +77,21 @@ async def test_postgres_refuses_to_touch_an_entry(
     assert await _rows(store) == before
 
 
-# --- the role that the tables' essay describes ------------------------------------------------
+# --- the role that the page about operating describes -----------------------------------------
+
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
 @pytest.fixture
 async def worker_url(migrated_url: str) -> AsyncIterator[str]:
     """The URL for a role with the documented privileges and no more."""
-    role = f"worker_{uuid4().hex[:8]}"
+    role = uuid4().hex[:8]
     async with raw(migrated_url) as owner:
-        await owner.execute(
-            f"""
-            create role {role} login;
-            grant usage on schema sagas to {role};
-            grant select on all tables in schema sagas to {role};
-            grant usage on all sequences in schema sagas to {role};
-            grant insert on saga, entry, worker, gate, vote, intervention, request to {role};
-            grant update on saga, worker, gate, intervention, request to {role};
-            """
-        )
-    yield migrated_url.replace("//sagas@", f"//{role}@")
+        page = OPERATING.read_text().partition("```sql\n")[2].partition("```")[0]
+        await owner.execute(re.sub(r"\bto worker\b|\brole worker\b", rf"\g<0>_{role}", page))
+    yield migrated_url.replace("//sagas@", f"//worker_{role}@")
     async with raw(migrated_url) as owner:
-        await owner.execute(f"drop owned by {role}; drop role {role}")
+        await owner.execute(f"drop owned by worker_{role}; drop role worker_{role}")
 
 
 async def test_the_least_privileged_role_can_drive_and_decide(
@@ -107,6 +103,7 @@ async def test_the_least_privileged_role_can_drive_and_decide(
     assert await store.commit(lease, [tale.unit()]) == [Applied.YES]
     await store.vote(gate.id, ballot("bo"), person("bo"))
     await store.cancel(tale.saga_id, by="ana", reason="ill", at=1)
+    await store.tidy()
     await store.retire(lease)
     other = await registered(store)
     assert await store.claim(other, now=2**60, only=None, limit=5) == [tale.saga_id]

@@ -73,6 +73,20 @@ async def test_an_append_in_one_statement_lands_once(
     assert proxy.cuts == 10
 
 
+async def test_a_lost_connection_is_told_once_and_so_is_its_return(
+    store: Store, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    tale = await begun(store, lease := await registered(store))
+    proxy.cut(MARKER, MOMENTS[0])
+    await store.commit(lease, [marked(tale)])
+    assert proxy.cuts == 1
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(" ", 1)[1].partition(" (")[0] for text in told] == [
+        "the connection was lost",
+        "answers again",
+    ]
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_an_append_of_several_statements_lands_once(
     store: Store, proxy: Proxy, moment: Moment

@@ -20,7 +20,7 @@ from sagas.driving.places import Body, Place, StepCall
 from sagas.driving.savepoints import LeftBlock, SavepointBlock
 from sagas.driving.timers import Waiting
 from sagas.entries import Recorded
-from sagas.errors import NotInSaga
+from sagas.errors import NotInSaga, Parked
 from sagas.model import instant
 
 
@@ -70,9 +70,13 @@ class BodyScope(Place, Scope):
         self._groups += 1
         group = self.child(str(self._groups))
         placed = [(work, self._branch(index)) for index, work in enumerate(branches, start=1)]
-        for work, scope in placed:
-            if isinstance(work, StepCall):
-                work.move(scope)
+        try:
+            for work, scope in placed:
+                if isinstance(work, StepCall):
+                    work.move(scope)
+        except Parked:
+            branching.drop(branches)
+            raise
         self.body.open.add(f"{group}.")
         return branching.join(self, group, placed)
 

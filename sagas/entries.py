@@ -244,7 +244,8 @@ class Interrupted(Entry):
 class ParallelClosed(Entry):
     """A branch failed, so the other branches of this `parallel` begin nothing new.
 
-    Branch -1 says that they are open again, because a person asked for another attempt.
+    Branch -1 says that they are open again, because a person asked for another attempt. A second
+    entry says that several failed, and whose failure was raised.
     """
 
     path: str

@@ -2,7 +2,8 @@
 
 Once a branch fails, the others begin nothing new; that is recorded, so that a body that runs again
 closes them at the same place. What is running is waited for, and the failure of the lowest branch
-is raised. A failed branch beats one that waits.
+is raised. A failed branch beats one that waits, and whose failure was raised is recorded too: one
+that waited may fail later, and the body must not hear of another failure when it runs again.
 """
 
 import asyncio
@@ -44,11 +45,18 @@ async def _join(
     if recorded is not None and recorded != REOPENED:
         _close_but(scopes, recorded)
     running = [(outer.body.run(work, scope), scope) for work, scope in branches]
-    await _wait(outer, path, running)
-    failures = [error for task, scope in running if (error := _failure(task, scope)) is not None]
+    first = await _wait(outer, path, running)
+    failures = {
+        index: error
+        for index, (task, scope) in enumerate(running)
+        if (error := _failure(task, scope)) is not None
+    }
     if failures:
+        raised = recorded if recorded in failures else min(failures)
+        if first is not None and raised != first:
+            _record(outer, path, raised)
         await _cancel_gates(outer, path)
-        raise _with_notes(failures)
+        raise _with_notes([failures.pop(raised), *failures.values()])
     if outer.body.left or any(scope.parked for scope in scopes):
         outer.park()
     return tuple(task.result() for task, _ in running)
@@ -61,7 +69,9 @@ def drop(branches: Sequence[Awaitable[Any]]) -> None:
             work.close()
 
 
-async def _wait(outer: Place, path: str, running: Sequence[tuple[Task, Place]]) -> None:
+async def _wait(outer: Place, path: str, running: Sequence[tuple[Task, Place]]) -> int | None:
+    """Wait for all of them; which one failed first, unless that is recorded."""
+    first: int | None = None
     scopes = [scope for _, scope in running]
     pending = {task for task, _ in running}
     while pending:
@@ -76,15 +86,16 @@ async def _wait(outer: Place, path: str, running: Sequence[tuple[Task, Place]]) 
             for index, (task, scope) in enumerate(running)
             if task in done and _failure(task, scope) is not None
         ]
-        if failed and not any(scope.closed for scope in scopes):
-            _close(outer, path, scopes, failed[0])
+        if failed and first is None and not any(scope.closed for scope in scopes):
+            first = failed[0]
+            _close_but(scopes, first)
+            _record(outer, path, first)
+    return first
 
 
-def _close(outer: Place, path: str, scopes: Sequence[Place], failed: int) -> None:
-    _close_but(scopes, failed)
-    drive = outer.body.drive
-    if drive.state.closed.get(path, REOPENED) == REOPENED and not drive.closing:
-        drive.log.emit(ParallelClosed(path=path, branch=failed))
+def _record(outer: Place, path: str, failed: int) -> None:
+    if not outer.body.drive.closing:
+        outer.body.drive.log.emit(ParallelClosed(path=path, branch=failed))
 
 
 async def _cancel_gates(outer: Place, path: str) -> None:

@@ -64,6 +64,8 @@ class Waiting:
     async def _event(self, name: str, until: datetime | None) -> Any:
         timer = await self._timer(name, None if until is None else micros(until))
         while not timer.fired and timer.event is None:
+            if self._place.is_closed:
+                self._place.park()  # what it would take is for those who still wait
             event = _first(self._drive.state.events, name)
             if event is not None:
                 event.taken = True  # no other branch may take it while this is being written

@@ -157,6 +157,11 @@ class Step:
         return self.forward if direction is Direction.DO else self.undo
 
     @property
+    def is_undone(self) -> bool:
+        """Whether it was undone, or left as it is, so that its outcome does not matter any more."""
+        return self.undo.phase in (Phase.SUCCEEDED, Phase.WAIVED)
+
+    @property
     def is_settled(self) -> bool:
         """Whether its outcome is known, so that nothing more is called for it going forward."""
         return self.forward.phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.WAIVED)
@@ -286,6 +291,13 @@ class SagaState:
             if savepoint.began and not savepoint.done:
                 return savepoint
         return None
+
+    def is_rolled_back(self, path: str) -> bool:
+        """Whether a call was made in a block whose rollback has begun: it is undone, or will be."""
+        return any(
+            savepoint.began and path.startswith(f"{savepoint.path}/")
+            for savepoint in self.savepoints.values()
+        )
 
     def question_about(
         self, path: str | None, direction: Direction | None = None

@@ -247,7 +247,7 @@ class Flight:
         submission = drive.log.emit(*closed, entry, ops=ops)
         drive.heard.setdefault(late.key, (entry, submission))
         drive.environment.reports.tell_unless(submission, late)
-        drive.news += 1
+        drive.surprised(submission)
 
     def _over(self) -> None:
         drive, info = self._drive, self._info
@@ -264,8 +264,9 @@ class Flight:
             drive.environment.reports.tell(late)
             return
         entries, ops = drive.over_at_last(late.path, late.direction, drive.now())
-        drive.environment.reports.tell_unless(drive.log.emit(*entries, ops=ops), late)
-        drive.news += 1
+        submission = drive.log.emit(*entries, ops=ops)
+        drive.environment.reports.tell_unless(submission, late)
+        drive.surprised(submission)
 
     def _success(self, entry: Succeeded | Compensated) -> LateAnswer:
         info = self._info

@@ -77,6 +77,7 @@ class Drive:
         paused: Counts short waits that are over.
         short_of: The limit that a part of it waits for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
+        surprises: Counts the answers of calls that had been given up, for which nobody waits.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Drive:
         self.waits: list[int] = []
         self.rests: list[int] = []
         self.news = 0
+        self.surprises = 0
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
         self._present = present
@@ -115,6 +117,7 @@ class Drive:
         self._joining = 0
         self._idle: asyncio.Future[None] | None = None
         self._halted: asyncio.Future[None] | None = None
+        self._telling: Submission | None = None
 
     @property
     def state(self) -> SagaState:
@@ -188,6 +191,32 @@ class Drive:
             return []
         self.deaths = 0
         return [Survived()]
+
+    # --- what comes without being waited for ----------------------------------------------------
+
+    def tells(self, submission: Submission) -> None:
+        """Something is on its way to the journal that no part of the saga waits for."""
+        self._telling = submission
+
+    def surprised(self, submission: Submission) -> None:
+        """A call that had been given up has answered, and that is on its way to the journal."""
+        self.tells(submission)
+        self.surprises += 1
+        self.news += 1
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the state holds all that came without being waited for."""
+        return self._telling is None or self._telling.settled
+
+    async def told(self) -> None:
+        """Wait until it does; an end must not come after what it does not know of.
+
+        Raises:
+            LogClosed: Nothing more will be written.
+        """
+        while self._telling is not None and not self._telling.settled:
+            await self.log.durable(self._telling)
 
     # --- quiescing ----------------------------------------------------------------------------
 

@@ -32,6 +32,9 @@ from sagas.state import Phase, Step
 PARTING_SECONDS = 0.5
 """How long a body that is cancelled may take to end before it is let go of."""
 
+TURNS = 50
+"""Turns of the loop in which every call of a block that was undone is told what is recorded of it."""
+
 
 class Body:
     """The scopes of one run of a body."""
@@ -163,7 +166,9 @@ class Place:
             self._match(action, path, arguments)
         elif self.is_closed:
             self.park()
-        return Call(action, path, ordinal, arguments, lambda: self.is_closed)
+        return Call(
+            action, path, ordinal, arguments, lambda: self.is_closed, lambda: self.body.left
+        )
 
     async def perform(self, call: Call) -> Any:
         """Perform a step of this scope."""
@@ -174,8 +179,8 @@ class Place:
             self.begin_anew(call.path, lambda: _label(call.action, call.arguments))
         elif not step.is_settled:
             self._carry_on(call.path)
-        if self.is_closed and (step is None or _is_untried(step)):
-            self.park()
+        if step is None or not (step.is_settled or step.interrupted):
+            await self._refuse_what_is_over(call.path, step)
         drive.begin()
         try:
             return await self.body.steps.perform(call)
@@ -191,6 +196,21 @@ class Place:
             ) from None
         finally:
             drive.finish()
+
+    async def _refuse_what_is_over(self, path: str, step: Step | None) -> None:
+        """Call nothing where a sibling branch failed, or in a block that was undone.
+
+        Raises:
+            Parked: A sibling's failure is what the body hears of.
+            StepInterrupted: The block was undone before this step was settled.
+        """
+        undone = self.body.drive.state.is_rolled_back(path)
+        if self.is_closed and (step is None or undone or _is_untried(step)):
+            self.park()
+        if undone:
+            for _ in range(TURNS):  # what left the block is told first, as it was before
+                await asyncio.sleep(0)
+            raise StepInterrupted(f"{path}: its block was undone before it was settled")
 
     def unvisit(self, ordinal: int) -> None:
         """A call was moved elsewhere: what is recorded in its place has not been visited."""

@@ -83,6 +83,7 @@ class Requests:
             return  # it came to its end meanwhile
         folded = FoldRequests(tuple(request.id for request in requests), control)
         submission = self._drive.log.emit(*batch.entries, ops=[folded, *batch.ops])
+        self._drive.tells(submission)
         heard = {
             key: (entry, submission)
             for key, entry in batch.heard.items()
@@ -163,12 +164,11 @@ class _Batch:
         if request.kind == "over":
             self._over(path, direction, key, request)
             return
-        if key in self.heard or not decide.is_news(
-            drive.state, path, direction, key, request.payload, unprotected=bool(more)
-        ):
+        if not self._is_news(path, direction, key, request, unprotected=bool(more)):
             return
         second = bool(more) and drive.state.steps[path].forward.attempts > 1
-        entry = self.heard[key] = _success(direction, request, second=second)
+        entry = _success(direction, request, second=second)
+        self.heard.setdefault(key, entry)
         if self._ended:
             self._ended = False
             self.entries.append(Reopened(path=path, direction=direction, reason=LATE))
@@ -176,6 +176,19 @@ class _Batch:
         self._answered.update(item.intervention for item in closed)
         self.entries += [*closed, entry]
         self.ops += ops
+
+    def _is_news(
+        self, path: str, direction: Direction, key: str, request: Request, *, unprotected: bool
+    ) -> bool:
+        """Whether it adds to what the journal, and this batch before it, say of the call."""
+        state, told = self._drive.state, self.heard.get(key)
+        if told is None:
+            return decide.is_news(
+                state, path, direction, key, request.payload, unprotected=unprotected
+            )
+        if isinstance(told, Succeeded):
+            return told.via == "late" and unprotected and state.steps[path].forward.attempts > 1
+        return isinstance(told, Compensated) and told.via == "person" and bool(request.payload)
 
     def _over(self, path: str, direction: Direction, key: str, request: Request) -> None:
         """A call that was given up goes on no longer: what can be done about it is asked anew."""
@@ -203,7 +216,14 @@ class _Batch:
 
     def _answer(self, request: Request) -> None:
         question = self._drive.state.questions.get(request.ref)
-        if question is None or question.id in self._answered:
+        if question is None:
+            return
+        said = f"{request.by}: {request.reason}"
+        if (
+            question.id in self._answered
+        ):  # the call answered it; what is to become of the saga, not
+            if request.state == Choice.UNWIND:
+                self._unwind(f"decided by {said}", "person")
             return
         self._answered.add(question.id)
         self.entries.append(
@@ -215,7 +235,6 @@ class _Batch:
                 payload=request.payload,
             )
         )
-        said = f"{request.by}: {request.reason}"
         match Choice(request.state):
             case Choice.UNWIND:
                 self._unwind(f"decided by {said}", "person")

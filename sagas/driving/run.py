@@ -147,11 +147,12 @@ class Run:
     async def _pass(self) -> Result | None:
         """Do what the saga's stage asks for; the result once nothing can be done now."""
         drive = self.drive
+        await drive.told()
         drive.waits.clear()
         drive.rests.clear()
         drive.short_of = None
         self._seen = (drive.state.head, drive.news)
-        stage, news = decide.stage(drive.state), drive.news
+        stage, news, surprises = decide.stage(drive.state), drive.news, drive.surprises
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
         again = await self._stage(stage)
         if stage is Stage.BODY:
@@ -162,6 +163,7 @@ class Run:
             return self._done()
         await drive.log.drained()
         again = await self._requests.fold() or again or drive.stopping
+        again = again or drive.surprises != surprises
         again = again or drive.news != news  # folded by somebody else in the meantime
         if again or decide.stage(drive.state) is not stage:
             return None
@@ -270,11 +272,15 @@ class Run:
             await self._complete(former.payload)
 
     async def _amend_meanwhile(self) -> bool:
-        """Undo what took effect after the body had been told that it failed; nothing else waits."""
-        drive = self.drive
+        """Undo what took effect after the body had been told that it failed; nothing else waits.
+
+        Returns:
+            Whether anything came of it, or in the meantime, that the body has not seen.
+        """
+        drive, news = self.drive, self.drive.news
         if decide.stage(drive.state) is Stage.BODY and not drive.closing:
             await self._undoing.amend()
-        return False
+        return drive.news != news
 
     async def _complete(self, payload: bytes | None) -> None:
         """End a saga whose body has returned; what is left of late effects makes the difference.
@@ -422,6 +428,8 @@ class Run:
             await drive.begin_unwind(reason, "failure")
             return
         pivot = drive.state.pivot
+        if path is not None and drive.state.is_rolled_back(path):
+            path, reason = None, f"{reason} (in a block that was undone)"
         await drive.ask(
             InterventionKind.PAST_PIVOT,
             f"it failed after {pivot.path if pivot else 'the pivot'}, which cannot be undone: {reason}",
@@ -447,7 +455,7 @@ class Run:
                 InterventionKind.UNUSABLE_RESULT, "the saga's result cannot be stored", str(error)
             )
             return False
-        if not await self._undoing.amend():
+        if not await self._undoing.amend() or drive.closing:
             return False
         try:
             await self._complete(payload)
@@ -461,7 +469,7 @@ class Run:
         if any(step.interrupted for step in drive.state.steps.values()):
             await drive.log.drained()  # what became of them may be on its way to the journal
         for step in list(drive.state.steps.values()):
-            if step.forward.phase is not Phase.IN_DOUBT:
+            if step.forward.phase is not Phase.IN_DOUBT or step.is_undone:
                 continue
             action = drive.environment.handlers.action(step.action, step.version)
             if action is None:

@@ -62,6 +62,7 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
         """Leave the body; the steps are undone from the journal before it runs again."""
         body, drive = self._outer.body, self._outer.body.drive
         body.leave()
+        await drive.log.drained()  # an intent in this block may be on its way to the journal
         if self._past_pivot():
             drive.escaped = error
         else:

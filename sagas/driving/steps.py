@@ -50,6 +50,7 @@ class Call:
 
     Attributes:
         is_closed: Whether nothing new is begun where it was called.
+        is_left: Whether the body was left as a whole, so that it calls nothing more.
     """
 
     action: Action[..., Any]
@@ -57,6 +58,7 @@ class Call:
     ordinal: int
     arguments: bytes
     is_closed: Callable[[], bool] = bool
+    is_left: Callable[[], bool] = bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class Steps:
         """Make the next move; the result's bytes if the step just succeeded."""
         move = decide.Act(1) if step is None else self._decide(call, step)
         if isinstance(move, decide.Act):
-            if self._drive.closing or self._drive.state.question_about(call.path) is not None:
+            asked = self._drive.state.question_about(call.path) is not None
+            if asked or self._drive.closing or call.is_left():
                 raise Parked
             return await self._act(call, step, move.attempt)
         if step is not None:
@@ -258,7 +261,7 @@ class Steps:
         )
         since = self._ready(attempted.reversibility)
         intent = self._intent(call, step, attempted)
-        if drive.closing:
+        if drive.closing or call.is_left():
             raise Parked  # it was asked for while a gate or the before-image was looked at
         if isinstance(before, Failed):
             await drive.log.commit(*entries, intent, before, ops=ops, guarded=True)

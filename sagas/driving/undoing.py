@@ -62,15 +62,14 @@ class Undoing:
         return await self._undo_all(late=True)
 
     async def _undo_all(self, *, within: str | None = None, late: bool = False) -> bool:
-        await self._show_late(within)
         running: dict[str, asyncio.Task[None]] = {}
         halted: set[str] = set()
         try:
             while True:
-                effects = decide.effects(self._drive.state, within=within, late=late)
-                for effect in ready(effects):
-                    if effect.path not in {*running, *halted} and not self._is_halted:
-                        running[effect.path] = asyncio.create_task(self._undo(effect.path))
+                if not running:
+                    await self._hear_late(within)
+                for path in self._ready({*running, *halted}, within=within, late=late):
+                    running[path] = asyncio.create_task(self._undo(path))
                 if not running:
                     break
                 await asyncio.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
@@ -85,10 +84,25 @@ class Undoing:
             for effect in decide.effects(self._drive.state, within=within, late=late)
         )
 
+    def _ready(self, begun: set[str], *, within: str | None, late: bool) -> list[str]:
+        """What else may be undone now; nothing if the saga is let go of."""
+        if self._is_halted:
+            return []
+        effects = decide.effects(self._drive.state, within=within, late=late)
+        return [effect.path for effect in ready(effects) if effect.path not in begun]
+
     @property
     def _is_halted(self) -> bool:
         """Whether no further undo is begun."""
         return self._drive.stopping or self._drive.is_kept
+
+    async def _hear_late(self, within: str | None) -> None:
+        """See to it that no late answer is on its way when the verdict is given."""
+        while True:
+            await self._drive.told()
+            await self._show_late(within)
+            if self._drive.is_told:
+                return
 
     async def _show_late(self, within: str | None) -> None:
         """Put before a person what took effect too late, and is not undone without one."""

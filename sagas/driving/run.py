@@ -124,8 +124,12 @@ class Run:
     async def _take_up(self) -> Result | None:
         """See what has been asked for and what a lost worker left; the result if it has ended."""
         await self._requests.fold()
-        if self.drive.state.ended is not None:
-            return await self._as_it_was(self.drive.state.ended)
+        while (ended := self.drive.state.ended) is not None:
+            try:
+                return await self._as_it_was(ended)
+            except Withdrawn:
+                self.drive.over = False
+                await self._requests.fold()
         await self._admit_doubt()
         await self._ask_if_poisoned()
         self._show()
@@ -135,7 +139,8 @@ class Run:
         """Let go of a saga that has ended, because what was reported of it was known."""
         status = Status(ended.status)
         self.drive.over = True
-        await self.drive.log.commit(ops=[Project(status, ended.reason, None, release=True)])
+        last = Project(status, ended.reason, None, release=True)
+        await self.drive.log.commit(ops=[last], guarded=True)  # what is reported now is not lost
         return Done(status)
 
     def _show(self) -> None:

@@ -301,6 +301,9 @@ class Steps:
             case Admitted(gate, use):
                 return [GateConsumed(gate=gate, path=call.path)], [use]
             case Denied(error, reason):
+                step = self._drive.state.steps.get(call.path)
+                if step is not None and step.forward.doubt:  # it was called before there was a gate
+                    await self._ask(call, f"{error}: {reason}")
                 await self._drive.log.commit(
                     Failed(path=call.path, error=error, message=reason, via="gate")
                 )

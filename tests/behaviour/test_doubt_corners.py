@@ -1,17 +1,22 @@
 """Corners of doubt: what comes at the instant of an end, and what a rolled-back block leaves."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
 from sagas import (
+    Catalog,
     Coordinator,
     Reversibility,
     Status,
     StepFailed,
     StepInterrupted,
+    approval,
     parallel,
     savepoint,
 )
@@ -19,13 +24,13 @@ from sagas import event as wait_for_event
 from sagas.model import Direction, micros
 from sagas.ports import LateAnswer
 from sagas.state import Phase
-from tests.behaviour.acting import LIMIT, answer, kinds, only_question
+from tests.behaviour.acting import LIMIT, answer, kinds, only_gate, only_question
 from tests.behaviour.acting import until as until_soon
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import (
     DAY,
-    ONCE,
     QUICK,
+    SOON,
     Order,
     gated,
     keyed,
@@ -41,6 +46,7 @@ from tests.behaviour.world import (
     World,
     hang_before,
     ignore_cancellation,
+    lose_answer,
     refuse,
     succeed,
 )
@@ -276,13 +282,48 @@ async def test_an_answer_to_unwind_holds_although_the_call_answered_its_question
     assert world.undone == ["it"]
 
 
+class ReportedMeanwhile:
+    """A late success is reported while a saga is let go of of which nothing new was known."""
+
+    def __init__(self) -> None:
+        self.report: Callable[[], Awaitable[None]] | None = None
+        self.landed = False
+
+    async def reached(self, point: str, saga_id: str, path: str) -> None:
+        if point == "before-append" and not path and self.report is not None:
+            report, self.report = self.report, None
+            await report()
+            self.landed = True
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_late_effect_that_is_reported_while_an_ended_saga_is_let_go_of_is_undone(
+    house: House, world: World
+) -> None:
+    world.plan("it", hang_before)
+    async with house.open() as coordinator:
+        handle = await coordinator.start(denied_alone, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "not-happened")).status is Status.COMPENSATED
+    fault = ReportedMeanwhile()
+    async with house.open(fault_points=fault) as coordinator:
+        fault.report = partial(tell, house, world, coordinator, 1)
+        known = LateAnswer("s", PATH, Direction.DO, "another key", 9, b"null")
+        await coordinator.store.report(known, by="sagas", at=micros(house.clock.now()))
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+        assert (await kinds(coordinator)).count("Reopened") == 1
+    assert fault.landed
+    assert outcome.status is Status.COMPENSATED
+    assert world.undone == ["it"]
+
+
 # --- a block that was rolled back --------------------------------------------------------------
 
 
 @shop.action(
     reversibility=Reversibility.COMPENSATABLE,
     key_ttl=DAY,
-    retry=ONCE,
+    retry=SOON,
     timeout=QUICK,
     definite=(Refusal,),
 )
@@ -441,3 +482,46 @@ async def test_a_closed_branch_takes_no_event_from_those_who_still_wait(
         await coordinator.send("s", "go", "went", key="1")
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == "went"
+
+
+# --- gates -------------------------------------------------------------------------------------
+
+
+def later(**options: Any) -> Catalog:
+    """A catalog as it was deployed, and as it is deployed again with a gate."""
+    catalog = Catalog("later")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, timeout=QUICK, **options)
+    async def step(what: str) -> str:
+        return await partner.do(what)
+
+    @step.compensation(repeatable=True)
+    async def undo_step(what: str, result: str) -> None:
+        await partner.do(f"undo-{what}")
+
+    @catalog.saga
+    async def gated_later(order: Order) -> str:
+        return await step("it")
+
+    return catalog
+
+
+async def test_a_refused_repetition_does_not_settle_an_earlier_call_that_is_in_doubt(
+    house: House, world: World
+) -> None:
+    world.plan("it", lose_answer)
+    before = later()
+    async with house.open(before) as coordinator:
+        handle = await coordinator.start(next(before.sagas), Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+    after_it = later(approval=approval(by="@desk", within=timedelta(hours=1)))
+    async with house.open(after_it) as coordinator:
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "retry", reason="I looked")
+        handle = await coordinator.resume("s")
+        await handle.settled()
+        await coordinator.reject(await only_gate(coordinator), reason="no", by="ben")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        outcome = await answer(coordinator, handle, "happened", result="it-done")
+    assert outcome.result == "it-done"
+    assert world.count("it") == 1

@@ -237,7 +237,7 @@ class Run:
                             path=step.path,
                             direction=direction,
                             reason="the worker stopped before it knew the outcome",
-                            ended=track.last_end,
+                            ended=track.latest_end,
                             observed=False,
                         )
                     )

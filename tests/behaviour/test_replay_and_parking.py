@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import sagas
-from sagas import Handle, Status, StepInterrupted, parallel, savepoint
-from tests.behaviour.acting import LIMIT, approve_all
+from sagas import Coordinator, Handle, Status, StepInterrupted, parallel, savepoint
+from tests.behaviour.acting import LIMIT, approve_all, kinds, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, gated, keyed, keyless, look_up, publish, shop
-from tests.behaviour.world import World, hang, lose_request, refuse, wait_for_release
+from tests.behaviour.world import World, hang, lose_request, refuse, refuse_beside, wait_for_release
 
 
 @shop.saga
@@ -648,13 +648,22 @@ async def one_fails_one_goes_on(order: Order) -> str:
     return "never"
 
 
+async def closed(coordinator: Coordinator) -> None:
+    """Wait until the branches beside one that failed are closed."""
+
+    async def is_recorded() -> bool:
+        return "ParallelClosed" in await kinds(coordinator)
+
+    await until(is_recorded)
+
+
 async def test_a_failed_branch_closes_the_others_and_unwinds(house: House, world: World) -> None:
-    world.plan("bad", refuse)
+    world.plan("bad", refuse_beside)
     world.plan("long-1", wait_for_release)
     async with house.open() as coordinator:
         handle = await coordinator.start(one_fails_one_goes_on, Order(), id="s")
         await asyncio.wait_for(world.under_way.wait(), LIMIT)
-        await asyncio.sleep(0.1)
+        await closed(coordinator)
         world.released.set()
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.status is Status.COMPENSATED
@@ -681,12 +690,12 @@ async def caught_and_on(order: Order) -> str:
 
 @pytest.mark.usefixtures("on_both")
 async def test_a_body_that_catches_a_failed_branch_replays(house: House, world: World) -> None:
-    world.plan("bad", refuse)
+    world.plan("bad", refuse_beside)
     world.plan("long-1", wait_for_release)
     async with house.open() as coordinator:
         handle = await coordinator.start(caught_and_on, Order(), id="s")
         await asyncio.wait_for(world.under_way.wait(), LIMIT)
-        await asyncio.sleep(0.3)
+        await closed(coordinator)
         world.released.set()
         await handle.settled()
         await approve_all(coordinator)

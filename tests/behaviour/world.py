@@ -129,6 +129,12 @@ async def refuse(world: World, call: Effect) -> str:
     raise Refusal(f"no {call.what}")
 
 
+async def refuse_beside(world: World, call: Effect) -> str:
+    """It says no once another call is under way."""
+    await world.under_way.wait()
+    return await refuse(world, call)
+
+
 async def lose_request(world: World, call: Effect) -> str:
     """The request never arrives, and nobody can know that."""
     raise Lost("before the effect")

@@ -436,11 +436,13 @@ class Worker:
             drive.log.close(error)
 
     async def _watch(self) -> None:
-        failures = 0
+        pause = RETRY_SECONDS
         while not self._breaking.done():
-            failures = 0 if await self._watched() else failures + 1
-            if failures:
-                await sleep_regardless(min(RETRY_SECONDS * 2 ** (failures - 1), LATER_SECONDS))
+            if await self._watched():
+                pause = RETRY_SECONDS
+            else:
+                await sleep_regardless(pause)
+                pause = min(2 * pause, LATER_SECONDS)
 
     async def _watched(self) -> bool:
         """Wait for a change, and see to it; False if that failed."""

@@ -14,6 +14,7 @@ from compensations.interventions import offered
 from sagas import decide
 from sagas.authoring.context import StepInfo
 from sagas.authoring.saga import Saga
+from sagas.clock import ticks
 from sagas.driving.environment import Environment
 from sagas.driving.log import LogClosed, SagaLog, Submission
 from sagas.entries import (
@@ -173,8 +174,10 @@ class Drive:
         """Whether the lease can be trusted to last."""
         return self.environment.holder.is_trusted
 
-    def check_lease(self) -> None:
-        """Let go of the saga, and begin nothing, if the lease may be over.
+    def ready(self) -> int:
+        """What the ticks say as the intent of a call with an effect is made.
+
+        Lets go of the saga, and begins nothing, if the lease may be over.
 
         Raises:
             LogClosed: It may.
@@ -184,6 +187,7 @@ class Drive:
         except LeaseLost as error:
             self.log.close(error)
             raise LogClosed from error
+        return ticks()
 
     def survived(self) -> list[Op]:
         """What a call's end brings along: this worker has not died of it."""

@@ -279,9 +279,7 @@ class Steps:
         Raises:
             LogClosed: It may not last.
         """
-        if reversibility.has_effect:
-            self._drive.check_lease()
-        return ticks()
+        return self._drive.ready() if reversibility.has_effect else ticks()
 
     async def _admission(
         self, call: Call, approval: Approval | None, attempt: int

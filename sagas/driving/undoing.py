@@ -8,7 +8,6 @@ from compensations import InterventionKind
 from compensations.plan import Standing, ready
 from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
-from sagas.clock import ticks
 from sagas.driving.attempts import (
     Callee,
     Flight,
@@ -243,8 +242,7 @@ class Undoing:
     ) -> None:
         drive, track = self._drive, step.forward
         arguments = same_arguments(action, step)
-        drive.check_lease()
-        since = ticks()
+        since = drive.ready()
         await drive.log.commit(
             Intended(
                 path=step.path,
@@ -360,8 +358,7 @@ class Undoing:
             entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
         key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
         unknown = not step.happened
-        drive.check_lease()
-        since = ticks()
+        since = drive.ready()
         await drive.log.commit(
             *entries,
             CompensationIntended(

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from sagas import Coordinator, connect
 from sagas.model import Status
+from sagas.testing.history import History, read_history
 from tests.crash.beasts import beasts
-from tests.crash.history import History, read_history
 from tests.crash.ledger import Ledger
 from tests.crash.nursery import Nursery
 from tests.crash.oracle import (
@@ -49,7 +49,7 @@ class Pasture:
 
     async def history(self, errand: Errand) -> History:
         """Everything the database knows of a saga."""
-        return await read_history(self.reader, errand.saga_id)
+        return await read_history(self.reader.store, errand.saga_id)
 
     async def wrong(self, errand: Errand, *, end: Status = Status.COMPLETED) -> list[str]:
         """What is wrong with a saga that should be at rest, in this way."""

@@ -22,9 +22,9 @@ from uuid import uuid4
 
 from examples.travel.booking import travel
 from sagas import Coordinator, connect
+from sagas.testing.history import History, read_history
 from tests.crash.books import MAIL_FILE, read_books
 from tests.crash.boundaries import names
-from tests.crash.history import History, read_history
 from tests.crash.nursery import Nursery
 from tests.crash.oracle import violations, violations_at_the_end
 from tests.crash.orders import Ending, Order
@@ -79,12 +79,12 @@ class Stage:
 
     async def wrong_now(self, saga_id: str) -> list[str]:
         """What is wrong with a saga that may go on."""
-        history = await read_history(self.reader, saga_id)
+        history = await read_history(self.reader.store, saga_id)
         return violations(history, read_books(self.world, saga_id))
 
     async def wrong_in_the_end(self, saga_id: str) -> list[str]:
         """What is wrong with a saga that should have ended."""
-        return self.judge(await read_history(self.reader, saga_id))
+        return self.judge(await read_history(self.reader.store, saga_id))
 
     def judge(self, history: History) -> list[str]:
         """What is wrong with a saga that should have ended, and has this journal."""
@@ -146,7 +146,7 @@ class Trial:
 
 async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) -> Trial:
     """Let a saga live through its kills to its end, and judge it after each life."""
-    assert (await read_history(stage.reader, saga_id)).saga is None, f"{saga_id} is not new"
+    assert (await read_history(stage.reader.store, saga_id)).saga is None, f"{saga_id} is not new"
     trial = Trial(saga_id)
     for life, boundary in enumerate([*kills, None]):
         order = stage.order(saga_id, life=life).model_copy(update={"kill_at": boundary})
@@ -156,7 +156,7 @@ async def attempt(stage: Stage, nursery: Nursery, saga_id: str, kills: Kills) ->
             break
         trial.problems += await stage.wrong_now(saga_id)
     trial.problems += unexpected(trial.lives)
-    history = await read_history(stage.reader, saga_id)
+    history = await read_history(stage.reader.store, saga_id)
     trial.problems += stage.judge(history)
     trial.written.update(row.kind for row in history.rows)
     return trial

@@ -29,8 +29,8 @@ from sagas.entries import (
 from sagas.fold import fold
 from sagas.model import Status
 from sagas.ports import SagaRow
+from sagas.testing.history import History
 from tests.crash.books import Books, Effect
-from tests.crash.history import History
 
 JOURNAL = "j"
 SAGA = "trip"

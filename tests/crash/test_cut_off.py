@@ -13,7 +13,7 @@ import pytest
 from sagas.entries import FoundInDoubt, GateConsumed, InterventionClosed, Succeeded
 from sagas.journal import migrate
 from sagas.model import Status
-from tests.crash.history import History, read_history
+from sagas.testing.history import History, read_history
 from tests.crash.nursery import Nursery
 from tests.crash.orders import Errand
 from tests.crash.pasture import Pasture, pasture_at
@@ -148,7 +148,7 @@ async def test_a_worker_that_is_stopped_inside_a_transaction_keeps_its_heir_wait
             zombie = await asyncio.to_thread(opened.nurseries[0].end)
             assert zombie.code == 0, zombie.said
             assert await opened.wrong_in_the_end(saga_id) == []
-            history = await read_history(opened.reader, saga_id)
+            history = await read_history(opened.reader.store, saga_id)
             assert len(list(history.of(GateConsumed))) == 1
             doubts = [entry for _, entry in history.of(FoundInDoubt) if "email" in entry.path]
             assert bool(doubts) is not before

@@ -10,8 +10,8 @@ import pytest
 from examples.travel.partner import Mood
 from examples.travel.world import World
 from sagas.entries import CompensationIntended, Probed
+from sagas.testing.history import read_history
 from tests.crash.books import Effect, read_books
-from tests.crash.history import read_history
 from tests.crash.stages import Open
 from tests.crash.sweep import Stage
 
@@ -60,7 +60,7 @@ async def test_a_booking_whose_answer_died_with_the_process_is_found_and_not_mad
         crash_moods.set_mood(partner)
         assert await opened.wrong_now(saga_id) == []
         await recovered(opened, saga_id)
-        history = await read_history(opened.reader, saga_id)
+        history = await read_history(opened.reader.store, saga_id)
         assert "found" in {entry.answer for _, entry in history.of(Probed)}
 
 
@@ -79,6 +79,6 @@ async def test_a_cancellation_whose_answer_died_with_the_process_is_made_once(
         crash_moods.set_mood(partner)
         assert await opened.wrong_now(saga_id) == []
         await recovered(opened, saga_id)
-        history = await read_history(opened.reader, saga_id)
+        history = await read_history(opened.reader.store, saga_id)
         attempts = [entry for _, entry in history.of(CompensationIntended) if entry.attempt > 1]
         assert len({entry.path for entry in attempts}) >= 1

@@ -31,9 +31,9 @@ from sagas.entries import (
 )
 from sagas.model import Status
 from sagas.ports import QuestionRow
+from sagas.testing.history import History
 from tests.crash import tales
 from tests.crash.books import Books, Effect
-from tests.crash.history import History
 from tests.crash.oracle import violations, violations_at_the_end
 from tests.crash.tales import CAR, FLIGHT, HOTEL, MAIL, NOON, books, effect, told
 

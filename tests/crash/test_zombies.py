@@ -13,7 +13,7 @@ from examples.travel.partner import Mood
 from examples.travel.world import World
 from sagas.entries import Ended, FoundInDoubt
 from sagas.journal import migrate
-from tests.crash.history import read_history
+from sagas.testing.history import read_history
 from tests.crash.orders import Blow, Ending, Order
 from tests.crash.stages import SEED, SOAK, SOAK_SECONDS, Count, Open, trials
 from tests.crash.stopping import asleep_at_a_boundary, stopped
@@ -96,9 +96,9 @@ async def waking_when_all_is_over(stage: Stage, world: World) -> None:
         world.set_mood("hotels")
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
-        before = await read_history(stage.reader, saga_id)
+        before = await read_history(stage.reader.store, saga_id)
     zombie = await ended(stage, 0)
-    after = await read_history(stage.reader, saga_id)
+    after = await read_history(stage.reader.store, saga_id)
     assert was_replaced(zombie)
     leaked(zombie, sleep)
     assert after.rows == before.rows
@@ -124,7 +124,7 @@ async def taken_over(stage: Stage, saga_id: str) -> None:
     """Wait until the heir has found the doubt that its predecessor left."""
     async with asyncio.timeout(20):
         while True:
-            history = await read_history(stage.reader, saga_id)
+            history = await read_history(stage.reader.store, saga_id)
             if any(history.of(FoundInDoubt)):
                 return
             await asyncio.sleep(0.01)
@@ -140,10 +140,10 @@ async def waking_at(stage: Stage, boundary: str, number: int) -> None:
         await asyncio.sleep(LONG_AGO_SECONDS)
         stage.nurseries[1].begin(order(stage, saga_id))
         await ended(stage, 1)
-        before = await read_history(stage.reader, saga_id)
+        before = await read_history(stage.reader.store, saga_id)
         sleep = Sleep(time.monotonic())
     leaked(await ended(stage, 0), sleep)
-    after = await read_history(stage.reader, saga_id)
+    after = await read_history(stage.reader.store, saga_id)
     assert after.rows == before.rows
     assert await stage.wrong_in_the_end(saga_id) == []
 
@@ -180,7 +180,7 @@ async def more_than(stage: Stage, saga_id: str, entries: int) -> int:
     """Wait until a saga has more entries than so many, or has ended; how many it has then."""
     async with asyncio.timeout(60):
         while True:
-            history = await read_history(stage.reader, saga_id)
+            history = await read_history(stage.reader.store, saga_id)
             if len(history.rows) > entries or any(history.of(Ended)):
                 return len(history.rows)
             await asyncio.sleep(0.01)

@@ -6,11 +6,10 @@ from functools import cached_property
 from typing import TypeVar
 
 from approvals import Gate
-from sagas import Coordinator
 from sagas.chain import Row
-from sagas.entries import Entry, read
-from sagas.errors import UnknownSaga
-from sagas.ports import QuestionRow, SagaRow
+from sagas.entries import Entry
+from sagas.ports import QuestionRow, SagaRow, Store
+from sagas.restoring import entries_of
 
 E = TypeVar("E", bound=Entry)
 
@@ -31,9 +30,14 @@ class History:
     questions: Sequence[QuestionRow] = ()
 
     @cached_property
+    def timed(self) -> Sequence[tuple[int, int, Entry]]:
+        """The entries with their numbers and instants (microseconds since 1970)."""
+        return entries_of(list(self.rows))
+
+    @cached_property
     def entries(self) -> Sequence[tuple[int, Entry]]:
         """The entries with their numbers."""
-        return [(row.seq, _entry(row)) for row in self.rows]
+        return [(seq, entry) for seq, _, entry in self.timed]
 
     def of(self, kind: type[E]) -> Iterator[tuple[int, E]]:
         """The entries of one kind, with their numbers."""
@@ -42,12 +46,10 @@ class History:
                 yield seq, entry
 
 
-async def read_history(coordinator: Coordinator, saga_id: str) -> History:
+async def read_history(store: Store, saga_id: str) -> History:
     """Export a saga's journal; an empty one if it was never started."""
-    store = coordinator.store
-    try:
-        loaded = await coordinator.load(saga_id)
-    except UnknownSaga:
+    loaded = await store.load(saga_id)
+    if loaded is None:
         return History(store.journal_id, saga_id, None, ())
     return History(
         store.journal_id,
@@ -57,8 +59,3 @@ async def read_history(coordinator: Coordinator, saga_id: str) -> History:
         tuple(await store.gates_of(saga_id)),
         tuple(await store.questions_of(saga_id)),
     )
-
-
-def _entry(row: Row) -> Entry:
-    payload = None if row.payload is None else row.payload.encode()
-    return read(row.kind, row.version, row.body, payload)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sagas.cli.commands import checking, deciding, keeping, looking, running
+from sagas.cli.commands import checking, deciding, keeping, linting, looking, running
 
 app = typer.Typer(
     name="sagas",
@@ -50,6 +50,7 @@ for command in (
     deciding.cancel,
     deciding.send,
     checking.check,
+    linting.lint,
     keeping.migrate,
     keeping.verify,
 ):

@@ -70,10 +70,10 @@ def since(text: str | None, now: datetime) -> datetime | None:
     """
     if text is None:
         return None
-    span = _SPAN.fullmatch(text.strip())
     try:
-        if span is not None:
-            return now - timedelta(**{_UNITS[span[2]]: float(span[1])})
+        ago = _span(text)
+        if ago is not None:
+            return now - ago
         found = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise Mistake(
@@ -81,3 +81,23 @@ def since(text: str | None, now: datetime) -> datetime | None:
             f"{text!r}"
         ) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def span(text: str, what: str) -> timedelta:
+    """A span of time such as `90d`.
+
+    Raises:
+        Mistake: It is none.
+    """
+    try:
+        found = _span(text)
+    except OverflowError:
+        found = None
+    if found is None:
+        raise Mistake(f"{what} takes a span such as 12h, 90d or 2w, not {text!r}")
+    return found
+
+
+def _span(text: str) -> timedelta | None:
+    found = _SPAN.fullmatch(text.strip())
+    return None if found is None else timedelta(**{_UNITS[found[2]]: float(found[1])})

@@ -52,11 +52,16 @@ _TOLD_BELOW = (Status.STUCK, Status.WAITING, Status.RUNNING)
 # --- the whole --------------------------------------------------------------------------------
 
 
-def summary(reading: Reading, settings: Settings) -> None:
-    """Print `show`."""
+def summary(reading: Reading, settings: Settings, undoable: Sequence[Part]) -> None:
+    """Print `show`.
+
+    Args:
+        undoable: What should be known of the compensations.
+    """
     story = reading.story
     parts: list[Part] = [headline(story), *_because(story)]
     parts += [Text(), steps(story)] if story.steps else []
+    parts += [Text(), *undoable] if undoable else []
     parts += _blocks(reading, settings)
     show(*parts)
 

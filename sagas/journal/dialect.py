@@ -20,6 +20,7 @@ _GATE = (
     "digest, requester, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
     "eligible"
 )
+_DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence"
 
 COLUMNS = {
@@ -29,6 +30,7 @@ COLUMNS = {
     "question": _QUESTION,
     "gate": _GATE,
     "vote": _VOTE,
+    "drill": _DRILL,
 }
 
 

@@ -13,7 +13,10 @@ from sagas.chain import Row
 from sagas.errors import PayloadError
 from sagas.journal.operation import Record
 from sagas.model import Status, instant, micros
-from sagas.ports import OpenQuestion, QuestionRow, Request, SagaRow
+from sagas.ports import Drill, OpenQuestion, QuestionRow, Request, SagaRow
+
+PASSED, FAILED = "passed", "failed"
+"""The results of a drill, as they are stored."""
 
 
 def saga_row(record: Record) -> SagaRow:
@@ -185,6 +188,38 @@ def vote_values(gate_id: str, counted: Vote) -> tuple[object, ...]:
         counted.revision,
         json.dumps(sorted(counted.groups)),
         counted.evidence,
+    )
+
+
+def drill(record: Record) -> Drill:
+    """The row of `{drill}`."""
+    return Drill(
+        id=record[0],
+        action=record[1],
+        version=record[2],
+        digest=record[3],
+        passed=record[4] == PASSED,
+        detail=record[5],
+        runs=record[6],
+        sandbox=record[7],
+        by=record[8],
+        at=record[9],
+    )
+
+
+def drill_values(found: Drill) -> tuple[object, ...]:
+    """The values of `RECORD_DRILL`."""
+    return (
+        found.id,
+        found.action,
+        found.version,
+        found.digest,
+        PASSED if found.passed else FAILED,
+        storable(found.detail),
+        found.runs,
+        storable(found.sandbox),
+        storable(found.by),
+        found.at,
     )
 
 

@@ -457,6 +457,24 @@ delete from bucket where id in (select id from empty)
 """Waits for nobody. Whoever waits for a bucket's row finds it gone, and begins again; permits that
 were given since are counted by the next row of that name."""
 
+# --- drills -----------------------------------------------------------------------------------
+
+RECORD_DRILL = """
+insert into drill ({drill}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (drill_id) do nothing
+"""
+"""Recorded once, however often it is sent: of two that send one id, one waits and inserts nothing."""
+
+DRILLS = """
+select {drill} from drill
+where id in (
+    select max(id) from drill
+    where substr(action, 1, length(cast($1 as text))) = cast($1 as text)
+    group by action, version)
+order by action, version
+"""
+"""Committed rows; the number that the database gave tells which is the last."""
+
 # --- what the database is ---------------------------------------------------------------------
 
 IDENTITY = "select (select version_num from alembic_version), (select id from journal)"

@@ -14,11 +14,12 @@ from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
 from sagas.journal import host
 from sagas.journal.operation import Making, Mode, Operation
-from sagas.journal.operations import desk, library, limits, ownership, reading
+from sagas.journal.operations import desk, drills, library, limits, ownership, reading
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
     ANY_NUMBER,
     Applied,
+    Drill,
     LateAnswer,
     Lease,
     Loaded,
@@ -307,6 +308,16 @@ class SqlStore:
     async def tidy(self) -> None:
         """Remove what has lapsed."""
         await self._write(lambda _: limits.tidy())
+
+    # --- drills -------------------------------------------------------------------------------
+
+    async def record(self, drill: Drill) -> None:
+        """Add a drill to those recorded; nothing, if one of its id is."""
+        await self._write(lambda _: drills.record(drill))
+
+    async def drills(self, catalog: str) -> list[Drill]:
+        """The last drill of each action and version of that catalog, in the order of names."""
+        return await self._look(lambda: drills.drills(catalog))
 
     async def close(self) -> None:
         """Let go of connections and threads."""

@@ -26,6 +26,9 @@ Its **permits** are what calls hold of it: a `start` until a period after the ca
 `call` until the call is over. A `turn` is a place in the line of those who wait. Each names who
 holds it and until when; past that instant it counts for nothing, whoever has died.
 
+A **drill** is one rehearsed do and undo of one action against a sandbox: what code was drilled, and
+whether it passed. A newer one does not replace it; the one with the highest number counts.
+
 The **journal** has one row: the random id that keeps its keys apart from every other journal's.
 
 Instants are microseconds since 1970 in UTC: what is hashed is what is stored, and no time zone can
@@ -269,3 +272,25 @@ class Permit(_Table, table=True):
     saga_id: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     until: int = Field(sa_type=BigInteger)
+
+
+class Drill(_Table, table=True):
+    """What one drill of one action against a sandbox showed; never changed, never removed."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("drill_id", name="drill_once"),
+        Index("drill_of_action", "action", "version", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    drill_id: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    version: int = Field(sa_type=Integer)
+    digest: str = Field(sa_type=Text)
+    result: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+    runs: int = Field(sa_type=Integer)
+    sandbox: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    drilled_at: int = Field(sa_type=BigInteger)

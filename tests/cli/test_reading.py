@@ -84,7 +84,7 @@ def test_show_has_its_documented_shape(sagas: Sagas, trip: Trip) -> None:
     ]  # fmt: skip
     assert list(shown["steps"][0]) == [
         "path", "action", "version", "reversibility", "state", "late", "arguments", "result", "gate",
-        "waiver", "do", "undo", "residue",
+        "waiver", "do", "undo", "residue", "drill",
     ]  # fmt: skip
 
 

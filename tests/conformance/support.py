@@ -17,7 +17,7 @@ from approvals import (
 from compensations import Choice
 from sagas.chain import Fields, Row, genesis, link
 from sagas.model import micros
-from sagas.ports import CreateSaga, Lease, MoveGate, Op, OpenGate, OpenQuestion, Store, Unit
+from sagas.ports import CreateSaga, Drill, Lease, MoveGate, Op, OpenGate, OpenQuestion, Store, Unit
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 AT = micros(NOW)
@@ -69,6 +69,23 @@ async def begun(store: Store, lease: Lease, saga_id: str = "trip-1", **creating:
 async def registered(store: Store, name: str = "worker") -> Lease:
     """A worker with a long lease."""
     return await store.register(name, LEASE_SECONDS)
+
+
+def drilled(**different: Any) -> Drill:
+    """A drill that passed."""
+    drill = Drill(
+        id="d-1",
+        action="travel.book_hotel",
+        version=1,
+        digest="source-1:ab",
+        passed=True,
+        detail="",
+        runs=25,
+        sandbox="the partners' sandbox",
+        by="ana",
+        at=AT,
+    )
+    return replace(drill, **different)
 
 
 def person(name: str, *groups: str) -> Principal:

@@ -4,12 +4,13 @@ import pytest
 
 from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
+from tests.conformance.drills_suite import DrillsSuite
 from tests.conformance.library_suite import LibrarySuite
 from tests.conformance.limits_suite import LimitsSuite
 from tests.conformance.ownership_suite import OwnershipSuite
 
 
-class StoreSuite(AppendingSuite, OwnershipSuite, DeskSuite, LibrarySuite, LimitsSuite):
+class StoreSuite(AppendingSuite, OwnershipSuite, DeskSuite, LibrarySuite, LimitsSuite, DrillsSuite):
     """Everything that a store promises."""
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from sagas.errors import Corrupt, Refused
 from sagas.ports import Applied, OpenGate, Store
-from tests.conformance.support import ballot, begun, gate_of, person, registered, with_gate
+from tests.conformance.support import ballot, begun, drilled, gate_of, person, registered, with_gate
 from tests.journal.conftest import Opening
 from tests.journal.support import Raw, raw
 
@@ -104,6 +104,7 @@ async def test_the_least_privileged_role_can_drive_and_decide(
     await store.vote(gate.id, ballot("bo"), person("bo"))
     await store.cancel(tale.saga_id, by="ana", reason="ill", at=1)
     await store.tidy()
+    await store.record(drilled())
     await store.retire(lease)
     other = await registered(store)
     assert await store.claim(other, now=2**60, only=None, limit=5) == [tale.saga_id]
@@ -120,6 +121,8 @@ async def test_the_least_privileged_role_can_drive_and_decide(
         "drop table entry",
         "update vote set kind = 'approve'",
         "delete from request",
+        "update drill set result = 'passed'",
+        "delete from drill",
         "create table sagas.another (id int)",
     ],
 )

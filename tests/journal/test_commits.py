@@ -23,6 +23,7 @@ ROWS = {
     "vote": "gate_id, principal, kind, reason, cast_at, revision",
     "intervention": "id, saga_id, state, choice, actor, reason, closed_at",
     "permit": "bucket, kind, holder, start, saga_id",
+    "drill": "drill_id, action, version, result, runs",
 }
 """What is compared: everything but what differs from saga to saga."""
 

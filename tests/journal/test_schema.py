@@ -28,6 +28,7 @@ from tests.journal.support import raw
 
 TABLES = [
     "bucket",
+    "drill",
     "entry",
     "gate",
     "intervention",

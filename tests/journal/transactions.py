@@ -33,6 +33,7 @@ from tests.conformance.support import (
     Tale,
     ballot,
     begun,
+    drilled,
     gate_of,
     person,
     question,
@@ -43,6 +44,7 @@ READS = frozenset(
     {
         "changed",
         "close",
+        "drills",
         "gate",
         "gates_of",
         "held",
@@ -325,6 +327,11 @@ async def _give_back_permit(scene: Scene) -> object:
     return await scene.store.exchange([], [mark])
 
 
+async def _record_drill(scene: Scene) -> object:
+    await scene.store.record(drilled(id=scene.saga_id, action=f"{scene.saga_id}.book_hotel"))
+    return len(await scene.store.drills(scene.saga_id))
+
+
 async def _tidy(scene: Scene) -> object:
     await scene.store.tidy()
     return (await scene.store.load(scene.saga_id)) is not None
@@ -358,5 +365,6 @@ KINDS: Mapping[str, Kind] = {
     "take a permit": Kind(_take_permit, ("exchange",)),
     "give a permit back": Kind(_give_back_permit, ("exchange",), _permit),
     "tidy": Kind(_tidy, ("tidy",), _permit),
+    "record a drill": Kind(_record_drill, ("record",)),
     "bury and claim": Kind(lambda scene: scene.claim(), ("claim",), _dead_owner),
 }

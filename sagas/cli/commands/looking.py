@@ -9,7 +9,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from sagas.cli import forecast, shapes, targets, telling
+from sagas.cli import drilled, forecast, shapes, targets, telling
 from sagas.cli.failing import Mistake
 from sagas.cli.inputs import since as since_of
 from sagas.cli.opening import opened, or_nothing
@@ -73,15 +73,34 @@ def _table(rows: list[SagaRow], limit: int) -> RenderableType:
     return Group(table, Text(f"the newest {limit}; --limit shows more", style="dim"))
 
 
-def show_(id_: SagaId, *, json: Json = False, db: Db = DEFAULT_DB) -> int:
+def show_(
+    id_: SagaId,
+    *,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="TARGET", help="The catalog, to tell stale drills by."),
+    ] = None,
+    json: Json = False,
+    db: Db = DEFAULT_DB,
+) -> int:
     """Show what was done and undone, and what it waits for."""
     settings = Settings(db=db)
-    reading = _reading(settings, id_)
+    catalog = targets.load(target).catalog if target is not None else None
+
+    async def main() -> tuple[Reading, drilled.Stands]:
+        async with opened(settings) as coordinator:
+            reading = await read(coordinator, id_)
+            return reading, await drilled.stands(coordinator.store, reading.story, catalog)
+
+    reading, stands = asyncio.run(main())
     if json:
         commands = [line.command for line in telling.commands(reading, settings)]
-        print(shapes.dump(shapes.show(reading, commands)))
+        shape = shapes.show(reading, commands)
+        for step in shape["steps"]:
+            step["drill"] = stands.shape(step["action"], step["version"])
+        print(shapes.dump(shape))
     else:
-        telling.summary(reading, settings)
+        telling.summary(reading, settings, stands.parts())
     return 0
 
 

@@ -64,6 +64,7 @@ def upgrade() -> None:
     _request()
     _bucket()
     _permit()
+    _drill()
     for guard in _POSTGRES_GUARDS if _is_postgres() else _SQLITE_GUARDS:
         op.execute(guard)
     _name_the_journal()
@@ -268,6 +269,26 @@ def _permit() -> None:
         _large("until"),
     )
     _index("permit_until", "permit", ["until"])
+
+
+def _drill() -> None:
+    op.create_table(
+        "drill",
+        _number(),
+        _text("drill_id"),
+        _text("action"),
+        _whole("version"),
+        _text("digest"),
+        _text("result"),
+        _text("detail"),
+        _whole("runs"),
+        _text("sandbox"),
+        _text("actor"),
+        _large("drilled_at"),
+        sa.UniqueConstraint("drill_id", name="drill_once"),
+        sqlite_autoincrement=True,
+    )
+    _index("drill_of_action", "drill", ["action", "version", "id"])
 
 
 def _name_the_journal() -> None:

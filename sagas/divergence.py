@@ -168,6 +168,39 @@ def no_rollback(state: SagaState, path: str) -> str:
     )
 
 
+def other_end(recorded: str, now: str) -> str:
+    """The body ends otherwise than it did, with everything recorded called again."""
+    return _text(f"it {recorded}, and {now} now", [("-", "", recorded), ("+", "", now)])
+
+
+def other_result(recorded: bytes, now: bytes) -> str:
+    """The body returns another result."""
+    return _text("it returns another result now", _members(recorded, now))
+
+
+def goes_on(asked: Iterable[str]) -> str:
+    """The body calls more than is recorded, after all that is.
+
+    Args:
+        asked: What it calls, each on one line.
+    """
+    return _text("it goes on where the journal ends", [("+", "", label) for label in asked])
+
+
+def other_options(path: str, changed: Iterable[tuple[str, str, str]]) -> str:
+    """An action is declared otherwise than it was when the step was recorded.
+
+    Args:
+        changed: What is declared, how it was, and how it is.
+    """
+    lines = [
+        line
+        for what, was, now in changed
+        for line in (("-", "", f"{what}  {was}"), ("+", "", f"{what}  {now}"))
+    ]
+    return _text(f"the action of {path} is declared otherwise now", lines)
+
+
 def recorded_label(state: SagaState, path: str) -> str:
     """A recorded call, on one line."""
     step = state.steps.get(path)

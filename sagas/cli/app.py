@@ -1,14 +1,29 @@
 """The commands, in one table of contents."""
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from sagas.cli.commands import checking, deciding, keeping, linting, looking, running
+from sagas.cli.commands import checking, deciding, exporting, keeping, linting, looking, running
+
+
+class Words(TyperGroup):
+    """Finds a command of two words, such as `history export`, by its first two.
+
+    Where the second word is what the first command takes, `--` before it says so.
+    """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """The command that was typed, and what it was given."""
+        two = " ".join(args[:2])
+        return super().resolve_command(ctx, [two, *args[2:]] if two in self.commands else args)
+
 
 app = typer.Typer(
     name="sagas",
+    cls=Words,
     help="Run sagas, look at them, and decide what they ask. SAGAS_DB names the journal.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,12 +51,16 @@ def options(
     """Take the options that belong to no command."""
 
 
+NAMES: dict[object, str] = {exporting.export: "history export"}
+"""The names of commands that are not those of their functions."""
+
 for command in (
     running.run,
     running.worker,
     looking.list_,
     looking.show_,
     looking.history,
+    exporting.export,
     looking.preview,
     deciding.inbox,
     deciding.approve,
@@ -54,4 +73,4 @@ for command in (
     keeping.migrate,
     keeping.verify,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(NAMES.get(command, command.__name__.rstrip("_")))(command)

@@ -26,10 +26,10 @@ from sagas.driving.gates import Gates
 from sagas.driving.log import LogClosed, SagaLog, Submission
 from sagas.driving.places import PARTING_SECONDS, Body
 from sagas.driving.recalling import unfit
-from sagas.driving.run import is_defect, located
+from sagas.driving.run import is_defect, located, why_failed
 from sagas.driving.scopes import begin
 from sagas.driving.steps import Call, Steps
-from sagas.entries import Entry
+from sagas.entries import Entry, Recorded, RollbackBegan, SavepointSet, TimerSet
 from sagas.errors import Misfit, Parked, PayloadError
 from sagas.model import Status
 from sagas.ports import Op
@@ -47,6 +47,32 @@ class Verdict(StrEnum):
 
     SAME = "same"
     BLOCKED = "blocked"
+
+
+class Reach(StrEnum):
+    """How far a body came."""
+
+    WAITS = "waits"
+    """It waits for something that is recorded and still open."""
+    GOES_ON = "goes-on"
+    """It asks for something that is not recorded."""
+    RETURNED = "returned"
+    LEFT = "left"
+    """An exception left it."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a body came to an end, or the journal before it.
+
+    Attributes:
+        what: What it asks for that is new, each on one line; or why a saga that it left is undone.
+        payload: What it returned, as it would be stored.
+    """
+
+    reach: Reach
+    what: tuple[str, ...] = ()
+    payload: bytes | None = None
 
 
 class Trouble(StrEnum):
@@ -95,6 +121,7 @@ class Rehearsal:
         status: Where the saga stood when it was read.
         findings: Why it would be blocked; none if it would not.
         lacks: What would have to be kept.
+        end: How far its body came; None if it was not run, or did not come back.
     """
 
     saga_id: str
@@ -103,6 +130,7 @@ class Rehearsal:
     status: Status
     findings: tuple[Finding, ...] = ()
     lacks: tuple[Lack, ...] = ()
+    end: End | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -130,7 +158,7 @@ async def rehearse(
         for step, why in (() if _is_over(state) else unfit(handlers, state))
     ]
     lacks = _lacking(handlers, (state.steps[item.path or ""] for item in findings))
-    saga = handlers.saga(state.saga, state.version)
+    saga, end = handlers.saga(state.saga, state.version), None
     if saga is None:
         lacks.insert(0, Lack("saga", state.saga, state.version))
         versions = handlers.saga_versions(state.saga)
@@ -138,10 +166,11 @@ async def rehearse(
         why = f"no catalog here has the saga {state.saga} version {state.version}\n{missing}"
         findings.insert(0, Finding(Trouble.NO_SAGA, None, why))
     elif decide.stage(state) in (Stage.BODY, Stage.ASK, Stage.ROLLBACK):
-        findings += await _apart(state, saga, now, patience)
+        trouble, end = await _apart(state, saga, now, patience)
+        findings += [] if trouble is None else [trouble]
     status = decide.status(state, parked=True)
     return Rehearsal(
-        state.saga_id, state.saga, state.version, status, tuple(findings), tuple(lacks)
+        state.saga_id, state.saga, state.version, status, tuple(findings), tuple(lacks), end
     )
 
 
@@ -163,24 +192,26 @@ def _lacking(handlers: Handlers, steps: Iterable[Step]) -> list[Lack]:
 # --- the body ---------------------------------------------------------------------------------
 
 
-async def _apart(
-    state: SagaState, saga: Saga[Any, Any], now: int, patience: float
-) -> list[Finding]:
+_Came = tuple[Finding | None, End | None]
+"""What is wrong with a body, and how far it came."""
+
+
+async def _apart(state: SagaState, saga: Saga[Any, Any], now: int, patience: float) -> _Came:
     """Run the body in a thread of its own, and leave that behind if it does not come back."""
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[Finding]] = loop.create_future()
+    answer: asyncio.Future[_Came] = loop.create_future()
 
-    def deliver(findings: list[Finding]) -> None:
+    def deliver(came: _Came) -> None:
         if not answer.done():
-            answer.set_result(findings)
+            answer.set_result(came)
 
     def run() -> None:
         try:
-            findings = asyncio.run(_body(state, saga, now, patience))
+            came = asyncio.run(_body(state, saga, now, patience))
         except BaseException as error:  # noqa: BLE001  whatever it raises is about this saga alone
-            findings = [Finding(Trouble.DEFECT, None, f"the body has a defect: {located(error)}")]
+            came = _defect(located(error)), None
         try:
-            loop.call_soon_threadsafe(deliver, findings)
+            loop.call_soon_threadsafe(deliver, came)
         except RuntimeError:
             return  # nobody waits any more
 
@@ -189,26 +220,28 @@ async def _apart(
         async with asyncio.timeout(patience + 4 * PARTING_SECONDS):
             return await answer
     except TimeoutError:
-        return [_hanging(patience, "blocks its thread")]
+        return _hanging(patience, "blocks its thread"), None
 
 
-async def _body(state: SagaState, saga: Saga[Any, Any], now: int, patience: float) -> list[Finding]:
+async def _body(state: SagaState, saga: Saga[Any, Any], now: int, patience: float) -> _Came:
     journal = _Ended(state)
     drive = _Still(journal, saga, now)
     gates = Gates(drive)
-    body = journal.body = Body(drive, _Recorded(drive, gates), gates)
+    body = journal.body = Body(drive, _Recorded(drive, gates, journal), gates)
     try:
         task = begin(body)
     except Misfit as error:
-        return [Finding(Trouble.DIVERGED, None, divergence.misfit(error))]
+        return Finding(Trouble.DIVERGED, None, divergence.misfit(error)), None
     await asyncio.wait({task}, timeout=patience)
     if not task.done():
         await body.let_go()
-        return [_hanging(patience, "waits for something that is not recorded")]
-    trouble = _diverged(body) or (
-        None if body.root.is_parked or drive.closing else _end(body, task)
-    )
-    return [trouble] if trouble is not None else []
+        return _hanging(patience, "waits for something that is not recorded"), None
+    if drive.diverged is not None:
+        return Finding(Trouble.DIVERGED, None, drive.diverged), None
+    if body.root.is_parked or drive.closing:
+        reach = Reach.GOES_ON if journal.asked else Reach.WAITS
+        return None, End(reach, tuple(journal.asked))
+    return _end(body, task)
 
 
 def _hanging(patience: float, how: str) -> Finding:
@@ -217,27 +250,23 @@ def _hanging(patience: float, how: str) -> Finding:
     )
 
 
-def _diverged(body: Body) -> Finding | None:
-    detail = body.drive.diverged
-    return None if detail is None else Finding(Trouble.DIVERGED, None, detail)
-
-
-def _end(body: Body, task: "asyncio.Task[Any]") -> Finding | None:
-    """What is wrong with the end of a body, if it came to one."""
+def _end(body: Body, task: "asyncio.Task[Any]") -> _Came:
+    """What is wrong with the end of a body that came to one."""
     error = asyncio.CancelledError() if task.cancelled() else task.exception()
     missing = body.left_unvisited(error)
     if missing is not None:
-        return Finding(Trouble.DIVERGED, None, missing)
+        return Finding(Trouble.DIVERGED, None, missing), None
     if error is not None:
-        return _defect(located(error)) if is_defect(error) else None
+        left = End(Reach.LEFT, (why_failed(error),))
+        return _defect(located(error)) if is_defect(error) else None, left
     if body.uncalled:
         forgotten = ", ".join(sorted(item.call.path for item in body.uncalled))
-        return _defect(f"never awaited: {forgotten}")
+        return _defect(f"never awaited: {forgotten}"), None
     try:
-        body.drive.saga.output.encode(task.result())
+        payload = body.drive.saga.output.encode(task.result())
     except PayloadError as unstorable:
-        return _defect(f"its result cannot be stored: {unstorable}")
-    return None
+        return _defect(f"its result cannot be stored: {unstorable}"), None
+    return None, End(Reach.RETURNED, payload=payload)
 
 
 def _defect(what: str) -> Finding:
@@ -248,12 +277,17 @@ def _defect(what: str) -> Finding:
 
 
 class _Ended(SagaLog):
-    """A journal that ends where it ends: whoever would write has come as far as it goes."""
+    """A journal that ends where it ends: whoever would write has come as far as it goes.
+
+    Attributes:
+        asked: What the body asked for that is not recorded, each on one line.
+    """
 
     body: Body
 
     def __init__(self, state: SagaState) -> None:
         super().__init__(state, "", None, lambda _: None)
+        self.asked: list[str] = []
 
     def emit(self, *entries: Entry, ops: Iterable[Op] = (), guarded: bool = False) -> Submission:
         """Refuse to write, and leave the body.
@@ -261,8 +295,26 @@ class _Ended(SagaLog):
         Raises:
             LogClosed: Always.
         """
+        self.asked += [label for label in map(_label, entries) if label is not None]
         self.body.leave()
         raise LogClosed
+
+
+def _label(entry: Entry) -> str | None:
+    """What a body asks for that would write this entry; None if it asked for it before."""
+    match entry:
+        case Recorded(path=path, what=what):
+            return f"sagas.{what}()  at {path}"
+        case TimerSet(path=path, what="sleep"):
+            return f"sagas.sleep()  at {path}"
+        case TimerSet(path=path, what=what):
+            return f'sagas.event("{what}")  at {path}'
+        case SavepointSet(path=path):
+            return f"{divergence.savepoint_label(path)}  at {path}"
+        case RollbackBegan(path=path, reason=reason):
+            return f"{divergence.savepoint_label(path)} is rolled back: {reason}"
+        case _:
+            return None
 
 
 class _Still(Drive):
@@ -297,5 +349,12 @@ class _Still(Drive):
 class _Recorded(Steps):
     """Gives what is recorded, and moves no step."""
 
+    def __init__(self, drive: Drive, gates: Gates, journal: _Ended) -> None:
+        super().__init__(drive, gates)
+        self._journal = journal
+
     async def _move(self, call: Call, step: Step | None) -> NoReturn:
+        if step is None:
+            label = divergence.call_label(call.action.name, call.action.version, call.arguments)
+            self._journal.asked.append(f"{label}  at {call.path}")
         raise Parked

@@ -426,9 +426,7 @@ class Run:
 
     async def _failed(self, error: BaseException) -> None:
         drive = self.drive
-        path = _failed_path(error)
-        what = describe(error) if isinstance(error, StepFailed) else _named(error)
-        reason = first_line(what if path is None or path in what else f"{path}: {what}")
+        path, reason = _failed_path(error), why_failed(error)
         if decide.may_unwind(drive.state, drive.saga.after_pivot):
             await drive.begin_unwind(reason, "failure")
             return
@@ -496,6 +494,13 @@ class Run:
 
     async def _ask(self, kind: InterventionKind, question: str, evidence: str) -> None:
         await self.drive.ask(kind, question, evidence)
+
+
+def why_failed(error: BaseException) -> str:
+    """Why a saga is undone that was left by this exception, on one line."""
+    path = _failed_path(error)
+    what = describe(error) if isinstance(error, StepFailed) else _named(error)
+    return first_line(what if path is None or path in what else f"{path}: {what}")
 
 
 def located(error: BaseException) -> str:

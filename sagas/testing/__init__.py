@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sagas.testing.errors import (
     FaultMissed,
     Leak,
+    NotAHistory,
     NotATest,
     NotDeterministic,
+    NotInstalled,
     TestingError,
     Unexplorable,
     WorldNotReset,
@@ -24,6 +26,18 @@ from sagas.testing.report import Report, Violation
 from sagas.testing.world import Effect, Snapshot, World
 
 if TYPE_CHECKING:
+    from sagas.testing.asserting import (
+        ANY,
+        assert_effects,
+        assert_history,
+        assert_unwound,
+        bound,
+        entry,
+    )
+    from sagas.testing.clocks import FrozenClock, VirtualClock, frozen_time
+    from sagas.testing.history import History, read_history
+    from sagas.testing.recorded import export_history, read_exported
+    from sagas.testing.replaying import Replayed, Verdict, replay
     from sagas.testing.worlds import (
         AnswerLost,
         HttpWorld,
@@ -35,35 +49,69 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ANY",
     "AnswerLost",
     "Effect",
     "FaultMissed",
+    "FrozenClock",
+    "History",
     "HttpWorld",
     "KeyReused",
     "Leak",
+    "NotAHistory",
     "NotATest",
     "NotAskable",
     "NotDeterministic",
+    "NotInstalled",
     "Provider",
     "Recording",
     "Refused",
+    "Replayed",
     "Report",
     "Snapshot",
     "TestingError",
     "Unexplorable",
+    "Verdict",
     "Violation",
+    "VirtualClock",
     "World",
     "WorldNotReset",
+    "assert_effects",
+    "assert_history",
+    "assert_unwound",
+    "bound",
+    "entry",
+    "export_history",
+    "frozen_time",
+    "read_exported",
+    "read_history",
+    "replay",
 ]
 
 _LAZY = {
+    "ANY": "sagas.testing.asserting",
     "AnswerLost": "sagas.testing.worlds",
+    "FrozenClock": "sagas.testing.clocks",
+    "History": "sagas.testing.history",
     "HttpWorld": "sagas.testing.worlds",
     "KeyReused": "sagas.testing.worlds",
     "NotAskable": "sagas.testing.worlds",
     "Provider": "sagas.testing.worlds",
     "Recording": "sagas.testing.worlds",
     "Refused": "sagas.testing.worlds",
+    "Replayed": "sagas.testing.replaying",
+    "Verdict": "sagas.testing.replaying",
+    "VirtualClock": "sagas.testing.clocks",
+    "assert_effects": "sagas.testing.asserting",
+    "assert_history": "sagas.testing.asserting",
+    "assert_unwound": "sagas.testing.asserting",
+    "bound": "sagas.testing.asserting",
+    "entry": "sagas.testing.asserting",
+    "export_history": "sagas.testing.recorded",
+    "frozen_time": "sagas.testing.clocks",
+    "read_exported": "sagas.testing.recorded",
+    "read_history": "sagas.testing.history",
+    "replay": "sagas.testing.replaying",
 }
 
 

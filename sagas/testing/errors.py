@@ -7,7 +7,9 @@ TestingError
 ├─ FaultMissed        a fault that was planned did not happen
 ├─ Leak               something of one run went on into the next
 ├─ Unexplorable       what was handed over cannot be explored; the message says what to change
-└─ NotATest           a person was played outside a test
+├─ NotATest           a person was played outside a test
+├─ NotAHistory        what should be a recorded history is none
+└─ NotInstalled       an optional library that this needs is not there
 ```
 
 Pure.
@@ -44,3 +46,11 @@ class Unexplorable(TestingError):
 
 class NotATest(TestingError):
     """A person was played outside a test."""
+
+
+class NotAHistory(TestingError):
+    """What should be a recorded history is none, or one of a newer release."""
+
+
+class NotInstalled(TestingError):
+    """An optional library that this needs is not there; the message says what to install."""

@@ -114,7 +114,11 @@ def history(
     json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> int:
-    """Tell a saga's story, entry by entry."""
+    """Tell a saga's story, entry by entry.
+
+    `sagas history export` writes files to be replayed; of a saga whose id is `export`, the story is
+    told by `sagas history -- export`.
+    """
     if html is not None and json:
         raise Mistake("--html and --json exclude each other: choose one")
     settings = Settings(db=db)

@@ -40,6 +40,8 @@ def _options(action: Action[..., Any], step: Step) -> Iterator[Change]:
     except ClassUpgrade:
         now = action.options.reversibility
     yield "class", step.reversibility.value, now.value
+    asks = action.gate(now) is not None
+    yield "approval", _asked(asks=step.forward.gate is not None), _asked(asks=asks)
     yield "waiver", step.waiver or "none", action.waiver or "none"
     yield "after", _listed(step.after), _listed(action.after)
     yield "conflicts", _listed(step.conflicts), _listed(action.conflict_keys(arguments))
@@ -48,3 +50,7 @@ def _options(action: Action[..., Any], step: Step) -> Iterator[Change]:
 def _listed(names: object) -> str:
     found = sorted(names) if isinstance(names, frozenset | tuple | list) else []
     return ", ".join(found) or "none"
+
+
+def _asked(*, asks: bool) -> str:
+    return "asked" if asks else "not asked"

@@ -26,6 +26,7 @@ from sagas.testing.report import Report, Violation
 from sagas.testing.world import Effect, Snapshot, World
 
 if TYPE_CHECKING:
+    from sagas.testing.actions import check_declared_class, check_round_trip
     from sagas.testing.asserting import (
         ANY,
         assert_effects,
@@ -80,6 +81,8 @@ __all__ = [
     "assert_history",
     "assert_unwound",
     "bound",
+    "check_declared_class",
+    "check_round_trip",
     "entry",
     "export_history",
     "frozen_time",
@@ -106,6 +109,8 @@ _LAZY = {
     "assert_history": "sagas.testing.asserting",
     "assert_unwound": "sagas.testing.asserting",
     "bound": "sagas.testing.asserting",
+    "check_declared_class": "sagas.testing.actions",
+    "check_round_trip": "sagas.testing.actions",
     "entry": "sagas.testing.asserting",
     "export_history": "sagas.testing.recorded",
     "frozen_time": "sagas.testing.clocks",

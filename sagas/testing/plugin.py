@@ -45,11 +45,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect from the directories too, unless the run names what it wants and the ini them."""
-    asked = _asked(config)
-    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    """Collect from the directories too.
+
+    A run that names what it tests leaves out those of the ini file, and what it names within a
+    directory is all that it tests of that.
+    """
+    asked, given = _asked(config), _given(config)
     for directory in _directories(config):
-        if directory in asked or everything:
+        if given and directory not in asked:
+            continue
+        if not any(directory in (path, *path.parents) for path in given):
             config.args.append(str(directory))
 
 
@@ -126,6 +131,14 @@ def _asked(config: pytest.Config) -> list[Path]:
     """The directories of the command line."""
     given: list[str] = config.getoption("--saga-histories")
     return [(config.invocation_params.dir / item).resolve() for item in given]
+
+
+def _given(config: pytest.Config) -> list[Path]:
+    """The files and directories that the run names."""
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return []
+    paths = (item.partition("::")[0] for item in config.args)
+    return [(config.invocation_params.dir / path).resolve() for path in paths]
 
 
 def _directories(config: pytest.Config) -> list[Path]:

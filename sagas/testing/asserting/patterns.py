@@ -8,7 +8,7 @@ Pure.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import EllipsisType
 from typing import Any, Final, TypeAlias, cast
 
@@ -87,10 +87,12 @@ def entry(kind: str, *named: str, **members: object) -> EntryPattern:
     known = KINDS.get(kind)
     if known is None:
         raise ValueError(f"there is no entry of the kind {kind!r}: one of {', '.join(KINDS)}")
-    missing = [name for name in members if name not in known.__dataclass_fields__]
+    has = [item.name for item in fields(known)]
+    missing = [name for name in members if name not in has]
     if missing:
-        has = ", ".join(known.__dataclass_fields__)
-        raise ValueError(f"an entry of the kind {kind} has no {', '.join(missing)}: it has {has}")
+        raise ValueError(
+            f"an entry of the kind {kind} has no {', '.join(missing)}: it has {', '.join(has)}"
+        )
     return EntryPattern(kind, named, members)
 
 

@@ -7,7 +7,7 @@ user's own code included, and leaves the event loop its own clock.
 Touches: with `frozen_time`, the process's clocks.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -90,7 +90,7 @@ class FrozenClock:
 
 
 @contextmanager
-def frozen_time(start: datetime = START) -> Iterator[FrozenClock]:
+def frozen_time(start: datetime = START) -> Generator[FrozenClock]:
     """Freeze the time of day of this process, and leave asyncio its own clock.
 
     Args:

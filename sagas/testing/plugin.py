@@ -9,7 +9,7 @@ Touches: pytest's configuration, files.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -74,7 +74,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "RecordedH
         return None
     if not any(directory in file_path.parents for directory in _directories(parent.config)):
         return None
-    return RecordedHistory.from_parent(parent, path=file_path)
+    made: Any = RecordedHistory
+    return cast(RecordedHistory, made.from_parent(parent, path=file_path))
 
 
 class RecordedHistory(pytest.File):
@@ -84,7 +85,8 @@ class RecordedHistory(pytest.File):
         """One test, named after the saga."""
         from sagas.testing.recorded import recorded_id
 
-        yield Replay.from_parent(self, name=recorded_id(self.path.read_bytes()))
+        made: Any = Replay
+        yield cast(Replay, made.from_parent(self, name=recorded_id(self.path.read_bytes())))
 
 
 class Replay(pytest.Item):
@@ -129,8 +131,16 @@ _CATALOGS: "pytest.StashKey[list[Catalog]]" = pytest.StashKey()
 
 def _asked(config: pytest.Config) -> list[Path]:
     """The directories of the command line."""
-    given: list[str] = config.getoption("--saga-histories")
-    return [(config.invocation_params.dir / item).resolve() for item in given]
+    return [
+        (config.invocation_params.dir / item).resolve()
+        for item in _named(config, "--saga-histories")
+    ]
+
+
+def _named(config: pytest.Config, option: str) -> list[str]:
+    """What was given to an option that may be repeated."""
+    given: Any = config.getoption(option)
+    return list(given or [])
 
 
 def _given(config: pytest.Config) -> list[Path]:
@@ -180,7 +190,7 @@ def _catalogs(config: pytest.Config) -> "list[Catalog]":
     from sagas.connecting import check_catalogs
     from sagas.errors import DefinitionError
 
-    given: list[str] = [*config.getoption("--saga-catalog"), *config.getini(CATALOGS)]
+    given: list[str] = [*_named(config, "--saga-catalog"), *config.getini(CATALOGS)]
     if not given:
         raise pytest.UsageError(
             "recorded histories need the code of their sagas: --saga-catalog=module:catalog, or "

@@ -306,11 +306,22 @@ async def test_a_body_that_does_not_come_back_blocks(url: str, world: World) -> 
 # --- how actions are declared -----------------------------------------------------------------
 
 
+def by_city(city: str) -> list[str]:
+    """A city is what a booking touches."""
+    return [city]
+
+
+def defective(city: str) -> list[str]:
+    """A function with a defect."""
+    raise KeyError(city)
+
+
 def booking(*, undo: bool = True, **options: Any) -> Catalog:
     """A catalog with one action."""
     made = Catalog("made")
+    options.setdefault("reversibility", Reversibility.COMPENSATABLE)
 
-    @made.action(**{"reversibility": Reversibility.COMPENSATABLE} | options)
+    @made.action(**options)
     async def book(city: str) -> str:
         return city
 
@@ -339,14 +350,14 @@ async def booked(url: str) -> History:
     ("now", "verdict", "words"),
     [
         (booking(), Verdict.SAME, ""),
-        (booking(conflicts=lambda city: [city]), Verdict.COMPATIBLE, "+ conflicts  Oslo"),
+        (booking(conflicts=by_city), Verdict.COMPATIBLE, "+ conflicts  Oslo"),
         (
             booking(reversibility=Reversibility.READ_ONLY, undo=False),
             Verdict.BLOCKED,
             "has no compensation now",
         ),
         (
-            booking(conflicts=lambda city: {}[city]),
+            booking(conflicts=defective),
             Verdict.BLOCKED,
             "cannot be computed: KeyError",
         ),

@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sagas import Catalog, Coordinator, NotExecuted, connect
@@ -26,9 +28,18 @@ def of(body: Body, *, version: int = 1) -> Catalog:
 
 def journal_in(directory: Path) -> str:
     """The URL of an empty journal."""
-    url = f"sqlite:///{directory / 'sagas.db'}"
-    migrate(url)
-    return url
+    path = directory / "sagas.db"
+    path.write_bytes(_empty())
+    return f"sqlite:///{path}"
+
+
+@cache
+def _empty() -> bytes:
+    """The file of a journal without a saga."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "sagas.db"
+        migrate(f"sqlite:///{path}")
+        return path.read_bytes()
 
 
 async def recorded(url: str, body: Body, leave: Leave | None = None) -> History:

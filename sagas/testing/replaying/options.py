@@ -6,7 +6,7 @@ for it, and what is still to come goes by the new declaration. Whoever deploys s
 Touches: the user's own functions that compute them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reversibility import ClassUpgrade
@@ -47,9 +47,8 @@ def _options(action: Action[..., Any], step: Step) -> Iterator[Change]:
     yield "conflicts", _listed(step.conflicts), _listed(action.conflict_keys(arguments))
 
 
-def _listed(names: object) -> str:
-    found = sorted(names) if isinstance(names, frozenset | tuple | list) else []
-    return ", ".join(found) or "none"
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _asked(*, asks: bool) -> str:

@@ -6,7 +6,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sagas.cli.commands import checking, deciding, exporting, keeping, linting, looking, running
+from sagas.cli.commands import (
+    checking,
+    deciding,
+    drilling,
+    exporting,
+    keeping,
+    linting,
+    looking,
+    running,
+)
 
 
 class Words(TyperGroup):
@@ -70,6 +79,7 @@ for command in (
     deciding.send,
     checking.check,
     linting.lint,
+    drilling.drill,
     keeping.migrate,
     keeping.verify,
 ):

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
 from sagas.cli.failing import OURS, Mistake
+
+T = TypeVar("T")
 
 _NOT_THE_USERS = {"sagas", "approvals", "compensations", "reversibility", "importlib"}
 _FORM = (
@@ -56,16 +58,44 @@ def load(text: str) -> Target:
         Mistake: There is no such module, catalog or saga; the message names those there are.
         DefinitionError: The code cannot be right.
     """
-    where, colon, what = text.rpartition(":")
+    where, what = _parts(text)
     catalog_name, _, saga_name = what.partition(".")
-    if not colon or not where or not catalog_name:
+    if not catalog_name:
         raise Mistake(f"{text!r} is no target: {_FORM}")
+    catalog = _catalog(_imported(where), where, catalog_name)
+    return Target(text, catalog, _saga(catalog, saga_name))
+
+
+def one(text: str, kind: type[T], noun: str) -> T:
+    """Import the object of that kind that `module:name` names.
+
+    Raises:
+        Mistake: There is no such module, or it has none of that kind and name.
+    """
+    where, name = _parts(text)
+    module = _imported(where)
+    found = vars(module).get(name)
+    if isinstance(found, kind):
+        return found
+    known = sorted(key for key, value in vars(module).items() if isinstance(value, kind))
+    has = f"it has {', '.join(known)}" if known else "it has none"
+    if isinstance(found, Catalog):
+        raise Mistake(f"{text} is a catalog and no {noun}; {has} in {where}")
+    raise Mistake(f"{where} has no {noun} {name!r}: {has}")
+
+
+def _parts(text: str) -> tuple[str, str]:
+    where, colon, what = text.rpartition(":")
+    if not colon or not where or not what:
+        raise Mistake(f"{text!r} is no target: {_FORM}")
+    return where, what
+
+
+def _imported(where: str) -> ModuleType:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    module = _file(Path(where)) if where.endswith(".py") else _module(where)
-    catalog = _catalog(module, where, catalog_name)
-    return Target(text, catalog, _saga(catalog, saga_name))
+    return _file(Path(where)) if where.endswith(".py") else _module(where)
 
 
 def catalogs(texts: Iterable[str]) -> list[Catalog]:

@@ -19,6 +19,7 @@ from sagas.testing.errors import (
     NotDeterministic,
     NotInstalled,
     TestingError,
+    Undrillable,
     Unexplorable,
     WorldNotReset,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         entry,
     )
     from sagas.testing.clocks import FrozenClock, VirtualClock, frozen_time
+    from sagas.testing.drills import Drilled, Sandbox, drill
     from sagas.testing.history import History, read_history
     from sagas.testing.recorded import export_history, read_exported
     from sagas.testing.replaying import Replayed, Verdict, replay
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY",
     "AnswerLost",
+    "Drilled",
     "Effect",
     "FaultMissed",
     "FrozenClock",
@@ -69,8 +72,10 @@ __all__ = [
     "Refused",
     "Replayed",
     "Report",
+    "Sandbox",
     "Snapshot",
     "TestingError",
+    "Undrillable",
     "Unexplorable",
     "Verdict",
     "Violation",
@@ -83,6 +88,7 @@ __all__ = [
     "bound",
     "check_declared_class",
     "check_round_trip",
+    "drill",
     "entry",
     "export_history",
     "frozen_time",
@@ -94,6 +100,7 @@ __all__ = [
 _LAZY = {
     "ANY": "sagas.testing.asserting",
     "AnswerLost": "sagas.testing.worlds",
+    "Drilled": "sagas.testing.drills",
     "FrozenClock": "sagas.testing.clocks",
     "History": "sagas.testing.history",
     "HttpWorld": "sagas.testing.worlds",
@@ -103,6 +110,7 @@ _LAZY = {
     "Recording": "sagas.testing.worlds",
     "Refused": "sagas.testing.worlds",
     "Replayed": "sagas.testing.replaying",
+    "Sandbox": "sagas.testing.drills",
     "Verdict": "sagas.testing.replaying",
     "VirtualClock": "sagas.testing.clocks",
     "assert_effects": "sagas.testing.asserting",
@@ -111,6 +119,7 @@ _LAZY = {
     "bound": "sagas.testing.asserting",
     "check_declared_class": "sagas.testing.actions",
     "check_round_trip": "sagas.testing.actions",
+    "drill": "sagas.testing.drills",
     "entry": "sagas.testing.asserting",
     "export_history": "sagas.testing.recorded",
     "frozen_time": "sagas.testing.clocks",

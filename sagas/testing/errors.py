@@ -7,6 +7,7 @@ TestingError
 ├─ FaultMissed        a fault that was planned did not happen
 ├─ Leak               something of one run went on into the next
 ├─ Unexplorable       what was handed over cannot be explored; the message says what to change
+├─ Undrillable        a sandbox, or what it is asked to drill, cannot be right
 ├─ NotATest           a person was played outside a test
 ├─ NotAHistory        what should be a recorded history is none
 └─ NotInstalled       an optional library that this needs is not there
@@ -42,6 +43,10 @@ class Leak(TestingError):
 
 class Unexplorable(TestingError):
     """What was handed over cannot be explored."""
+
+
+class Undrillable(TestingError):
+    """A sandbox, or what it is asked to drill, cannot be right."""
 
 
 class NotATest(TestingError):

@@ -87,9 +87,8 @@ class Sandbox:
         self.skip = dict(skip or {})
         self.irreversible = dict(irreversible or {})
         self._compare = None if isinstance(compare, Mapping) else compare
-        self._compares = (
-            dict(cast(Mapping[str, Compare], compare)) if isinstance(compare, Mapping) else {}
-        )
+        by_action = cast(Any, compare) if isinstance(compare, Mapping) else {}
+        self._compares: dict[str, Compare] = dict(by_action)
         self._actions = {action.short_name: action for action in drillable(catalog)}
         self._check()
 

@@ -87,8 +87,7 @@ class Sandbox:
         self.skip = dict(skip or {})
         self.irreversible = dict(irreversible or {})
         self._compare = None if isinstance(compare, Mapping) else compare
-        by_action = cast(Any, compare) if isinstance(compare, Mapping) else {}
-        self._compares: dict[str, Compare] = dict(by_action)
+        self._compares = _by_action(compare)
         self._actions = {action.short_name: action for action in drillable(catalog)}
         self._check()
 
@@ -241,3 +240,7 @@ class Sandbox:
 
     def __str__(self) -> str:
         return f"the sandbox {self.name!r} of {self.catalog.name}"
+
+
+def _by_action(compare: object) -> dict[str, Compare]:
+    return dict(cast(Mapping[str, Compare], compare)) if isinstance(compare, Mapping) else {}

@@ -7,12 +7,16 @@ Touches: the host's clocks.
 """
 
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from sagas.frozen import is_wall_clock_replaced
 from sagas.model import instant
 
 _TICKING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_made_up: ContextVar[Callable[[], int] | None] = ContextVar("sagas_ticks", default=None)
 
 
 class SteadyClock:
@@ -44,4 +48,15 @@ class SteadyClock:
 
 def ticks() -> int:
     """Microseconds of a clock that only goes on, through a suspended machine too."""
-    return time.clock_gettime_ns(_TICKING) // 1000
+    told = _made_up.get()
+    return time.clock_gettime_ns(_TICKING) // 1000 if told is None else told()
+
+
+@contextmanager
+def ticking(told: Callable[[], int]) -> Generator[None]:
+    """Have `ticks` told by something else in this context, and in the tasks that begin in it."""
+    before = _made_up.set(told)
+    try:
+        yield
+    finally:
+        _made_up.reset(before)

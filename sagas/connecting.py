@@ -133,15 +133,21 @@ async def open_coordinator(
         faults=fault_points,
     )
 
+    return assemble(around, concurrency=concurrency, grace=grace, user=user or getpass.getuser())
+
+
+def assemble(around: Surroundings, *, concurrency: int, grace: float, user: str) -> Coordinator:
+    """A coordinator and its worker over surroundings that are made."""
+
     def worker(coordinator: Coordinator) -> Worker:
         return Worker(around, concurrency=concurrency, grace=grace, finished=coordinator.finished)
 
     return Coordinator(
-        store,
-        handlers,
-        clock=time_source,
-        directory=people,
-        user=user or getpass.getuser(),
+        around.store,
+        around.handlers,
+        clock=around.clock,
+        directory=around.directory,
+        user=user,
         worker=worker,
     )
 

@@ -33,7 +33,10 @@ def is_loop_clock_replaced() -> bool:
     """
     if type(time.monotonic) is BuiltinFunctionType:
         return False
-    now = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    if getattr(loop, "keeps_own_time", False):
+        return False
+    now = loop.time()
     true = time.clock_gettime(time.CLOCK_MONOTONIC)
     return abs(now - time.monotonic()) < abs(now - true)
 

@@ -28,12 +28,16 @@ class Clock(Protocol):
         ...
 
 
-class FaultPoints(Protocol):
-    """Told of every boundary that a crash could fall on; for tests."""
+class FaultPoints:
+    """Told of every boundary that a crash could fall on; for tests, which do something there."""
 
     async def reached(self, point: str, saga_id: str, path: str) -> None:
         """Called at `before-append`, `after-append`, `before-call` and `after-call`."""
-        ...
+
+    async def answered(self, saga_id: str, path: str, value: object) -> object:
+        """Called instead of `after-call` with what the call returned; gives what is heard of it."""
+        await self.reached("after-call", saga_id, path)
+        return value
 
 
 # --- what an append carries besides entries ---------------------------------------------------

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from approvals import Directory
 from sagas.clock import SteadyClock, ticks
@@ -28,6 +29,20 @@ SKEW_SECONDS = 300.0
 """A host's clock that differs from the database's by more than this is wrong."""
 
 
+class Beating(Protocol):
+    """What renews a lease until it is stopped."""
+
+    async def stop(self) -> None:
+        """Renew it no more."""
+        ...
+
+
+MakeHeart = Callable[
+    [LeaseHolder, Callable[[], Awaitable[Store]], SteadyClock | None, Callable[[LeaseLost], None]],
+    Beating,
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What every incarnation of a worker works with.
@@ -35,6 +50,7 @@ class Surroundings:
     Attributes:
         open_store: Opens another store of the same journal.
         max_deaths: How many workers may die of a saga before a person is asked.
+        heart: Makes what renews a lease.
     """
 
     store: Store
@@ -45,6 +61,7 @@ class Surroundings:
     lease_seconds: float
     max_deaths: int
     faults: FaultPoints | None = None
+    heart: MakeHeart = Heart
 
 
 class Tenure:
@@ -68,7 +85,7 @@ class Tenure:
         self._requested = requested
         self._lost = lost
         self._beginning = asyncio.Lock()
-        self._heart: Heart | None = None
+        self._heart: Beating | None = None
         self._changing: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._is_over = False
@@ -136,7 +153,9 @@ class Tenure:
         name = f"{socket.gethostname()}:{os.getpid()}"
         holder = LeaseHolder(await around.store.register(name, around.lease_seconds))
         holder.extended(asked=asked)
-        self._heart = Heart(holder, around.open_store, self._set_by_database(), self._was_lost)
+        self._heart = around.heart(
+            holder, around.open_store, self._set_by_database(), self._was_lost
+        )
         return Environment(
             journal=around.store,
             desk=around.store,

@@ -228,6 +228,7 @@ class Catalog:
                 after_pivot=_after_pivot(after_pivot),
                 deadline=deadline,
                 namespace=namespace,
+                catalog=self,
             )
             if (saga.name, version) in self._sagas:
                 raise DefinitionError(

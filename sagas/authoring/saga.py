@@ -22,6 +22,7 @@ class Saga(Generic[I, O]):
         fn: The bare body.
         after_pivot: What a failure past the pivot leads to.
         deadline: How long it may take, unless its start says otherwise.
+        catalog: The catalog that it is registered in.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Saga(Generic[I, O]):
         after_pivot: AfterPivot,
         deadline: timedelta | None = None,
         namespace: Mapping[str, Any],
+        catalog: Any = None,
     ) -> None:
         check_version(name, version)
         shape = shape_of(fn, name, namespace)
@@ -51,6 +53,7 @@ class Saga(Generic[I, O]):
         self.version = version
         self.after_pivot = after_pivot
         self.deadline = deadline
+        self.catalog = catalog
         (hint,) = shape.inputs.values()
         self.input: Codec[I] = Codec(hint, f"input of {name}")
         self.output: Codec[O] = Codec(shape.result, f"result of {name}")

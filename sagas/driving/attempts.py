@@ -169,17 +169,15 @@ class Flight:
 
     def _watched(self, fn: Callable[..., Any], info: StepInfo) -> Callable[..., Any]:
         """The function between its two fault points, if there are any."""
-        environment = self._drive.environment
-        if environment.faults is None:
+        faults = self._drive.environment.faults
+        if faults is None:
             return fn
         asynchronous = is_async(fn)
 
         async def watched(**arguments: Any) -> Any:
-            await environment.reached("before-call", info.saga_id, info.path)
+            await faults.reached("before-call", info.saga_id, info.path)
             given = fn(**arguments) if asynchronous else asyncio.to_thread(fn, **arguments)
-            value = await given
-            await environment.reached("after-call", info.saga_id, info.path)
-            return value
+            return await faults.answered(info.saga_id, info.path, await given)
 
         return watched
 

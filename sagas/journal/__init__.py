@@ -1,9 +1,14 @@
 """The journal's databases: SQLite and PostgreSQL, behind `sagas.ports.Store`."""
 
+from typing import TYPE_CHECKING
+
 from sagas.journal.urls import SqliteUrl, parse
 from sagas.ports import Store
 
-__all__ = ["migrate", "open_store"]
+if TYPE_CHECKING:
+    from sagas.journal.store import Database
+
+__all__ = ["migrate", "open_database", "open_store"]
 
 
 async def open_store(url: str) -> Store:
@@ -16,14 +21,23 @@ async def open_store(url: str) -> Store:
     """
     from sagas.journal.store import SqlStore
 
+    return SqlStore(await open_database(url))
+
+
+async def open_database(url: str) -> "Database":
+    """The same, without the store on top.
+
+    Raises:
+        JournalError: As `open_store`.
+    """
     parsed = parse(url)
     if isinstance(parsed, SqliteUrl):
         from sagas.journal.sqlite import open_sqlite
 
-        return SqlStore(await open_sqlite(parsed))
+        return await open_sqlite(parsed)
     from sagas.journal.postgres import open_postgres
 
-    return SqlStore(await open_postgres(parsed))
+    return await open_postgres(parsed)
 
 
 def migrate(url: str) -> list[str]:

@@ -38,6 +38,11 @@ def uptime() -> int:
     return time.clock_gettime_ns(time.CLOCK_REALTIME if clock is None else clock) // 1000
 
 
+def this_process() -> tuple[str, int, int]:
+    """The host, the id and the start of this process: what `is_gone` asks for."""
+    return host_id(), os.getpid(), own_start()
+
+
 def own_start() -> int:
     """The tick at which this process started; 0 where it cannot be told."""
     return _start(os.getpid()) or 0

@@ -178,6 +178,10 @@ class PostgresDatabase:
         self._away = False
         self._closed = False
 
+    def process(self) -> tuple[str, int, int]:
+        """The host, the id and the start of this process."""
+        return host.this_process()
+
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
         """Whether a worker's process is known to run no more."""
         return host.is_gone(*worker)

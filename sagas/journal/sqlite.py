@@ -4,67 +4,44 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from re import compile as pattern
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from sagas.errors import JournalUnavailable, PayloadError
 from sagas.journal import host, revisions, sqlite_file, statements
 from sagas.journal.bell import Bell
-from sagas.journal.dialect import SQLITE
-from sagas.journal.operation import (
-    Entries,
-    Hint,
-    Making,
-    Mode,
-    Operation,
-    Query,
-    Record,
-    StartOver,
-    Step,
-    Violation,
-)
+from sagas.journal.operation import Making, Mode
 from sagas.journal.operations.appending import Appending
 from sagas.journal.sqlite_file import FileLock, patiently
+from sagas.journal.sqlite_transactions import Transactions
 from sagas.journal.thread import JobThread
 from sagas.journal.urls import SqliteUrl
 from sagas.ports import Applied, Lease, Unit
 
 T = TypeVar("T")
 
-_INSERT = "insert into entry values (?, ?, ?, ?, ?, ?, ?, ?)"
-_PRIOR = "select 1 from entry where saga_id = ? and seq = ? and hash = ?"
-_PLACE = pattern(r"\$(\d+)")
-_TAKEN = ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_TRIGGER")
 _SHORTEST_POLL = 0.01
 _LONGEST_POLL = 0.1
-
-
-@cache
-def _compiled(statement: str) -> tuple[str, tuple[int, ...]]:
-    """A statement with plain marks, and which value belongs to each of them."""
-    text = SQLITE.render(statement)
-    order = tuple(int(number) - 1 for number in _PLACE.findall(text))
-    return _PLACE.sub("?", text), order
 
 
 class _Engine:
     """The connection and what is done with it; all but its making happens in one thread."""
 
     _connection: sqlite3.Connection
+    _transactions: Transactions
     _lock: FileLock
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._log = sqlite_file.beside(path, "-wal")
         self._looked_at = 0
-        self._hinted = False
 
     def open(self) -> None:
         """Connect, and look at nothing yet."""
         sqlite_file.prepare(self._path)
         self._connection = sqlite_file.connect(self._path)
+        self._transactions = Transactions(self._connection)
         try:
             self._lock = sqlite_file.lock_of(self._path)
         except BaseException:
@@ -124,9 +101,9 @@ class _Engine:
 
     def run(self, make: Making[T], mode: Mode) -> tuple[T, bool]:
         """Run an operation in a transaction; tells whether it gave a hint."""
-        self._hinted = False
+        self._transactions.hinted = False
         try:
-            return patiently(partial(self._run, make, mode)), self._hinted
+            return patiently(partial(self._run, make, mode)), self._transactions.hinted
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, self._path) from error
         except UnicodeEncodeError as error:
@@ -134,68 +111,11 @@ class _Engine:
 
     def _run(self, make: Making[T], mode: Mode) -> T:
         if mode is not Mode.WRITE:
-            return self._transact("begin", make)
+            return self._transactions.run("begin", make)
         with self._lock.shared():
-            result = self._transact("begin immediate", make)
+            result = self._transactions.run("begin immediate", make)
         self._keep_log_short()
         return result
-
-    def _transact(self, begin: str, make: Making[T]) -> T:
-        while True:
-            self._connection.execute(begin)
-            try:
-                result = self._carry_out(make(False))
-                self._connection.execute("commit")
-            except StartOver:
-                self._connection.execute("rollback")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("rollback")
-                raise
-            else:
-                return result
-
-    def _carry_out(self, operation: Operation[T]) -> T:
-        try:
-            step = next(operation)
-            while True:
-                try:
-                    rows = self._take(step)
-                except Violation as violation:
-                    step = operation.throw(violation)
-                else:
-                    step = operation.send(rows)
-        except StopIteration as stop:
-            return cast(T, stop.value)
-
-    def _take(self, step: Step) -> list[Record]:
-        match step:
-            case Query(statement, values):
-                return self._query(statement, values)
-            case Entries(rows, priors):
-                return self._insert(rows, priors)
-            case Hint():
-                self._hinted = True
-                return []
-
-    def _query(self, statement: str, values: tuple[object, ...]) -> list[Record]:
-        text, order = _compiled(statement)
-        given = cast(Any, tuple(values[index] for index in order))
-        try:
-            return self._connection.execute(text, given).fetchall()
-        except sqlite3.IntegrityError as error:
-            raise _violation(error) from error
-
-    def _insert(
-        self, rows: Sequence[tuple[object, ...]], priors: Sequence[tuple[str, int, str]]
-    ) -> list[Record]:
-        if not all(self._connection.execute(_PRIOR, prior).fetchone() for prior in priors):
-            raise Violation
-        try:
-            self._connection.executemany(_INSERT, cast(Any, rows))
-        except sqlite3.IntegrityError as error:
-            raise _violation(error) from error
-        return []
 
     def _keep_log_short(self) -> None:
         """Write the log back when it is long; if a reader is in the way, when it has grown."""
@@ -207,10 +127,6 @@ class _Engine:
         if length - self._looked_at > sqlite_file.LOG_LIMIT:
             self._looked_at = length
             sqlite_file.write_back(self._connection, self._lock)
-
-
-def _violation(error: sqlite3.IntegrityError) -> Exception:
-    return Violation() if error.sqlite_errorname in _TAKEN else error
 
 
 class SqliteDatabase:
@@ -227,6 +143,10 @@ class SqliteDatabase:
         self._stamp: tuple[int, int] | None = None
         self._process = os.getpid()
         self._closed = False
+
+    def process(self) -> tuple[str, int, int]:
+        """The host, the id and the start of this process."""
+        return host.this_process()
 
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
         """Whether a process that worked on this file runs no more."""

@@ -3,7 +3,6 @@
 Which database it is, only `Database` knows.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeVar
@@ -12,7 +11,6 @@ from approvals import Gate, Principal, Vote
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
-from sagas.journal import host
 from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import desk, drills, library, limits, ownership, reading
 from sagas.journal.records import check_text, storable
@@ -38,6 +36,10 @@ class Database(Protocol):
 
     journal_id: str
     keeps_time: bool
+
+    def process(self) -> tuple[str, int, int]:
+        """The host, the id and the start of the process that uses it here."""
+        ...
 
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
         """Whether the process of that host, id and start is known to run no more."""
@@ -115,8 +117,8 @@ class SqlStore:
     async def register(self, name: str, seconds: float) -> Lease:
         """A new incarnation, with a lease of that many seconds."""
         check_text(name, "the worker's name")
-        this = (name, host.host_id(), os.getpid(), host.own_start())
-        return await self._write(lambda _: ownership.register(*this, seconds))
+        process = self._database.process()
+        return await self._write(lambda _: ownership.register(name, *process, seconds))
 
     async def renew(self, lease: Lease) -> Lease:
         """Extend the lease.

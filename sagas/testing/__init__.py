@@ -38,7 +38,18 @@ if TYPE_CHECKING:
     )
     from sagas.testing.clocks import FrozenClock, VirtualClock, frozen_time
     from sagas.testing.drills import Drilled, Sandbox, drill
+    from sagas.testing.exploring import (
+        explore,
+        explore_crashes,
+        explore_decisions,
+        explore_failures,
+        explore_races,
+        explore_unknown,
+        explore_unwind,
+        explore_versions,
+    )
     from sagas.testing.history import History, read_history
+    from sagas.testing.people import Responder, TestDirectory, Truth
     from sagas.testing.recorded import export_history, read_exported
     from sagas.testing.replaying import Replayed, Verdict, replay
     from sagas.testing.worlds import (
@@ -72,9 +83,12 @@ __all__ = [
     "Refused",
     "Replayed",
     "Report",
+    "Responder",
     "Sandbox",
     "Snapshot",
+    "TestDirectory",
     "TestingError",
+    "Truth",
     "Undrillable",
     "Unexplorable",
     "Verdict",
@@ -90,6 +104,14 @@ __all__ = [
     "check_round_trip",
     "drill",
     "entry",
+    "explore",
+    "explore_crashes",
+    "explore_decisions",
+    "explore_failures",
+    "explore_races",
+    "explore_unknown",
+    "explore_unwind",
+    "explore_versions",
     "export_history",
     "frozen_time",
     "read_exported",
@@ -110,7 +132,10 @@ _LAZY = {
     "Recording": "sagas.testing.worlds",
     "Refused": "sagas.testing.worlds",
     "Replayed": "sagas.testing.replaying",
+    "Responder": "sagas.testing.people",
     "Sandbox": "sagas.testing.drills",
+    "TestDirectory": "sagas.testing.people",
+    "Truth": "sagas.testing.people",
     "Verdict": "sagas.testing.replaying",
     "VirtualClock": "sagas.testing.clocks",
     "assert_effects": "sagas.testing.asserting",
@@ -121,6 +146,14 @@ _LAZY = {
     "check_round_trip": "sagas.testing.actions",
     "drill": "sagas.testing.drills",
     "entry": "sagas.testing.asserting",
+    "explore": "sagas.testing.exploring",
+    "explore_crashes": "sagas.testing.exploring",
+    "explore_decisions": "sagas.testing.exploring",
+    "explore_failures": "sagas.testing.exploring",
+    "explore_races": "sagas.testing.exploring",
+    "explore_unknown": "sagas.testing.exploring",
+    "explore_unwind": "sagas.testing.exploring",
+    "explore_versions": "sagas.testing.exploring",
     "export_history": "sagas.testing.recorded",
     "frozen_time": "sagas.testing.clocks",
     "read_exported": "sagas.testing.recorded",

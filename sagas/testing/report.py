@@ -18,6 +18,7 @@ class Violation:
         history: The shortest journal that shows it, one line for each entry.
         ledger: What the world had recorded by then.
         seed: The exploration's seed.
+        schedules: In how many schedules it was seen.
         rerun: What makes this one schedule happen again.
     """
 
@@ -27,10 +28,12 @@ class Violation:
     history: Sequence[str] = ()
     ledger: Sequence[tuple[str, str, str]] = ()
     seed: int = 0
+    schedules: int = 1
     rerun: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.rule}: {self.detail}", f"  when: {self.schedule}"]
+        more = "" if self.schedules == 1 else f" (and in {self.schedules - 1:,} other schedules)"
+        lines = [f"{self.rule}: {self.detail}", f"  when: {self.schedule}{more}"]
         lines += [f"  {line}" for line in self.history]
         lines += [f"  effect: {' '.join(effect)}" for effect in self.ledger]
         return "\n".join([*lines, f"  again: {self.rerun}"])
@@ -45,7 +48,7 @@ class Report:
         schedules: How many runs there were, each with another schedule of faults.
         faults_planned: How many faults they should have met.
         faults_landed: How many they did meet: the same number, or the exploration fails.
-        violations: What must hold and did not; each rule once for each kind of schedule.
+        violations: What must hold and did not: each rule once, with its shortest journal.
         seconds: How long it took.
         parts: The same figures for each explorer that took part.
     """

@@ -9,6 +9,7 @@ import pytest
 
 import sagas
 from sagas import Retry, Reversibility, Status, frozen
+from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, approve_all, kinds
 from tests.behaviour.conftest import House, ShiftedClock
 from tests.behaviour.shop import DAY, HOUR, PATIENT, Order, gated, keyed, lagging, shop
@@ -75,7 +76,7 @@ async def two_in_an_hour(order: Order) -> str:
     return await keyed("second")
 
 
-class Jump:
+class Jump(FaultPoints):
     """Sets the clock once an entry of a kind is durable."""
 
     def __init__(self, clock: ShiftedClock, kind: str, by: timedelta) -> None:

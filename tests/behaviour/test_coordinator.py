@@ -10,6 +10,7 @@ import pytest
 
 from sagas import Coordinator, Status, run_sync
 from sagas.errors import DifferentInput, JournalUnavailable, PayloadError, SagaError, UnknownSaga
+from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, answer, approve_all, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, gated, keyed, keyless, shop
@@ -283,7 +284,7 @@ async def test_a_worker_leaves_what_it_does_not_know(
         assert (await handle.outcome(timeout=LIMIT)).completed
 
 
-class Failing:
+class Failing(FaultPoints):
     """Fault points that break some appends, as a database that is away does."""
 
     def __init__(self, *numbers: int) -> None:

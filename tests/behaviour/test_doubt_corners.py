@@ -22,7 +22,7 @@ from sagas import (
 )
 from sagas import event as wait_for_event
 from sagas.model import Direction, micros
-from sagas.ports import LateAnswer
+from sagas.ports import FaultPoints, LateAnswer
 from sagas.state import Phase
 from tests.behaviour.acting import LIMIT, answer, kinds, only_gate, only_question
 from tests.behaviour.acting import until as until_soon
@@ -61,7 +61,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sagas.driving.calling.GRACE_SECONDS", 0.02)
 
 
-class AnswersMeanwhile:
+class AnswersMeanwhile(FaultPoints):
     """The call that was given up answers while a kind of entry is written; that takes a while."""
 
     def __init__(self, world: World, kind: str, *, then: asyncio.Event | None = None) -> None:
@@ -289,7 +289,7 @@ async def test_an_answer_to_unwind_holds_although_the_call_answered_its_question
     assert world.undone == ["it"]
 
 
-class ReportedMeanwhile:
+class ReportedMeanwhile(FaultPoints):
     """A late success is reported while a saga is let go of of which nothing new was known."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ async def moment(number: int) -> str:
 
 def heart_of(coordinator: Coordinator) -> Heart:
     heart = coordinator._worker._tenure._heart
-    assert heart is not None
+    assert isinstance(heart, Heart)
     return heart
 
 

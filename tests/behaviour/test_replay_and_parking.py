@@ -8,6 +8,7 @@ import pytest
 
 import sagas
 from sagas import Coordinator, Handle, Status, StepInterrupted, parallel, savepoint
+from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, approve_all, kinds, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, gated, keyed, keyless, look_up, publish, shop
@@ -414,7 +415,7 @@ async def test_an_interrupted_step_in_doubt_is_settled_before_the_end(
         assert (await handle.outcome(timeout=LIMIT)).result == "interrupted"
 
 
-class Pausing:
+class Pausing(FaultPoints):
     """Fault points that hold back the first append of a kind until a test lets it go."""
 
     def __init__(self, kind: str, *, skip: int = 0) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sagas import Coordinator, NotExecuted, Status, decide
+from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, kinds
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, hasty, keyed, keyless, look_up, shop
@@ -41,7 +42,7 @@ async def slowly_undone(order: Order) -> str:
     raise NotExecuted("enough")
 
 
-class SlowJournal:
+class SlowJournal(FaultPoints):
     """Takes too long for the first entry of a kind."""
 
     def __init__(self, kind: str) -> None:

@@ -10,6 +10,7 @@ import sagas
 from sagas import Catalog, Coordinator, Status
 from sagas.driving.environment import Environment
 from sagas.errors import JournalError, JournalUnavailable, LeaseLost
+from sagas.heart import Heart
 from sagas.ports import Lease, Loaded
 from tests.behaviour.acting import until
 from tests.behaviour.conftest import House
@@ -126,7 +127,7 @@ async def test_a_lease_that_is_taken_while_a_worker_closes_is_given_back(
         with pytest.raises(LeaseLost):
             await coordinator.store.renew(lease)
         heart = coordinator._worker._tenure._heart
-        assert heart is not None
+        assert isinstance(heart, Heart)
         assert not heart._thread.is_alive()
 
 

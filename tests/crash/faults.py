@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from sagas.ports import FaultPoints
 from tests.crash.boundaries import Namer
 
 MOMENT_SECONDS = 0.005
@@ -35,7 +36,7 @@ def _stop_until(leave: Path) -> None:
         time.sleep(MOMENT_SECONDS)
 
 
-class KillAt:
+class KillAt(FaultPoints):
     """Strikes at one of the boundaries of this process's life.
 
     Args:

@@ -15,6 +15,7 @@ import pytest
 
 from sagas import Catalog, Coordinator, Retry, Reversibility, connect, event
 from sagas.model import Status
+from sagas.ports import FaultPoints
 from tests.crash.beasts import beasts
 from tests.crash.driver import HurriedClock
 from tests.crash.pasture import Pasture
@@ -157,7 +158,7 @@ async def test_no_transaction_is_open_while_an_action_runs(either_url: str) -> N
         assert (await handle.outcome(timeout=PATIENCE_SECONDS)).completed
 
 
-class Watch:
+class Watch(FaultPoints):
     """Notes when the first call of each saga is made.
 
     Attributes:

@@ -1,0 +1,226 @@
+"""One exploration: many runs of one saga, each judged, and what they found together.
+
+Touches: threads.
+"""
+
+import gc
+import logging
+import random
+import threading
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sagas.journal.memory import MemoryJournal
+from sagas.testing.errors import FaultMissed, Leak, NotDeterministic
+from sagas.testing.exploring.telling import first_difference, lines
+from sagas.testing.oracles import Evidence, violations
+from sagas.testing.people import exploring
+from sagas.testing.report import Report, Violation
+from sagas.testing.simulating.faults import Fault, code_of, describe
+from sagas.testing.simulating.run import Room, Run, Simulation, Subject
+
+Rule = Callable[[Evidence], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What an exploration was asked for besides its subject.
+
+    Attributes:
+        rules: The user's own rules: each yields one sentence for each violation.
+        rerun: How this exploration is called, for the text that makes a schedule happen again.
+    """
+
+    rules: Sequence[Rule] = ()
+    rerun: str = "explore"
+
+
+class Exploration:
+    """Runs schedules and keeps the shortest evidence of each rule that broke."""
+
+    def __init__(self, subject: Subject, wishes: Wishes) -> None:
+        self.subject = subject
+        self.random = random.Random(subject.seed)  # noqa: S311  it chooses schedules
+        self._wishes = wishes
+        self._room = Room(
+            ThreadPoolExecutor(1, thread_name_prefix="sagas-exploring"),
+            MemoryJournal(f"explored-{subject.seed}", lambda: 0) if subject.url is None else None,
+        )
+        self._report = Report(subject.saga.name, subject.seed)
+        self._part = self._report
+        self._found: dict[str, Violation] = {}
+        self._token = uuid4().hex[:8]
+        self._runs = 0
+        self._done: dict[str, Run] = {}
+        self.began_at = time.monotonic()
+        self.stopped = False
+
+    @property
+    def schedules(self) -> int:
+        """How many runs there were."""
+        return self._report.schedules
+
+    def explore(self, work: Callable[["Exploration"], None]) -> Report:
+        """Do the work between two untouched runs, which must be alike.
+
+        Raises:
+            TestingError: The exploration would prove nothing; the message says what to mend.
+        """
+        began = time.monotonic()
+        threads = set(threading.enumerate())
+        with _silence(), warnings.catch_warnings():
+            # Whoever is killed leaves coroutines behind that nobody awaits.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            try:
+                first = self.untouched
+                self._check_alike(first, self._run(()), NotDeterministic)
+                work(self)
+                self._check_alike(first, self._run(()), Leak)
+            finally:
+                gc.collect()  # or what was killed would be put away, and complain, later
+                self._room.threads.shutdown(wait=False)
+                if self._room.memory is not None:
+                    self._room.memory.close()
+        self._check_threads(threads)
+        self._report.violations = sorted(self._found.values(), key=lambda item: item.rule)
+        self._report.seconds = time.monotonic() - began
+        return self._report
+
+    @property
+    def untouched(self) -> Run:
+        """The run in which nothing goes wrong."""
+        return self.attempt(())
+
+    def part(self, name: str) -> "_Part":
+        """What is tried inside is counted under this name too."""
+        return _Part(self, name)
+
+    def attempt(self, faults: Sequence[Fault]) -> Run:
+        """Run a schedule and judge it, unless it was run before.
+
+        Raises:
+            FaultMissed: A fault of it did not strike.
+        """
+        code = code_of(faults)
+        if code in self._done:
+            return self._done[code]
+        run = self._run(faults)
+        self._done[code] = run
+        for report in {id(self._report): self._report, id(self._part): self._part}.values():
+            report.schedules += 1
+            report.faults_planned += len(faults)
+            report.faults_landed += len(faults) - len(run.missed)
+        if run.missed:
+            raise FaultMissed(
+                f"{run.missed[0]} did not strike in the schedule `{code}`: the saga, an action or "
+                "the world does something else each time. Let nothing in them depend on a clock, "
+                "on chance or on what an earlier run left behind"
+            )
+        self._judge(run, code)
+        return run
+
+    def _run(self, faults: Sequence[Fault]) -> Run:
+        self._runs += 1
+        self.began_at = time.monotonic()
+        saga_id = self.subject.saga.short_name
+        if self.subject.url is not None:
+            saga_id = f"{saga_id}-{self._token}-{self._runs}"
+        return Simulation(self.subject, self._room, saga_id, faults).run()
+
+    # --- judging --------------------------------------------------------------------------------
+
+    def _judge(self, run: Run, code: str) -> None:
+        for rule, detail in self._broken(run):
+            found = self._found.get(rule)
+            length = len(run.history.rows)
+            seen = 1 if found is None else found.schedules + 1
+            if found is not None and len(found.history) <= length:
+                self._found[rule] = replace(found, schedules=seen)
+                continue
+            self._found[rule] = Violation(
+                rule=rule,
+                detail=detail,
+                schedule=describe(run.faults),
+                history=lines(run.history),
+                ledger=tuple(run.evidence.ledger),
+                seed=self.subject.seed,
+                schedules=seen,
+                rerun=f"{self._wishes.rerun}(..., seed={self.subject.seed}, only={code!r})",
+            )
+
+    def _broken(self, run: Run) -> Iterator[tuple[str, str]]:
+        if run.trouble is not None:
+            yield "it_comes_to_rest", run.trouble
+        yield from violations(run.evidence, rested=run.rested)
+        for rule in self._wishes.rules:
+            for detail in rule(run.evidence):
+                yield getattr(rule, "__name__", "rule"), detail
+
+    def _check_alike(
+        self, first: Run, again: Run, error: type[NotDeterministic] | type[Leak]
+    ) -> None:
+        difference = first_difference(first.history, again.history, exact=self.subject.url is None)
+        if difference is None:
+            return
+        if error is Leak:
+            raise Leak(
+                "after the exploration the same run goes another way than before it, so something "
+                f"of a run went on into the next: {difference}. Keep what an action remembers in "
+                "the world, and forget it in `reset()`"
+            )
+        raise NotDeterministic(
+            f"two runs in which nothing went wrong differ: {difference}. Let the body take the "
+            "time, random ids and waits from `sagas` (now, uuid, sleep), and the world from "
+            "nothing but its calls"
+        )
+
+    def _check_threads(self, before: set[threading.Thread]) -> None:
+        left = [
+            thread
+            for thread in threading.enumerate()
+            if thread not in before
+            and thread.is_alive()
+            and not thread.name.startswith(("sagas-", "journal ", "asyncio_", "AnyIO"))
+        ]
+        if left:
+            raise Leak(
+                f"an action left the thread {left[0].name!r} running: end what it begins before it "
+                "returns"
+            )
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Keep what simulated processes have to say out of the log of this one."""
+    log = logging.getLogger("sagas")
+    log.addFilter(_is_real)
+    try:
+        yield
+    finally:
+        log.removeFilter(_is_real)
+
+
+def _is_real(record: logging.LogRecord) -> bool:
+    return not exploring.get()
+
+
+class _Part:
+    def __init__(self, exploration: Exploration, name: str) -> None:
+        self._exploration = exploration
+        self._name = name
+
+    def __enter__(self) -> None:
+        report = self._exploration._report  # noqa: SLF001
+        self._began = time.monotonic()
+        self._exploration._part = report.parts.setdefault(  # noqa: SLF001
+            self._name, Report(report.saga, report.seed)
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._exploration._part.seconds += time.monotonic() - self._began  # noqa: SLF001
+        self._exploration._part = self._exploration._report  # noqa: SLF001

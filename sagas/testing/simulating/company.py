@@ -1,0 +1,156 @@
+"""The people around one simulated saga: they decide its gates and answer its questions.
+
+Where a schedule says so they decide wrongly: late, twice, both ways at once, or not at all.
+
+Touches: the event loop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from approvals import Gate
+from compensations import InterventionKind
+from sagas.coordinator import Coordinator
+from sagas.errors import Corrupt, Refused
+from sagas.journal.memory import MemoryJournal
+from sagas.model import Direction
+from sagas.ports import QuestionRow
+from sagas.testing.errors import Unexplorable
+from sagas.testing.people import Responder, Truth, voters
+from sagas.testing.simulating.faults import GATES, Fault, Kind
+from sagas.testing.simulating.striking import Seen
+from sagas.testing.world import Effect
+
+NO = "a test says no"
+
+UNDECIDED = frozenset({Kind.EXPIRE, Kind.TAMPER})
+"""Gates that nobody can, or does, decide."""
+
+Misdeed = Callable[[Coordinator, Gate], Awaitable[None]]
+
+
+class Company:
+    """Who decides and answers in one run, over all lives of its process.
+
+    Args:
+        ledger: What the world has recorded.
+        memory: The journal in which a gate can be tampered with.
+    """
+
+    def __init__(
+        self,
+        responder: Responder,
+        faults: Sequence[Fault],
+        seen: Seen,
+        ledger: Callable[[], Awaitable[Sequence[Effect]]],
+        memory: MemoryJournal | None,
+    ) -> None:
+        self._responder = responder
+        self._faults = {fault.at: fault for fault in faults if fault.kind in GATES}
+        self._seen = seen
+        self._ledger = ledger
+        self._memory = memory
+        self._asked: dict[tuple[str, str | None], int] = {}
+        self._numbers: dict[str, int] = {}
+        self._sent = False
+
+    @property
+    def gates(self) -> int:
+        """How many gates have opened."""
+        return len(self._numbers)
+
+    async def respond(self, coordinator: Coordinator, saga_id: str) -> bool:
+        """Do whatever is to be done now; tells whether there was anything."""
+        acted = False
+        for gate in await coordinator.store.gates_of(saga_id):
+            is_new = gate.id not in self._numbers
+            number = self._numbers.setdefault(gate.id, len(self._numbers) + 1)
+            fault = self._faults.get(number)
+            if fault is None or not gate.state.is_open:
+                continue
+            self._seen.landed.add(fault.place)
+            if is_new and fault.kind in self._misdeeds:
+                await self._misdeeds[fault.kind](coordinator, gate)
+                acted = True
+            if fault.kind in UNDECIDED:
+                return False  # nobody looks again, until it is over
+        effects = {effect.key for effect in await self._ledger()}
+        answered = await self._responder.respond(
+            coordinator, saga_id, truth=lambda asked: self._truth(asked, effects)
+        )
+        return answered or acted
+
+    async def send(self, coordinator: Coordinator, saga_id: str) -> bool:
+        """Send the events that the saga may wait for, once; tells whether there were any."""
+        if self._sent or not self._responder.events:
+            return False
+        self._sent = True
+        for name, payload in self._responder.events.items():
+            await coordinator.send(saga_id, name, payload, key=f"event {name}")
+        return True
+
+    def _truth(self, question: QuestionRow, effects: set[str]) -> Truth:
+        place = (question.kind, question.path)
+        before = self._asked.get(place, 0)
+        self._asked[place] = before + 1
+        undoing = question.kind == InterventionKind.COMPENSATION_IN_DOUBT
+        direction = (Direction.UNDO if undoing else Direction.DO).value
+        called = (
+            call.key
+            for call in reversed(self._seen.calls)
+            if (call.path, call.direction) == (question.path, direction)
+        )
+        key, results = next(called, ""), self._seen.results
+        return Truth(key in effects, key in results, results.get(key), before)
+
+    # --- what goes wrong ------------------------------------------------------------------------
+
+    @property
+    def _misdeeds(self) -> dict[Kind, Misdeed]:
+        return {
+            Kind.REJECT: _reject,
+            Kind.DUPLICATE: _approve_thrice,
+            Kind.LATE: _approve_late,
+            Kind.DECIDE_BOTH: _decide_both,
+            Kind.TAMPER: self._tamper,
+        }
+
+    async def _tamper(self, coordinator: Coordinator, gate: Gate) -> None:
+        if self._memory is None:
+            raise Unexplorable("a gate can be tampered with in a journal in memory only")
+        changed = f"{gate.arguments.decode()} "
+        self._memory.execute("update gate set arguments = ? where id = ?", (changed, gate.id))
+        for voter in voters(gate):
+            with suppress(Corrupt):
+                await _told(coordinator.approve(gate.id, by=voter))
+
+
+async def _reject(coordinator: Coordinator, gate: Gate) -> None:
+    await coordinator.reject(gate.id, by=voters(gate)[0], reason=NO)
+
+
+async def _approve_thrice(coordinator: Coordinator, gate: Gate) -> None:
+    for voter in voters(gate):
+        for _ in range(3):
+            await _told(coordinator.approve(gate.id, by=voter))
+
+
+async def _approve_late(coordinator: Coordinator, gate: Gate) -> None:
+    await _reject(coordinator, gate)
+    for voter in voters(gate):
+        await _told(coordinator.approve(gate.id, by=voter))
+
+
+async def _decide_both(coordinator: Coordinator, gate: Gate) -> None:
+    people = voters(gate)
+    approvals = [_told(coordinator.approve(gate.id, by=voter)) for voter in people]
+    rejection = _told(coordinator.reject(gate.id, by=people[-1], reason=NO))
+    await asyncio.gather(*approvals, rejection)
+
+
+async def _told(deciding: Awaitable[Gate]) -> None:
+    try:
+        await deciding
+    except Refused:
+        return  # as it should be told

@@ -49,7 +49,7 @@ class MemoryJournal:
         self._connection = sqlite3.connect(
             ":memory:", isolation_level=None, cached_statements=256, check_same_thread=False
         )
-        self._connection.create_function(UPTIME, 0, lambda: self.uptime())
+        self._connection.create_function(UPTIME, 0, self._told)
         self._connection.deserialize(_empty(journal_id))
         self._connection.execute("pragma synchronous = off")
         self._transactions = Transactions(
@@ -57,6 +57,9 @@ class MemoryJournal:
         )
         self._connection.execute("begin")
         self._users: list[MemoryDatabase] = []
+
+    def _told(self) -> int:
+        return self.uptime()
 
     def open(self) -> "MemoryDatabase":
         """The database as another process sees it."""

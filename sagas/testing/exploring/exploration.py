@@ -3,12 +3,10 @@
 Touches: threads.
 """
 
-import gc
 import logging
 import random
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -54,6 +52,7 @@ class Exploration:
         self._report = Report(subject.saga.name, subject.seed)
         self._part = self._report
         self._found: dict[str, Violation] = {}
+        self._found_in_part = self._found
         self._token = uuid4().hex[:8]
         self._runs = 0
         self._done: dict[str, Run] = {}
@@ -73,21 +72,18 @@ class Exploration:
         """
         began = time.monotonic()
         threads = set(threading.enumerate())
-        with _silence(), warnings.catch_warnings():
-            # Whoever is killed leaves coroutines behind that nobody awaits.
-            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        with _silence():
             try:
                 first = self.untouched
                 self._check_alike(first, self._run(()), NotDeterministic)
                 work(self)
                 self._check_alike(first, self._run(()), Leak)
             finally:
-                gc.collect()  # or what was killed would be put away, and complain, later
                 self._room.threads.shutdown(wait=False)
                 if self._room.memory is not None:
                     self._room.memory.close()
         self._check_threads(threads)
-        self._report.violations = sorted(self._found.values(), key=lambda item: item.rule)
+        self._report.violations = _sorted(self._found)
         self._report.seconds = time.monotonic() - began
         return self._report
 
@@ -96,9 +92,20 @@ class Exploration:
         """The run in which nothing goes wrong."""
         return self.attempt(())
 
-    def part(self, name: str) -> "_Part":
+    @contextmanager
+    def part(self, name: str) -> Generator[None]:
         """What is tried inside is counted under this name too."""
-        return _Part(self, name)
+        began = time.monotonic()
+        self._part = self._report.parts.setdefault(
+            name, Report(self._report.saga, self._report.seed)
+        )
+        self._found_in_part = {}
+        try:
+            yield
+        finally:
+            self._part.violations = _sorted(self._found_in_part)
+            self._part.seconds += time.monotonic() - began
+            self._part, self._found_in_part = self._report, self._found
 
     def attempt(self, faults: Sequence[Fault]) -> Run:
         """Run a schedule and judge it, unless it was run before.
@@ -136,22 +143,19 @@ class Exploration:
 
     def _judge(self, run: Run, code: str) -> None:
         for rule, detail in self._broken(run):
-            found = self._found.get(rule)
-            length = len(run.history.rows)
-            seen = 1 if found is None else found.schedules + 1
-            if found is not None and len(found.history) <= length:
-                self._found[rule] = replace(found, schedules=seen)
-                continue
-            self._found[rule] = Violation(
+            violation = Violation(
                 rule=rule,
                 detail=detail,
                 schedule=describe(run.faults),
                 history=lines(run.history),
                 ledger=tuple(run.evidence.ledger),
                 seed=self.subject.seed,
-                schedules=seen,
                 rerun=f"{self._wishes.rerun}(..., seed={self.subject.seed}, only={code!r})",
             )
+            for found in {
+                id(found): found for found in (self._found, self._found_in_part)
+            }.values():
+                found[rule] = shorter(violation, found.get(rule))
 
     def _broken(self, run: Run) -> Iterator[tuple[str, str]]:
         if run.trouble is not None:
@@ -209,18 +213,13 @@ def _is_real(record: logging.LogRecord) -> bool:
     return not exploring.get()
 
 
-class _Part:
-    def __init__(self, exploration: Exploration, name: str) -> None:
-        self._exploration = exploration
-        self._name = name
+def shorter(new: Violation, found: Violation | None) -> Violation:
+    """Of two violations of one rule that with the shorter journal; it counts both."""
+    if found is None:
+        return new
+    kept = found if len(found.history) <= len(new.history) else new
+    return replace(kept, schedules=found.schedules + 1)
 
-    def __enter__(self) -> None:
-        report = self._exploration._report  # noqa: SLF001
-        self._began = time.monotonic()
-        self._exploration._part = report.parts.setdefault(  # noqa: SLF001
-            self._name, Report(report.saga, report.seed)
-        )
 
-    def __exit__(self, *_: object) -> None:
-        self._exploration._part.seconds += time.monotonic() - self._began  # noqa: SLF001
-        self._exploration._part = self._exploration._report  # noqa: SLF001
+def _sorted(found: dict[str, Violation]) -> list[Violation]:
+    return sorted(found.values(), key=lambda violation: violation.rule)

@@ -5,8 +5,9 @@ Touches: the event loop.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from inspect import CORO_CREATED, getcoroutinestate
+from types import CoroutineType
 from typing import Any
 
 from sagas.connecting import assemble
@@ -135,11 +136,24 @@ def bury(loop: VirtualLoop) -> None:
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
     for task in tasks:
         work = task.get_coro()
-        if isinstance(work, Coroutine):
+        if isinstance(work, CoroutineType):
             _close(work)
     loop.close()
 
 
-def _close(work: Coroutine[Any, Any, Any]) -> None:
-    with contextlib.suppress(BaseException):  # what it does at its end reaches nobody
-        work.close()
+def _close(work: "CoroutineType[Any, Any, Any]") -> None:
+    begun_by = () if getcoroutinestate(work) != CORO_CREATED else _within(work)
+    for inner in (work, *begun_by):
+        with contextlib.suppress(BaseException):  # what it does at its end reaches nobody
+            inner.close()
+
+
+def _within(work: "CoroutineType[Any, Any, Any]") -> "list[CoroutineType[Any, Any, Any]]":
+    """What a coroutine that was never begun would have awaited: nobody else will either.
+
+    If it were left to the garbage collector, that would complain, wherever it happens to run.
+    """
+    frame = work.cr_frame
+    held = [] if frame is None else list(frame.f_locals.values())
+    held += [getattr(value, "_work", None) for value in held]
+    return [value for value in held if isinstance(value, CoroutineType)]

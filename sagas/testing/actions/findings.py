@@ -60,7 +60,7 @@ def report_of(
             tuple(finding.history),
             tuple(finding.ledger),
             seed,
-            again.replace("{input}", f"{finding.shown}, " if finding.shown else ""),
+            rerun=again.replace("{input}", f"{finding.shown}, " if finding.shown else ""),
         )
         for finding in found
     ]

@@ -129,7 +129,7 @@ async def test_the_same_code_is_the_same(
 
 
 @pytest.mark.parametrize("choice", ["unwind", "keep"])
-async def test_what_a_person_ended_past_the_pivot_is_the_same(
+async def test_what_a_person_ended_past_the_pivot_is_replayed_up_to_there(
     url: str, world: World, choice: str
 ) -> None:
     refuse_second(world)
@@ -142,6 +142,7 @@ async def test_what_a_person_ended_past_the_pivot_is_the_same(
     assert history.saga is not None
     assert history.saga.status.is_end
     assert (await under(history, past_pivot, world)).verdict is Verdict.SAME
+    assert (await under(history, two, world)).verdict is Verdict.BLOCKED
 
 
 # --- every kind of edit -----------------------------------------------------------------------

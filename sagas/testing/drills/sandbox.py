@@ -86,8 +86,8 @@ class Sandbox:
         self.examples = dict(examples or {})
         self.skip = dict(skip or {})
         self.irreversible = dict(irreversible or {})
-        self._compare = None if isinstance(compare, Mapping) else compare
         self._compares = _by_action(compare)
+        self._compare = None if isinstance(compare, Mapping) else compare
         self._actions = {action.short_name: action for action in drillable(catalog)}
         self._check()
 

@@ -27,7 +27,7 @@ from sagas.testing.report import Report, Violation
 from sagas.testing.world import Effect, Snapshot, World
 
 if TYPE_CHECKING:
-    from sagas.testing.actions import check_declared_class, check_round_trip
+    from sagas.testing.actions import check_declared_class, check_payload, check_round_trip
     from sagas.testing.asserting import (
         ANY,
         assert_effects,
@@ -101,6 +101,7 @@ __all__ = [
     "assert_unwound",
     "bound",
     "check_declared_class",
+    "check_payload",
     "check_round_trip",
     "drill",
     "entry",
@@ -143,6 +144,7 @@ _LAZY = {
     "assert_unwound": "sagas.testing.asserting",
     "bound": "sagas.testing.asserting",
     "check_declared_class": "sagas.testing.actions",
+    "check_payload": "sagas.testing.actions",
     "check_round_trip": "sagas.testing.actions",
     "drill": "sagas.testing.drills",
     "entry": "sagas.testing.asserting",

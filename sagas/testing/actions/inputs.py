@@ -7,6 +7,7 @@ Touches: the event loop; a thread of its own, in which hypothesis runs.
 """
 
 import asyncio
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
@@ -36,8 +37,8 @@ INSTALL = (
 class Check(Protocol[T_contra]):
     """Tries one input."""
 
-    def __call__(self, value: T_contra, /) -> Awaitable[Sequence[Finding]]:
-        """What is wrong with it."""
+    def __call__(self, value: T_contra, /) -> Sequence[Finding] | Awaitable[Sequence[Finding]]:
+        """What is wrong with it. What is not async may be called in another thread."""
         ...
 
 
@@ -59,7 +60,7 @@ class Given(Generic[T]):
         """Try them in order."""
         found: list[Finding] = []
         for value in self._values:
-            found += await check(value)
+            found += await _finished(check(value))
         return smallest(found)
 
 
@@ -159,21 +160,31 @@ class _Search(Generic[T]):
         find(self._is_wrong)
 
     def _is_wrong(self, value: T) -> bool:
-        """Try one input, in the event loop of whoever waits for us."""
+        """Try one input; an async check in the event loop of whoever waits for us."""
         if self._is_over:
             raise _Stopped(asyncio.CancelledError())
-        self._trying = asyncio.run_coroutine_threadsafe(self._new(value), self._loop)
         try:
-            found = cast(Finding | None, self._trying.result())
+            found = self._new(self._waited_for(self._check(value)))
         except BaseException as error:  # noqa: BLE001  nothing may be taken for a wrong input
             raise _Stopped(error) from None
         if found is not None:
             self._last = found  # the last that is wrong is the smallest
         return found is not None
 
-    async def _new(self, value: T) -> Finding | None:
-        found = await self._check(value)
+    def _waited_for(
+        self, found: Sequence[Finding] | Awaitable[Sequence[Finding]]
+    ) -> Sequence[Finding]:
+        if not inspect.isawaitable(found):
+            return found
+        self._trying = asyncio.run_coroutine_threadsafe(_finished(found), self._loop)
+        return cast(Sequence[Finding], self._trying.result())
+
+    def _new(self, found: Sequence[Finding]) -> Finding | None:
         return next((finding for finding in found if finding.rule not in self._known), None)
+
+
+async def _finished(found: Sequence[Finding] | Awaitable[Sequence[Finding]]) -> Sequence[Finding]:
+    return await found if inspect.isawaitable(found) else found
 
 
 # --- the inputs of an action ----------------------------------------------------------------------
@@ -212,7 +223,20 @@ def require_hypothesis() -> None:
 
 
 def _encoded(action: Action[..., Any], example: object, number: int) -> bytes:
-    """The bytes of an example: the arguments by name, or the only argument itself."""
+    try:
+        return action.inputs.encode(arguments_of_example(action, example, number))
+    except PayloadError as error:
+        raise Unexplorable(f"example {number} of {action.name} does not fit: {error}") from error
+
+
+def arguments_of_example(
+    action: Action[..., Any], example: object, number: int
+) -> dict[str, object]:
+    """The arguments that an example means: all of them by name, or the only one itself.
+
+    Raises:
+        Unexplorable: It does not fit.
+    """
     inputs, what = action.shape.inputs, f"example {number} of {action.name}"
     given = _by_name(action, example)
     if given is None and len(inputs) != 1:
@@ -223,13 +247,11 @@ def _encoded(action: Action[..., Any], example: object, number: int) -> bytes:
     arguments = dict(given) if given is not None else {next(iter(inputs)): example}
     try:
         valid = {name: _valid(inputs[name], value) for name, value in arguments.items()}
-        bound = action.shape.signature.bind(**valid)
-        bound.apply_defaults()
-        return action.inputs.encode(dict(bound.arguments))
     except ValidationError as error:
         raise Unexplorable(f"{what} does not fit: {explain(error)}") from error
-    except (PayloadError, TypeError) as error:
-        raise Unexplorable(f"{what} does not fit: {error}") from error
+    bound = action.shape.signature.bind(**valid)
+    bound.apply_defaults()
+    return dict(bound.arguments)
 
 
 def _valid(hint: Any, value: object) -> Any:

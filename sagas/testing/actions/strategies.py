@@ -49,10 +49,6 @@ def arguments_of(action: Action[..., Any], strategies: Strategies) -> SearchStra
     Raises:
         Unexplorable: A parameter's type says too little to make values of it.
     """
-    members = {
-        name: values_of(hint, strategies, f"{action.name}: parameter {name!r}", name=name)
-        for name, hint in action.shape.inputs.items()
-    }
 
     def encoded(arguments: dict[str, object]) -> bytes:
         try:
@@ -60,7 +56,26 @@ def arguments_of(action: Action[..., Any], strategies: Strategies) -> SearchStra
         except PayloadError:
             reject()
 
-    return st.fixed_dictionaries(members).map(encoded)
+    return members_of(action, strategies).map(encoded)
+
+
+def members_of(
+    action: Action[..., Any], strategies: Strategies
+) -> SearchStrategy[dict[str, object]]:
+    """The arguments of an action, by name.
+
+    Raises:
+        Unexplorable: A parameter's type says too little to make values of it.
+    """
+    inputs = action.shape.inputs
+    made = st.fixed_dictionaries(
+        {
+            name: values_of(hint, strategies, f"{action.name}: parameter {name!r}", name=name)
+            for name, hint in inputs.items()
+        }
+    )
+    # Made in any order, and sent in that of the signature.
+    return made.map(lambda arguments: {name: arguments[name] for name in inputs})
 
 
 def values_of(

@@ -145,6 +145,19 @@ def test_a_retired_version_is_not_drilled_any_more(sagas: Sagas) -> None:
     assert sagas("lint", "old.py:shop").code == 0
 
 
+def test_of_several_versions_the_newest_is_to_be_drilled(sagas: Sagas) -> None:
+    action = (
+        "@shop.action(name='buy', version={0}, reversibility=Reversibility.REVERSIBLE)\n"
+        "async def buy_{0}(what: str) -> str: return what\n"
+        "@buy_{0}.compensation()\n"
+        "async def give_back_{0}(result: str) -> None: ...\n"
+    )
+    head = "from sagas import Catalog, Reversibility\nshop = Catalog('shop')\n"
+    Path("new.py").write_text(head + "".join(action.format(number) for number in (1, 3, 2)))
+    found = json.loads(sagas("lint", "new.py:shop", "--format", "json").out)["findings"]
+    assert [(item["subject"], item["version"]) for item in found] == [("shop.buy", 3)]
+
+
 def test_without_a_journal_lint_says_so_and_makes_none(sagas: Sagas) -> None:
     said = sagas("lint", TARGET)
     assert said.code == 1

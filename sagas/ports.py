@@ -7,11 +7,11 @@ exception that the caller settles by reading back: a COMMIT whose answer was los
 Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from approvals import Gate, GateState, Principal, Vote
 from compensations import Choice
@@ -34,8 +34,10 @@ class FaultPoints:
     async def reached(self, point: str, saga_id: str, path: str) -> None:
         """Called at `before-append`, `after-append`, `before-call` and `after-call`."""
 
-    async def answered(self, saga_id: str, path: str, value: object) -> object:
-        """Called instead of `after-call` with what the call returned; gives what is heard of it."""
+    async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Make a call between its two points; gives what is heard of it."""
+        await self.reached("before-call", saga_id, path)
+        value = await call()
         await self.reached("after-call", saga_id, path)
         return value
 

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from compensations import Residue
@@ -175,9 +176,8 @@ class Flight:
         asynchronous = is_async(fn)
 
         async def watched(**arguments: Any) -> Any:
-            await faults.reached("before-call", info.saga_id, info.path)
-            given = fn(**arguments) if asynchronous else asyncio.to_thread(fn, **arguments)
-            return await faults.answered(info.saga_id, info.path, await given)
+            call = partial(fn if asynchronous else partial(asyncio.to_thread, fn), **arguments)
+            return await faults.called(info.saga_id, info.path, call)
 
         return watched
 

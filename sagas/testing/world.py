@@ -4,11 +4,10 @@ Pure.
 """
 
 from collections.abc import Awaitable, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from pydantic import JsonValue
-
-Snapshot: TypeAlias = JsonValue
+Snapshot: TypeAlias = Any
+"""JSON-able data: it is compared, and shown."""
 
 
 class Effect(NamedTuple):
@@ -36,7 +35,7 @@ class World(Protocol):
         """Forget everything: the ledger is empty from here on, and every run begins alike."""
         ...
 
-    def snapshot(self) -> Snapshot | Awaitable[Snapshot]:
+    def snapshot(self) -> Snapshot:
         """What it holds now, as JSON-able data: bookings that stand, money, rows."""
         ...
 

@@ -13,14 +13,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
+from compensations import InterventionKind
+from sagas.entries import InterventionOpened
 from sagas.journal.memory import MemoryJournal
 from sagas.testing.errors import FaultMissed, Leak, NotDeterministic
 from sagas.testing.exploring.telling import first_difference, lines
+from sagas.testing.history import History
 from sagas.testing.oracles import Evidence, violations
 from sagas.testing.people import exploring
 from sagas.testing.report import Report, Violation
 from sagas.testing.simulating.faults import Fault, code_of, describe
 from sagas.testing.simulating.run import Room, Run, Simulation, Subject
+
+BLOCKING = frozenset(
+    {
+        InterventionKind.DEFECT,
+        InterventionKind.DIVERGED,
+        InterventionKind.MISSING_HANDLER,
+        InterventionKind.UNUSABLE_RESULT,
+    }
+)
+"""Questions that other code than before raises."""
 
 Rule = Callable[[Evidence], Iterable[str]]
 
@@ -161,6 +174,9 @@ class Exploration:
         if run.trouble is not None:
             yield "it_comes_to_rest", run.trouble
         yield from violations(run.evidence, rested=run.rested)
+        if self.subject.later:
+            for told in blocked(run.history):
+                yield "the_new_code_goes_on", told
         for rule in self._wishes.rules:
             for detail in rule(run.evidence):
                 yield getattr(rule, "__name__", "rule"), detail
@@ -211,6 +227,13 @@ def _silence() -> Generator[None]:
 
 def _is_real(record: logging.LogRecord) -> bool:
     return not exploring.get()
+
+
+def blocked(history: History) -> Iterator[str]:
+    """What keeps other code from going on with a saga."""
+    for seq, entry in history.of(InterventionOpened):
+        if entry.what in BLOCKING:
+            yield f"entry {seq}: {entry.question}: {entry.evidence}"
 
 
 def shorter(new: Violation, found: Violation | None) -> Violation:

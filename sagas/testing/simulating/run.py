@@ -211,7 +211,13 @@ class Simulation:
         """Live until the process is killed; tells whether it came to its rest instead."""
         self._run.lives += 1
         loop = self._machine.boot()
-        striking = Striking(self._faults, self._seen, self._run.lives, lambda: _die(loop, striking))
+        striking = Striking(
+            self._faults,
+            self._seen,
+            self._run.lives,
+            die=lambda: _die(loop, striking),
+            outside=loop.outside,
+        )
         turns = Turns(
             loop, striking, self._process(loop, striking), lambda: self._process(loop, striking)
         )

@@ -4,13 +4,14 @@ Touches: the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sagas.authoring import context
+from sagas.authoring.context import StepInfo
 from sagas.errors import JournalUnavailable, NotExecuted
-from sagas.model import Direction
 from sagas.ports import FaultPoints
 from sagas.testing.oracles import Call
 from sagas.testing.simulating.faults import ALWAYS, CALLS, STORAGE, TURNS, Fault, Kind
@@ -53,13 +54,21 @@ class Striking(FaultPoints):
     Args:
         life: Which life it is, counted from 1.
         die: Ends the process; nothing of it goes on.
+        outside: Says that something outside may be asked.
     """
 
     def __init__(
-        self, faults: Sequence[Fault], seen: Seen, life: int, die: Callable[[], None]
+        self,
+        faults: Sequence[Fault],
+        seen: Seen,
+        life: int,
+        *,
+        die: Callable[[], None],
+        outside: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._seen = seen
         self._die = die
+        self._outside = outside
         self._kills = {f.at: f for f in faults if f.kind is Kind.KILL and f.life == life}
         self._storage = {f.at: f for f in faults if f.kind in STORAGE and f.life == life}
         self.turns = {f.at: f for f in faults if f.kind in TURNS and f.life == life}
@@ -82,18 +91,40 @@ class Striking(FaultPoints):
             self.land(fault)
             self._die()
             await never()
-        if point == "before-call" and not path.endswith(" probe"):
-            await self._called()
 
-    async def answered(self, saga_id: str, path: str, value: object) -> object:
-        """A call has taken effect, and is about to tell."""
+    async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """A call is made; it may go wrong before or after it takes effect."""
+        await self.reached("before-call", saga_id, path)
         info = context.step.get()
-        if info is not None:
-            self._seen.results[info.idempotency_key] = value
+        if info is None:
+            return await call()
+        self._seen.calls.append(
+            Call(info.path, info.direction, info.idempotency_key, info.attempt, self._seen.durable)
+        )
+        fault = self._fault_of(info)
+        if fault is not None:
+            await self._before(fault)
+        with self._outside():
+            value = await call()
+        self._seen.results[info.idempotency_key] = value
         await self.reached("after-call", saga_id, path)
-        fault = self._fault_of_call()
-        if fault is None:
-            return value
+        return value if fault is None else await self._after(fault)
+
+    async def _before(self, fault: Fault) -> None:
+        match fault.kind:
+            case Kind.REFUSE:
+                self.land(fault)
+                raise NotExecuted("it was refused")
+            case Kind.LOSE_REQUEST:
+                self.land(fault)
+                raise ConnectionError("the request was lost")
+            case Kind.HANG_BEFORE:
+                self.land(fault)
+                await never()
+            case _:
+                return  # it strikes when the call has taken effect
+
+    async def _after(self, fault: Fault) -> object:
         self.land(fault)
         match fault.kind:
             case Kind.LOSE_ANSWER:
@@ -108,41 +139,9 @@ class Striking(FaultPoints):
                 pass
         return NotStorable()
 
-    async def _called(self) -> None:
-        info = context.step.get()
-        if info is None:
-            return
-        self._seen.calls.append(
-            Call(
-                info.path,
-                info.direction.value,
-                info.idempotency_key,
-                info.attempt,
-                self._seen.durable,
-            )
-        )
-        fault = self._fault_of_call()
-        if fault is None:
-            return
-        match fault.kind:
-            case Kind.REFUSE:
-                self.land(fault)
-                raise NotExecuted("it was refused")
-            case Kind.LOSE_REQUEST:
-                self.land(fault)
-                raise ConnectionError("the request was lost")
-            case Kind.HANG_BEFORE:
-                self.land(fault)
-                await never()
-            case _:
-                return  # it strikes when the call has taken effect
-
-    def _fault_of_call(self) -> Fault | None:
-        info = context.step.get()
-        if info is None:
-            return None
+    def _fault_of(self, info: StepInfo) -> Fault | None:
         for fault in self._calls:
-            if (fault.path, fault.direction) == (info.path, info.direction.value) and fault.at in (
+            if (fault.path, fault.direction) == (info.path, info.direction) and fault.at in (
                 ALWAYS,
                 info.attempt,
             ):
@@ -188,8 +187,3 @@ async def never() -> NoReturn:
     """Wait for ever."""
     while True:
         await asyncio.get_running_loop().create_future()
-
-
-def is_undo(call: Call) -> bool:
-    """Whether a call took something back."""
-    return call.direction == Direction.UNDO.value

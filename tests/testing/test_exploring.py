@@ -1,0 +1,494 @@
+"""Explorers: every schedule lands, defects are found and shown, and what proves nothing is refused."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import sagas
+from sagas import Catalog, Reversibility, current_step
+from sagas.testing import (
+    Effect,
+    FaultMissed,
+    Leak,
+    NotDeterministic,
+    Provider,
+    Report,
+    Responder,
+    Unexplorable,
+    WorldNotReset,
+    explore,
+    explore_crashes,
+    explore_decisions,
+    explore_failures,
+    explore_races,
+    explore_unknown,
+    explore_unwind,
+    explore_versions,
+)
+from sagas.testing.oracles import Evidence
+from tests.testing.shops import KEY_TTL, kinds_of, shop
+
+UNDONE = "every_effect_is_undone_or_stands_rightly"
+
+
+async def everything(explorer: Any, **options: Any) -> Report:
+    """What an explorer says of a sound saga with gates, branches and a sleep."""
+    sound = shop()
+    found: Report = await explorer(sound.trip, "ana", world=sound.provider, **options)
+    return found
+
+
+# --- what each explorer does ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "explorer",
+    [
+        explore_crashes,
+        explore_failures,
+        explore_unknown,
+        explore_unwind,
+        explore_decisions,
+    ],
+    ids=lambda explorer: explorer.__name__,
+)
+async def test_a_sound_saga_survives(explorer: Any) -> None:
+    report = await everything(explorer)
+
+    assert report.violations == []
+    assert report.schedules > 5
+    assert report.faults_landed == report.faults_planned > 0
+
+
+async def test_a_sound_saga_survives_a_second_owner_and_a_cancel_anywhere() -> None:
+    report = await everything(explore_races, most=40)
+
+    assert (report.violations, report.faults_landed) == ([], 80)
+
+
+async def test_the_default_profile_tries_everything_and_as_many_pairs_as_fit() -> None:
+    report = await everything(explore, schedules=450)
+
+    assert report.violations == []
+    assert report.schedules == 450
+    assert set(report.parts) == {
+        "crashes",
+        "failures",
+        "unknown",
+        "unwind",
+        "decisions",
+        "races",
+        "pairs",
+    }
+
+
+async def test_a_kill_comes_before_and_after_each_append_and_each_call() -> None:
+    sound = shop()
+    killed: set[str] = set()
+
+    def rule(evidence: Evidence) -> Iterator[str]:
+        if evidence.history.saga is None or evidence.history.saga.status != "completed":
+            yield "it did not complete"
+        killed.add("".join(row.kind[0] for row in evidence.history.rows))
+
+    report = await explore_crashes(sound.stay, "ana", world=sound.provider, rules=[rule])
+
+    calls, appends = 2, 5  # Started, Intended, Succeeded with Intended, Succeeded, Ended
+    assert report.schedules == 1 + 2 * calls + 2 * appends
+    assert report.violations == []
+    assert len(killed) > 1, "recovery leaves no trace"
+
+
+async def test_depth_two_kills_whoever_recovers() -> None:
+    sound = shop()
+    once = await explore_crashes(sound.stay, "ana", world=sound.provider)
+    twice = await explore_crashes(sound.stay, "ana", world=sound.provider, depth=2)
+
+    assert twice.violations == []
+    assert twice.schedules > 5 * once.schedules
+    assert twice.faults_planned == twice.faults_landed
+
+
+async def test_actions_that_are_not_async_are_explored_too() -> None:
+    catalog, provider = Catalog("plain"), Provider()
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    def hold(room: str) -> str:
+        return provider.sync.do("hold", room)
+
+    @hold.compensation()
+    def release(room: str, result: str) -> None:
+        provider.sync.undo("hold", result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        return await hold(guest)
+
+    report = await explore(stay, "ana", world=provider, schedules=100)
+
+    assert (report.violations, report.schedules) == ([], 100)
+
+
+async def test_what_waits_for_an_event_gets_it_from_the_people() -> None:
+    catalog, provider = Catalog("waits"), Provider()
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        return await provider.do("hold", room)
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await provider.undo("hold", result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        await hold(guest)
+        said: str = await sagas.event("arrived", until=sagas.now() + timedelta(days=3))
+        return said
+
+    people = Responder(events={"arrived": "at noon"})
+    report = await explore_crashes(stay, "ana", world=provider, people=people)
+
+    assert report.violations == []
+
+
+# --- what is found, and how it is shown -----------------------------------------------------------
+
+
+async def test_a_compensation_that_does_nothing_is_found_by_its_effect() -> None:
+    broken = shop(undoes=False)
+    report = await explore_failures(broken.stay, "ana", world=broken.provider)
+
+    assert UNDONE in kinds_of(report)
+    with pytest.raises(AssertionError, match="hold stands"):
+        report.check()
+
+
+async def test_the_shortest_journal_is_shown_and_one_schedule_runs_again() -> None:
+    broken = shop(undoes=False)
+    report = await explore(broken.stay, "ana", world=broken.provider, schedules=100)
+    [shown] = [violation for violation in report.violations if violation.rule == UNDONE]
+    code = shown.rerun.partition("only='")[2].rstrip("')")
+
+    again = await explore(broken.stay, "ana", world=broken.provider, only=code)
+
+    assert shown.schedules > 10
+    assert len(shown.history) <= 9
+    assert again.schedules == 2  # the untouched one, and this one
+    [found] = [violation for violation in again.violations if violation.rule == UNDONE]
+    assert (found.history, found.ledger) == (shown.history, shown.ledger)
+
+
+async def test_rules_of_ones_own_are_asked_of_every_run() -> None:
+    sound = shop()
+
+    def never_two_rooms(evidence: Evidence) -> Iterator[str]:
+        held = [effect for effect in evidence.ledger if effect.direction == "do"]
+        if len(held) > 1:
+            yield f"{len(held)} rooms were held"
+
+    report = await explore_crashes(sound.stay, "ana", world=sound.provider, rules=[never_two_rooms])
+
+    assert kinds_of(report) == {"never_two_rooms"}
+
+
+async def test_a_call_that_was_killed_in_mid_flight_is_repeated_under_its_key() -> None:
+    calls: list[str] = []
+    sound = shop()
+    provider = sound.provider
+    catalog = Catalog("counted")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        calls.append(current_step().idempotency_key)
+        return await provider.do("hold", room)
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await provider.undo("hold", result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        return await hold(guest)
+
+    report = await explore_crashes(stay, "ana", world=provider, only="kill:6:1")
+
+    assert report.violations == []
+    assert len(calls) == 5  # thrice untouched; killed after the call, and repeated
+    assert len(set(calls)) == 1
+
+
+# --- other code -----------------------------------------------------------------------------------
+
+
+def versions(*, second: str) -> tuple[Any, Provider]:
+    """A saga whose second step is another action in the new code."""
+    catalog, provider = Catalog("released"), Provider()
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        return await provider.do("hold", room)
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await provider.undo("hold", result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        await hold("first night")
+        return await hold(second)
+
+    return stay, provider
+
+
+async def test_the_same_code_goes_on_from_everywhere() -> None:
+    old, provider = versions(second="second night")
+    new, _ = versions(second="second night")
+    _share(provider, new)
+
+    report = await explore_versions(old, new, "ana", world=provider)
+
+    assert (report.violations, report.faults_landed) == ([], report.faults_planned)
+
+
+async def test_code_that_asks_for_something_else_is_told_where_it_cannot_go_on() -> None:
+    old, provider = versions(second="second night")
+    new, _ = versions(second="another night")
+    _share(provider, new)
+
+    report = await explore_versions(old, new, "ana", world=provider)
+
+    assert "the_new_code_goes_on" in kinds_of(report)
+
+
+def _share(provider: Provider, saga: Any) -> None:
+    """The new code acts on the world of the old."""
+    for action in saga.catalog.actions:
+        fn = action.fn
+        cell = fn.__closure__[fn.__code__.co_freevars.index("provider")]
+        cell.cell_contents = provider
+        undo = action.undo.fn
+        undo.__closure__[undo.__code__.co_freevars.index("provider")].cell_contents = provider
+
+
+async def test_a_new_catalog_without_the_old_version_is_refused() -> None:
+    sound, other = shop(), Catalog("shop")
+
+    @other.saga(version=2)
+    async def stay(guest: str) -> str:
+        return guest
+
+    with pytest.raises(Unexplorable, match=r"no shop\.stay version 1"):
+        await explore_versions(sound.stay, stay, "ana", world=sound.provider)
+
+
+# --- what would prove nothing ---------------------------------------------------------------------
+
+
+async def test_a_body_that_goes_by_a_clock_of_its_own_is_told_so() -> None:
+    sound = shop()
+
+    @sound.catalog.saga
+    async def hasty(guest: str) -> str:
+        return str(time.monotonic_ns())
+
+    with pytest.raises(NotDeterministic, match="time, random ids and waits from `sagas`"):
+        await explore(hasty, "ana", world=sound.provider)
+
+
+async def test_a_world_that_remembers_an_effect_is_told_so() -> None:
+    class Elephant(Provider):
+        def reset(self) -> None:
+            return
+
+    broken = shop(provider=Elephant())
+    with pytest.raises(WorldNotReset, match="still has 2 effects"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_a_world_that_is_not_as_it_was_is_told_so() -> None:
+    class Growing(Provider):
+        grown = 0
+
+        def reset(self) -> None:
+            super().reset()
+            self.grown += 1
+
+        def snapshot(self) -> Any:
+            return {"grown": self.grown}
+
+    broken = shop(provider=Growing())
+    with pytest.raises(WorldNotReset, match=r"was \{'grown': 1\}, and is \{'grown': 2\}"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_what_is_no_world_is_refused() -> None:
+    sound = shop()
+    world: Any = object()
+    with pytest.raises(Unexplorable, match=r"it has no `reset\(\)`"):
+        await explore(sound.stay, "ana", world=world)
+
+
+async def test_a_ledger_of_other_lines_is_refused() -> None:
+    class Talkative(Provider):
+        def ledger(self) -> Any:
+            return [(1, 2, 3, 4) for _ in super().ledger()]
+
+    broken = shop(provider=Talkative())
+    with pytest.raises(Unexplorable, match="three texts"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_an_action_that_goes_by_what_earlier_runs_left_is_told_so() -> None:
+    catalog, provider, runs = Catalog("leaky"), Provider(), [0]
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        runs[0] += 1
+        return await provider.do("hold", room) if runs[0] < 12 else "sold out"
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await provider.undo("hold", result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        return await hold(guest)
+
+    with pytest.raises(Leak, match="went on into the next"):
+        await explore_crashes(stay, "ana", world=provider)
+
+
+async def test_a_fault_that_does_not_strike_is_an_error() -> None:
+    sound = shop()
+    with pytest.raises(FaultMissed, match="kill:999:1"):
+        await explore_crashes(sound.stay, "ana", world=sound.provider, only="kill:999:1")
+
+
+async def test_an_action_that_leaves_a_thread_running_is_told_so() -> None:
+    sound, over = shop(), threading.Event()
+
+    @sound.catalog.action(reversibility=Reversibility.READ_ONLY)
+    async def watch(what: str) -> str:
+        threading.Thread(target=over.wait, name="watcher", daemon=True).start()
+        return what
+
+    @sound.catalog.saga
+    async def watched(guest: str) -> str:
+        return await watch(guest)
+
+    with pytest.raises(Leak, match="thread 'watcher'"):
+        await explore_crashes(watched, "ana", world=sound.provider)
+    over.set()
+
+
+async def test_an_action_that_blocks_for_ever_is_told_with_the_place() -> None:
+    sound, over = shop(), threading.Event()
+
+    @sound.catalog.action(reversibility=Reversibility.READ_ONLY)
+    async def block(what: str) -> str:
+        over.wait()
+        return what
+
+    @sound.catalog.saga
+    async def blocked(guest: str) -> str:
+        return await block(guest)
+
+    with pytest.raises(Unexplorable, match=r"(?s)longer than 1 s.*over\.wait\(\)"):
+        await explore(blocked, "ana", world=sound.provider, patience=1)
+    over.set()
+
+
+@pytest.mark.parametrize("code", ["nonsense", "kill", "kill:x:1", "refuse:1"])
+async def test_a_schedule_that_is_none_is_refused(code: str) -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match="is no fault"):
+        await explore(sound.stay, "ana", world=sound.provider, only=code)
+
+
+async def test_a_depth_of_nothing_is_refused() -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match="depth is at least 1"):
+        await explore_crashes(sound.stay, "ana", world=sound.provider, depth=0)
+
+
+# --- worlds that have to be waited for --------------------------------------------------------------
+
+
+class Served:
+    """A world behind a socket, served by the loop of the test."""
+
+    def __init__(self) -> None:
+        self.effects: list[Effect] = []
+        self.address: tuple[str, int] = ("", 0)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        name, direction, key = (await reader.readline()).decode().split()
+        if not any(effect.key == key for effect in self.effects):
+            self.effects.append(Effect(name, direction, key))
+        writer.write(b"done\n")
+        await writer.drain()
+        writer.close()
+
+    async def ask(self, name: str) -> None:
+        info = current_step()
+        reader, writer = await asyncio.open_connection(*self.address)
+        writer.write(f"{name} {info.direction} {info.idempotency_key}\n".encode())
+        await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+
+    async def reset(self) -> None:
+        await asyncio.sleep(0)
+        self.effects.clear()
+
+    async def snapshot(self) -> list[str]:
+        await asyncio.sleep(0)
+        standing: dict[str, None] = {}
+        for effect in self.effects:
+            standing.pop(effect.name, None) if effect.direction == "undo" else standing.setdefault(
+                effect.name
+            )
+        return list(standing)
+
+    async def ledger(self) -> list[Effect]:
+        await asyncio.sleep(0)
+        return list(self.effects)
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    world = Served()
+    server = await asyncio.start_server(world.serve, "127.0.0.1", 0)
+    world.address = server.sockets[0].getsockname()[:2]
+    yield world
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_world_behind_a_socket_is_waited_for_and_explored(served: Served) -> None:
+    catalog = Catalog("served")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        await served.ask(f"hold-{room}")
+        return room
+
+    @hold.compensation()
+    async def release(room: str) -> None:
+        await served.ask(f"hold-{room}")
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        await hold("first")
+        return await hold("second")
+
+    report = await explore(stay, "ana", world=served, schedules=60)
+
+    assert report.violations == []
+    assert report.faults_landed == report.faults_planned > 60

@@ -34,12 +34,10 @@ def nothing_new_is_done_while_undoing(evidence: Evidence) -> Iterator[str]:
     """
     if not evidence.scopes:
         return
-    for seq, _, entry in evidence.timed:
-        if not isinstance(entry, Intended | GateOpened | SavepointSet | TimerSet):
-            continue
+    for seq, _, entry in evidence.of(Intended, GateOpened, SavepointSet, TimerSet):
         scope = next((item for item in evidence.scopes if item.began < seq < item.ended), None)
         if scope is not None and _goes_forward(entry):
-            yield f"entry {seq} begins {entry.path}, while what entry {scope.began} says is undone"
+            yield f"entry {seq} ({entry.kind}) begins something, while entry {scope.began} has it undone"
 
 
 def _goes_forward(entry: Entry) -> bool:
@@ -53,10 +51,10 @@ def _goes_forward(entry: Entry) -> bool:
 def a_closed_parallel_begins_nothing_new(evidence: Evidence) -> Iterator[str]:
     """Once a branch has failed, its siblings begin no further step."""
     closed: dict[str, int] = {}
-    for seq, _, entry in evidence.timed:
+    for seq, _, entry in evidence.of(ParallelClosed, Intended):
         if isinstance(entry, ParallelClosed):
             closed[entry.path] = entry.branch
-        elif isinstance(entry, Intended) and entry.attempt == 1:
+        elif entry.attempt == 1:
             for path, branch in closed.items():
                 inside = entry.path.startswith(f"{path}.")
                 if inside and branch >= 0 and not entry.path.startswith(f"{path}.{branch + 1}:"):
@@ -69,6 +67,8 @@ def nothing_new_is_done_after_the_deadline(evidence: Evidence) -> Iterator[str]:
     Its passing is recorded once, and not before its time.
     """
     due: int | None = None
+    if all(entry.deadline is None for _, _, entry in evidence.of(Started)):
+        return
     for seq, at, entry in evidence.timed:
         if isinstance(entry, Started):
             due = entry.deadline
@@ -101,10 +101,10 @@ def _meets(entry: Entry) -> bool:
 def a_timer_does_not_fire_early(evidence: Evidence) -> Iterator[str]:
     """A sleep is over when its instant has come, once."""
     until: dict[str, int | None] = {}
-    for seq, at, entry in evidence.timed:
+    for seq, at, entry in evidence.of(TimerSet, TimerFired):
         if isinstance(entry, TimerSet):
             until[entry.path] = entry.until
-        elif isinstance(entry, TimerFired):
+        else:
             due = until.pop(entry.path, None)
             if due is None or at < due:
                 yield f"entry {seq} says that {entry.path} is over, early or again"
@@ -112,6 +112,8 @@ def a_timer_does_not_fire_early(evidence: Evidence) -> Iterator[str]:
 
 def what_comes_too_late_unwinds_nothing(evidence: Evidence) -> Iterator[str]:
     """A cancel or a deadline past the pivot does not begin an unwind."""
+    if evidence.unwound is None:
+        return
     before: Entry | None = None
     for seq, _, entry in evidence.timed:
         if isinstance(entry, UnwindBegan) and isinstance(before, CancelRequested | DeadlinePassed):

@@ -65,7 +65,7 @@ def the_row_says_what_the_entries_say(evidence: Evidence) -> Iterator[str]:
         yield f"the row's head is entry {history.saga.head}, and the last one is {last}"
     try:
         state = fold(history.saga_id, evidence.timed)
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, TypeError) as error:
         yield f"the entries do not make a saga: {type(error).__name__}: {error}"
         return
     said = history.saga.status
@@ -92,10 +92,10 @@ def nothing_is_left_open(evidence: Evidence) -> Iterator[str]:
 
 def _open_in_the_journal(evidence: Evidence) -> Iterator[str]:
     open_: dict[str, int] = {}
-    for seq, _, entry in evidence.timed:
+    for seq, _, entry in evidence.of(InterventionOpened, InterventionClosed):
         if isinstance(entry, InterventionOpened):
             open_[entry.intervention] = seq
-        elif isinstance(entry, InterventionClosed):
+        else:
             open_.pop(entry.intervention, None)
     for identity, seq in open_.items():
         yield f"intervention {identity}, entry {seq}, is not closed in the journal"

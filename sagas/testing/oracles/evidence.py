@@ -6,7 +6,8 @@ Pure.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any, TypeAlias, TypeVar, overload
 
 from compensations import Choice
 from sagas.authoring.action import Action
@@ -36,6 +37,10 @@ from sagas.testing.world import Effect, Snapshot
 
 Find: TypeAlias = Callable[[str, int], Action[..., Any] | None]
 Intent: TypeAlias = Intended | CompensationIntended
+
+A = TypeVar("A", bound=Entry)
+B = TypeVar("B", bound=Entry)
+C = TypeVar("C", bound=Entry)
 
 FOREVER = 2**62
 
@@ -73,6 +78,9 @@ class Scope:
     def holds(self, path: str) -> bool:
         """Whether a step belongs to it."""
         return path.startswith(self.prefix)
+
+
+_number = itemgetter(0)
 
 
 def _no_catalog(name: str, version: int) -> None:
@@ -115,6 +123,34 @@ class Evidence:
             return readable(self.history.rows)[0]
 
     @cached_property
+    def _kinds(self) -> Mapping[type[Entry], list[Item]]:
+        found: dict[type[Entry], list[Item]] = {}
+        for item in self.timed:
+            found.setdefault(type(item[2]), []).append(item)
+        return found
+
+    @overload
+    def of(self, kind: type[A], /) -> list[tuple[int, int, A]]: ...
+
+    @overload
+    def of(self, one: type[A], other: type[B], /) -> list[tuple[int, int, A | B]]: ...
+
+    @overload
+    def of(
+        self, one: type[A], other: type[B], third: type[C], /
+    ) -> list[tuple[int, int, A | B | C]]: ...
+
+    @overload
+    def of(self, *kinds: type[Entry]) -> list[Item]: ...
+
+    def of(self, *kinds: type[Entry]) -> list[Any]:
+        """The entries of some kinds, in order, with their numbers and instants."""
+        found = [item for kind in kinds for item in self._kinds.get(kind, ())]
+        if len(kinds) > 1:
+            found.sort(key=_number)
+        return found
+
+    @cached_property
     def steps(self) -> Mapping[str, Step]:
         """What the journal says of each step, by its path."""
         found: dict[str, Step] = {}
@@ -139,11 +175,7 @@ class Evidence:
     @cached_property
     def intents(self) -> Sequence[tuple[int, int, Intent]]:
         """Every intent, in order."""
-        return [
-            (seq, at, entry)
-            for seq, at, entry in self.timed
-            if isinstance(entry, Intended | CompensationIntended)
-        ]
+        return self.of(Intended, CompensationIntended)
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[str, str]]:
@@ -159,20 +191,19 @@ class Evidence:
     ) -> Mapping[str, Sequence[tuple[int, int, GateOpened | GateDecided | GateConsumed]]]:
         """The entries about each gate."""
         found: dict[str, list[tuple[int, int, GateOpened | GateDecided | GateConsumed]]] = {}
-        for seq, at, entry in self.timed:
-            if isinstance(entry, GateOpened | GateDecided | GateConsumed):
-                found.setdefault(entry.gate, []).append((seq, at, entry))
+        for seq, at, entry in self.of(GateOpened, GateDecided, GateConsumed):
+            found.setdefault(entry.gate, []).append((seq, at, entry))
         return found
 
     @cached_property
     def scopes(self) -> Sequence[Scope]:
         """What was unwound or rolled back."""
         found: list[Scope] = []
-        over = {entry.path: seq for seq, _, entry in self.timed if isinstance(entry, RolledBackTo)}
-        for seq, _, entry in self.timed:
+        over = {entry.path: seq for seq, _, entry in self.of(RolledBackTo)}
+        for seq, _, entry in self.of(UnwindBegan, RollbackBegan):
             if isinstance(entry, UnwindBegan):
                 found.append(Scope("", seq))
-            elif isinstance(entry, RollbackBegan):
+            else:
                 found.append(Scope(f"{entry.path}/", seq, over.get(entry.path, FOREVER)))
         return found
 
@@ -184,27 +215,23 @@ class Evidence:
     @cached_property
     def ends(self) -> Sequence[tuple[int, Ended]]:
         """Every end, with its number."""
-        return [(seq, entry) for seq, _, entry in self.timed if isinstance(entry, Ended)]
+        return [(seq, entry) for seq, _, entry in self.of(Ended)]
 
     @cached_property
     def reopened(self) -> Sequence[tuple[int, Reopened]]:
         """Every time that it was reopened, with its number."""
-        return [(seq, entry) for seq, _, entry in self.timed if isinstance(entry, Reopened)]
+        return [(seq, entry) for seq, _, entry in self.of(Reopened)]
 
     @cached_property
     def end(self) -> Ended | None:
         """How it ended; None if it goes on."""
-        if not self.timed or not isinstance(self.timed[-1][2], Ended):
-            return None
-        return self.timed[-1][2]
+        last = self.timed[-1][2] if self.timed else None
+        return last if isinstance(last, Ended) else None
 
     @cached_property
     def is_kept(self) -> bool:
         """Whether a person said that it is left as it is."""
-        return any(
-            isinstance(entry, InterventionClosed) and entry.choice == Choice.KEEP
-            for _, _, entry in self.timed
-        )
+        return any(entry.choice == Choice.KEEP for _, _, entry in self.of(InterventionClosed))
 
     def scope_at(self, path: str, seq: int) -> Scope | None:
         """What was being undone at an entry, if a step belongs to it."""

@@ -95,12 +95,12 @@ def _reopens(reopened: Reopened, entry: object) -> bool:
 def the_unwind_begins_once(evidence: Evidence) -> Iterator[str]:
     """A saga that unwinds never goes forward again: it begins that once, and does not complete."""
     began = 0
-    for seq, _, entry in evidence.timed:
+    for seq, _, entry in evidence.of(UnwindBegan, Ended):
         if isinstance(entry, UnwindBegan):
             if began:
                 yield f"entry {seq} begins the unwind again, after entry {began}"
             began = began or seq
-        elif isinstance(entry, Ended):
+        else:
             if began and entry.status == Status.COMPLETED:
                 yield f"entry {seq} completes a saga whose unwind began with entry {began}"
             if not began and entry.status == Status.COMPENSATED:
@@ -115,21 +115,18 @@ def a_block_is_rolled_back_once(evidence: Evidence) -> Iterator[str]:
         "RollbackBegan": "SavepointSet",
         "RolledBackTo": "RollbackBegan",
     }
-    for seq, _, entry in evidence.timed:
-        if isinstance(entry, SavepointSet | RollbackBegan | RolledBackTo):
-            if state.get(entry.path) != follows[entry.kind]:
-                yield f"entry {seq} ({entry.kind}) is out of turn for {entry.path}"
-            state[entry.path] = entry.kind
+    for seq, _, entry in evidence.of(SavepointSet, RollbackBegan, RolledBackTo):
+        if state.get(entry.path) != follows[entry.kind]:
+            yield f"entry {seq} ({entry.kind}) is out of turn for {entry.path}"
+        state[entry.path] = entry.kind
 
 
 def generations_rise_one_by_one(evidence: Evidence) -> Iterator[str]:
     """Each unwind and each rollback is a new generation, and nothing else is."""
-    generation = 0
-    for seq, _, entry in evidence.timed:
-        if isinstance(entry, UnwindBegan | RollbackBegan):
-            generation += 1
-            if entry.generation != generation:
-                yield f"entry {seq} begins generation {entry.generation} instead of {generation}"
+    begun = evidence.of(UnwindBegan, RollbackBegan)
+    for generation, (seq, _, entry) in enumerate(begun, start=1):
+        if entry.generation != generation:
+            yield f"entry {seq} begins generation {entry.generation} instead of {generation}"
 
 
 def an_outcome_follows_its_intent(evidence: Evidence) -> Iterator[str]:
@@ -204,20 +201,19 @@ def _adds_to(outcome: object, entry: object) -> bool:
 def a_place_is_recorded_once(evidence: Evidence) -> Iterator[str]:
     """What a body read, waited for or opened at one place is in the journal once."""
     seen: set[str] = set()
-    for seq, _, entry in evidence.timed:
-        if isinstance(entry, Recorded | TimerSet | SavepointSet):
-            if entry.path in seen:
-                yield f"entry {seq} records {entry.path} again"
-            seen.add(entry.path)
+    for seq, _, entry in evidence.of(Recorded, TimerSet, SavepointSet):
+        if entry.path in seen:
+            yield f"entry {seq} records {entry.path} again"
+        seen.add(entry.path)
 
 
 def an_event_is_taken_once(evidence: Evidence) -> Iterator[str]:
     """A body is handed an event that had arrived, and no event is handed over twice."""
     arrived: set[int] = set()
-    for seq, _, entry in evidence.timed:
+    for seq, _, entry in evidence.of(EventReceived, EventTaken):
         if isinstance(entry, EventReceived):
             arrived.add(seq)
-        elif isinstance(entry, EventTaken):
+        else:
             if entry.event not in arrived:
                 yield f"entry {seq} takes entry {entry.event}, which is no event, or was taken"
             arrived.discard(entry.event)
@@ -227,10 +223,10 @@ def a_person_answers_what_was_asked(evidence: Evidence) -> Iterator[str]:
     """An answer is on offer, is given once, and has a name to it."""
     asked: dict[str, InterventionOpened] = {}
     answered: set[str] = set()
-    for seq, _, entry in evidence.timed:
+    for seq, _, entry in evidence.of(InterventionOpened, InterventionClosed):
         if isinstance(entry, InterventionOpened):
             asked[entry.intervention] = entry
-        elif isinstance(entry, InterventionClosed) and entry.choice != "moot":
+        elif entry.choice != "moot":
             question = asked.get(entry.intervention)
             left = entry.choice == "waive" and evidence.is_kept
             if question is None or (entry.choice not in question.choices and not left):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from compensations.plan import concurrent
 from sagas.entries import RolledBackTo, Succeeded
 from sagas.testing.oracles.evidence import Evidence, Scope
-from sagas.testing.oracles.steps import Step
+from sagas.testing.oracles.steps import UNDO, Step
 
 
 def only_what_may_have_happened_is_undone(evidence: Evidence) -> Iterator[str]:
@@ -72,17 +72,21 @@ def what_came_later_is_undone_first(evidence: Evidence) -> Iterator[str]:
 
 
 def _overtaken(evidence: Evidence, earlier: Step, later: Step, seq: int) -> bool:
-    """Whether a later step should have been undone before an undo began."""
+    """Whether a later step was still there, and should not have been, when an undo began."""
+    return _should_wait(evidence, earlier, later, seq) and later.course_at(seq).may_stand
+
+
+def _should_wait(evidence: Evidence, earlier: Step, later: Step, seq: int) -> bool:
+    """Whether an undo had to wait for that of a later step."""
     scope = evidence.scope_at(earlier.path, seq)
     if not _belongs(scope, later, seq) or not later.has_effect:
         return False
     free = concurrent(later.path, earlier.path) or later.asked_before(seq)
     if free and not later.depends_on(earlier):
         return False
-    course = later.course_at(seq)
-    if later.is_pivot and course.happened is not None:
+    if later.is_pivot and later.course_at(seq).happened is not None:
         return False
-    return course.may_stand and not _heard_meanwhile(later, scope)
+    return not _heard_meanwhile(later, scope)
 
 
 def _belongs(scope: Scope | None, later: Step, seq: int) -> bool:
@@ -101,11 +105,24 @@ def _heard_meanwhile(step: Step, scope: Scope | None) -> bool:
     )
 
 
+def the_world_saw_the_later_undone_first(evidence: Evidence) -> Iterator[str]:
+    """What the world recorded of undoing is in the same order: the later effect went first."""
+    first: dict[str, int] = {}
+    for place, (_, path, direction) in enumerate(evidence.effects):
+        if direction == UNDO:
+            first.setdefault(path, place)
+    for path, place in first.items():
+        earlier = evidence.steps[path]
+        for other, later_place in first.items():
+            later = evidence.steps[other]
+            overtaken = later.seq > earlier.seq and place < later_place and earlier.undos
+            if overtaken and _should_wait(evidence, earlier, later, earlier.undos[0][0]):
+                yield f"the world had {path} undone before {other}, which came later"
+
+
 def a_block_is_undone_before_the_body_goes_on(evidence: Evidence) -> Iterator[str]:
     """When a rollback ends, nothing that was done in its block stands, and nothing is in doubt."""
-    for seq, _, entry in evidence.timed:
-        if not isinstance(entry, RolledBackTo):
-            continue
+    for seq, _, entry in evidence.of(RolledBackTo):
         for step in evidence.steps.values():
             if step.path.startswith(f"{entry.path}/") and _is_forgotten(step, seq):
                 yield f"entry {seq} ends the rollback, and {step.path} is not undone"

@@ -56,6 +56,7 @@ ALWAYS: Sequence[Rule] = (
     unwinds.only_what_is_unwound_is_undone,
     unwinds.the_irreversible_is_not_undone,
     unwinds.what_came_later_is_undone_first,
+    unwinds.the_world_saw_the_later_undone_first,
     unwinds.a_block_is_undone_before_the_body_goes_on,
     gates.a_gate_is_decided_once,
     gates.an_approval_is_used_by_its_own_call,

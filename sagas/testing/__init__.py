@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         explore_versions,
     )
     from sagas.testing.history import History, read_history
+    from sagas.testing.oracles import Call, Evidence, Rule
     from sagas.testing.people import Responder, TestDirectory, Truth
     from sagas.testing.recorded import export_history, read_exported
     from sagas.testing.replaying import Replayed, Verdict, replay
@@ -65,8 +66,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY",
     "AnswerLost",
+    "Call",
     "Drilled",
     "Effect",
+    "Evidence",
     "FaultMissed",
     "FrozenClock",
     "History",
@@ -84,6 +87,7 @@ __all__ = [
     "Replayed",
     "Report",
     "Responder",
+    "Rule",
     "Sandbox",
     "Snapshot",
     "TestDirectory",
@@ -123,7 +127,9 @@ __all__ = [
 _LAZY = {
     "ANY": "sagas.testing.asserting",
     "AnswerLost": "sagas.testing.worlds",
+    "Call": "sagas.testing.oracles",
     "Drilled": "sagas.testing.drills",
+    "Evidence": "sagas.testing.oracles",
     "FrozenClock": "sagas.testing.clocks",
     "History": "sagas.testing.history",
     "HttpWorld": "sagas.testing.worlds",
@@ -134,6 +140,7 @@ _LAZY = {
     "Refused": "sagas.testing.worlds",
     "Replayed": "sagas.testing.replaying",
     "Responder": "sagas.testing.people",
+    "Rule": "sagas.testing.oracles",
     "Sandbox": "sagas.testing.drills",
     "TestDirectory": "sagas.testing.people",
     "Truth": "sagas.testing.people",

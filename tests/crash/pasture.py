@@ -13,12 +13,7 @@ from sagas.testing.history import History, read_history
 from tests.crash.beasts import beasts
 from tests.crash.ledger import Ledger
 from tests.crash.nursery import Nursery
-from tests.crash.oracle import (
-    it_has_ended,
-    nothing_is_left_open,
-    the_row_says_what_the_entries_say,
-    violations,
-)
+from tests.crash.oracle import violations_at_rest
 from tests.crash.orders import Errand, Errands
 from tests.crash.scenarios import PERSON
 
@@ -55,10 +50,7 @@ class Pasture:
         """What is wrong with a saga that should be at rest, in this way."""
         history = await self.history(errand)
         books = self.ledger.books(errand.saga_id)
-        found = violations(history, books)
-        found += the_row_says_what_the_entries_say(history, books)
-        if end is not Status.STUCK:
-            found += [*it_has_ended(history, books), *nothing_is_left_open(history, books)]
+        found = violations_at_rest(history, books)
         if history.saga is not None and history.saga.status is not end:
             found.append(f"it should be {end}, and is {history.saga.status}")
         return [f"{errand.saga_id}: {text}" for text in found]

@@ -27,7 +27,7 @@ from sagas.entries import (
     body_of,
 )
 from sagas.fold import fold
-from sagas.model import Status
+from sagas.model import Direction, Status, idempotency_key
 from sagas.ports import SagaRow
 from sagas.testing.history import History
 from tests.crash.books import Books, Effect
@@ -42,8 +42,14 @@ CAR = "book_trip/1.2:rent_car#1"
 MAIL = "book_trip/email_itinerary#1"
 
 
+def key_of(path: str, direction: Direction = Direction.DO) -> str:
+    """The key of a call; what is undone is undone in the first unwind."""
+    generation = 0 if direction is Direction.DO else 1
+    return idempotency_key(JOURNAL, SAGA, path, direction, generation)
+
+
 def intended(path: str, **changes: Any) -> Intended:
-    """The first attempt at a step; the key is named after the path."""
+    """The first attempt at a step."""
     mail = path == MAIL
     given: dict[str, Any] = {
         "path": path,
@@ -52,7 +58,7 @@ def intended(path: str, **changes: Any) -> Intended:
         "version": 1,
         "reversibility": Reversibility.IRREVERSIBLE if mail else Reversibility.COMPENSATABLE,
         "attempt": 1,
-        "key": f"do {path}",
+        "key": key_of(path),
         "generation": 0,
         "latest_end": 0,
         "gate": "g" if mail else None,
@@ -66,7 +72,7 @@ def undo_intended(path: str, **changes: Any) -> CompensationIntended:
     given: dict[str, Any] = {
         "path": path,
         "attempt": 1,
-        "key": f"undo {path}",
+        "key": key_of(path, Direction.UNDO),
         "generation": 1,
         "latest_end": 0,
         **changes,
@@ -147,7 +153,7 @@ def effect(what: str, path: str, minute: int, **changes: Any) -> Effect:
     given: dict[str, Any] = {
         "service": service,
         "what": what,
-        "key": f"{'undo' if what == 'cancel' else 'do'} {path}",
+        "key": key_of(path, Direction.UNDO if what == "cancel" else Direction.DO),
         "subject": f"{service.removesuffix('s')}-1",
         "at": NOON + timedelta(minutes=minute),
         **changes,

@@ -112,12 +112,11 @@ def a_timer_does_not_fire_early(evidence: Evidence) -> Iterator[str]:
 
 def what_comes_too_late_unwinds_nothing(evidence: Evidence) -> Iterator[str]:
     """A cancel or a deadline past the pivot does not begin an unwind."""
-    if evidence.unwound is None:
-        return
-    before: Entry | None = None
-    for seq, _, entry in evidence.timed:
-        if isinstance(entry, UnwindBegan) and isinstance(before, CancelRequested | DeadlinePassed):
-            asked = {"cancel": CancelRequested, "deadline": DeadlinePassed}.get(entry.cause)
-            if asked is not None and isinstance(before, asked) and before.too_late:
-                yield f"entry {seq} begins the unwind, which entry {seq - 1} says is too late"
-        before = entry
+    too_late = {"cancel": 0, "deadline": 0}
+    for seq, _, entry in evidence.of(CancelRequested, DeadlinePassed, UnwindBegan):
+        if isinstance(entry, UnwindBegan):
+            if too_late.get(entry.cause):
+                yield f"entry {seq} begins the unwind, though entry {too_late[entry.cause]} is too late"
+        else:
+            cause = "cancel" if isinstance(entry, CancelRequested) else "deadline"
+            too_late[cause] = seq if entry.too_late else 0

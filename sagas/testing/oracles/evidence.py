@@ -41,6 +41,7 @@ Intent: TypeAlias = Intended | CompensationIntended
 A = TypeVar("A", bound=Entry)
 B = TypeVar("B", bound=Entry)
 C = TypeVar("C", bound=Entry)
+D = TypeVar("D", bound=Entry)
 
 FOREVER = 2**62
 
@@ -141,7 +142,9 @@ class Evidence:
     ) -> list[tuple[int, int, A | B | C]]: ...
 
     @overload
-    def of(self, *kinds: type[Entry]) -> list[Item]: ...
+    def of(
+        self, one: type[A], other: type[B], third: type[C], last: type[D], /
+    ) -> list[tuple[int, int, A | B | C | D]]: ...
 
     def of(self, *kinds: type[Entry]) -> list[Any]:
         """The entries of some kinds, in order, with their numbers and instants."""

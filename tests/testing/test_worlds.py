@@ -220,6 +220,12 @@ async def test_a_refused_call_has_no_effect_and_is_not_remembered() -> None:
         await hotels.do("hotel", "Rome")
 
 
+async def test_what_was_done_under_a_key_is_not_refused_afterwards() -> None:
+    hotels = Provider(refuses=(2,))
+    with step("k1"):
+        assert await hotels.do("hotel", "Rome") == await hotels.do("hotel", "Rome")
+
+
 async def test_a_slow_provider_has_done_it_when_its_caller_gives_up() -> None:
     hotels = Provider.slow(timedelta(hours=1))
     with step("k1"), pytest.raises(TimeoutError):

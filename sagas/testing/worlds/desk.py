@@ -137,25 +137,33 @@ class Desk:
         with self.books.page() as page:
             number = page.counted(self._is.name)
             call = Call(number, request.name, request.subject, request.direction, request.key)
-            is_refused = _applies(self._is.refuses, call)
-            answer = None if is_refused else self._answered(page, request, work)
+            earlier = self._earlier(page, request)
+            is_refused = earlier is None and _applies(self._is.refuses, call)
+            answer = earlier
+            if earlier is None and not is_refused:
+                answer = self._new(page, request, work)
         if is_refused:
             raise Refused(f"no {call.name} for {call.subject}: nothing happened")
         return Reply(answer, _applies(self._is.loses, call))
 
-    def _answered(self, page: Page, request: _Request, work: Work) -> str | None:
-        """The first answer if the key is known, else a new one."""
-        honours = self._is.keys and request.key != ""
-        earlier = page.answered(request.key) if honours else None
-        if earlier is not None:
-            first, answer = earlier
-            if first != request.text:
-                raise KeyReused(f"this key was sent with {first!r}, and now with {request.text!r}")
-            return answer
+    def _earlier(self, page: Page, request: _Request) -> str | None:
+        """The first answer, if the key is known: what was done is never refused afterwards."""
+        earlier = page.answered(request.key) if self._honours(request) else None
+        if earlier is None:
+            return None
+        first, answer = earlier
+        if first != request.text:
+            raise KeyReused(f"this key was sent with {first!r}, and now with {request.text!r}")
+        return answer
+
+    def _new(self, page: Page, request: _Request, work: Work) -> str | None:
         made = work(page)
-        if honours and made is not None:
+        if made is not None and self._honours(request):
             page.answer(request.key, request.text, made)
         return made
+
+    def _honours(self, request: _Request) -> bool:
+        return self._is.keys and request.key != ""
 
     def _now(self) -> int:
         return micros(self.clock.now())

@@ -58,7 +58,7 @@ class HttpWorld:
     ) -> None:
         if find_spec("httpx") is None:
             raise Unexplorable("HttpWorld needs httpx: install it with `pip install httpx`")
-        self._base_url = base_url
+        self.base_url = base_url
         self._reset = reset
         self._snapshot = snapshot
         self._ledger = ledger
@@ -95,7 +95,7 @@ class HttpWorld:
             return _EFFECTS.validate_python(answer)
         except ValidationError as error:
             raise Unexplorable(
-                f"{self._base_url}: what {self._ledger} answers is no list of effects "
+                f"{self.base_url}: what {self._ledger} answers is no list of effects "
                 "(name, direction, key): pass effects=, a function that makes them of it"
             ) from error
 
@@ -110,11 +110,11 @@ class HttpWorld:
 
         # A client for each request: one that is kept would be bound to the event loop it began in.
         async with httpx.AsyncClient(
-            base_url=self._base_url,
+            base_url=self.base_url,
             headers=self._headers,
             timeout=self._timeout.total_seconds(),
             verify=self._trusted,
-            trust_env=urlsplit(self._base_url).hostname not in _LOOPBACK,
+            trust_env=urlsplit(self.base_url).hostname not in _LOOPBACK,
         ) as client:
             try:
                 response = await client.request(method, path)
@@ -122,11 +122,11 @@ class HttpWorld:
                 return response.json() if method == "GET" else None
             except (httpx.HTTPError, ValueError) as error:
                 raise Unexplorable(
-                    f"{method} {path} of the world at {self._base_url}: "
+                    f"{method} {path} of the world at {self.base_url}: "
                     f"{type(error).__name__}: {error}"
                 ) from error
 
     @cached_property
     def _trusted(self) -> ssl.SSLContext | bool:
         """The certificates that are trusted, read once: it takes long."""
-        return ssl.create_default_context() if self._base_url.startswith("https:") else False
+        return ssl.create_default_context() if self.base_url.startswith("https:") else False

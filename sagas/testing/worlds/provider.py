@@ -48,7 +48,8 @@ class Provider:
         lag: How long after an effect `find` does not show it yet.
         slow: How long an answer takes after the effect.
         loses: The calls that have their effect, and whose answer is lost.
-        refuses: The calls that are refused without an effect. A refusal is not remembered.
+        refuses: The calls that are refused without an effect. A refusal is not remembered, and
+            what was done under a key that is honoured is not refused.
         at: A SQLite file to keep the books in, so that they outlive the process and other
             processes see them; without one they are in memory.
         beside: Another provider, in whose books this one writes too: one world of two characters.

@@ -52,6 +52,8 @@ async def check_declared_class(
         examples: Inputs, each a mapping of the arguments by name, or the only argument itself.
             Without any, inputs are made of the parameters' types and shrunk (needs hypothesis).
         runs: How many inputs are made.
+        seed: The same seed makes the same inputs, with the same hypothesis and the same modules
+            loaded: it also draws on the constants of your code.
         strategies: For hypothesis: strategies by parameter name or by class, for types of which
             it could not make values by itself.
 

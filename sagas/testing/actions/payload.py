@@ -47,6 +47,8 @@ async def check_payload(
         examples: Values of the type; for an action, inputs, and then only its inputs are checked.
             Without any, values are made of the type and shrunk (needs hypothesis).
         runs: How many values are made.
+        seed: The same seed makes the same values, with the same hypothesis and the same modules
+            loaded: it also draws on the constants of your code.
         strategies: For hypothesis: strategies by parameter name or by class, for types of which
             it could not make values by itself.
         processes: Whether to compare with other processes, which must be able to import the type.

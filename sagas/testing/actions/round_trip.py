@@ -58,6 +58,8 @@ async def check_round_trip(
         compare: Says whether the world after the undo, the second argument, is as it should be:
             it returns False or fails an `assert` if not. Without it, the two must be equal.
         runs: How many inputs are made.
+        seed: The same seed makes the same inputs, with the same hypothesis and the same modules
+            loaded: it also draws on the constants of your code.
         strategies: For hypothesis: strategies by parameter name or by class, for types of which
             it could not make values by itself.
 

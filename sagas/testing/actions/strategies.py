@@ -56,13 +56,16 @@ def arguments_of(action: Action[..., Any], strategies: Strategies) -> SearchStra
         except PayloadError:
             reject()
 
-    return members_of(action, strategies).map(encoded)
+    return members_of(action, strategies, finite=True).map(encoded)
 
 
 def members_of(
-    action: Action[..., Any], strategies: Strategies
+    action: Action[..., Any], strategies: Strategies, *, finite: bool = False
 ) -> SearchStrategy[dict[str, object]]:
     """The arguments of an action, by name.
+
+    Args:
+        finite: Whether to leave out NaN and the infinities, which cannot be sent.
 
     Raises:
         Unexplorable: A parameter's type says too little to make values of it.
@@ -70,7 +73,9 @@ def members_of(
     inputs = action.shape.inputs
     made = st.fixed_dictionaries(
         {
-            name: values_of(hint, strategies, f"{action.name}: parameter {name!r}", name=name)
+            name: strategies[name]
+            if name in strategies
+            else values_of(hint, strategies, f"{action.name}: parameter {name!r}", finite=finite)
             for name, hint in inputs.items()
         }
     )
@@ -79,23 +84,20 @@ def members_of(
 
 
 def values_of(
-    hint: Any, strategies: Strategies, what: str, *, name: str | None = None
+    hint: Any, strategies: Strategies, what: str, *, finite: bool = False
 ) -> SearchStrategy[Any]:
     """Valid values of a type.
 
     Args:
         what: How errors name it.
-        name: The parameter that they are for, if `strategies` may have one for it.
+        finite: Whether to leave out NaN and the infinities.
 
     Raises:
         Unexplorable: The type says too little to make values of it.
     """
-    chosen = strategies.get(name) if name is not None else None
-    if chosen is not None:
-        return cast(SearchStrategy[Any], chosen)
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(hint)
-        made = _Maker(strategies, what).of(adapter.core_schema)
+        made = _Maker(strategies, what, finite=finite).of(adapter.core_schema)
     except PydanticUserError as error:
         raise Unexplorable(f"{what}: no values of its type can be made: {error}") from error
 
@@ -111,7 +113,8 @@ def values_of(
 class _Maker:
     """Walks one core schema. A method for each kind that is no mere wrapper."""
 
-    def __init__(self, strategies: Strategies, what: str) -> None:
+    def __init__(self, strategies: Strategies, what: str, *, finite: bool) -> None:
+        self._finite = finite
         self._strategies = strategies
         self._what = what
         self._defined: dict[str, Schema] = {}
@@ -163,15 +166,18 @@ class _Maker:
     def _float(self, schema: Schema) -> SearchStrategy[Any]:
         low = _first(schema.get("ge"), schema.get("gt"))
         high = _first(schema.get("le"), schema.get("lt"))
-        is_finite = schema.get("allow_inf_nan") is False
-        return st.floats(
+        made = st.floats(
             low,
             high,
             exclude_min="gt" in schema,
             exclude_max="lt" in schema,
-            allow_nan=False if is_finite or low is not None or high is not None else None,
-            allow_infinity=False if is_finite else None,
+            allow_nan=False,
+            allow_infinity=False,
         )
+        if self._finite or schema.get("allow_inf_nan") is False:
+            return made
+        # They are rare among floats, and the first that a journal cannot take.
+        return made | st.sampled_from([math.inf, -math.inf, math.nan])
 
     def _decimal(self, schema: Schema) -> SearchStrategy[Any]:
         places, digits = schema.get("decimal_places"), schema.get("max_digits")

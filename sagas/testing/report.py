@@ -32,11 +32,7 @@ class Violation:
     rerun: str = ""
 
     def __str__(self) -> str:
-        more = "" if self.schedules == 1 else f" (and in {self.schedules - 1:,} other schedules)"
-        lines = [f"{self.rule}: {self.detail}", f"  when: {self.schedule}{more}"]
-        lines += [f"  {line}" for line in self.history]
-        lines += [f"  effect: {' '.join(effect)}" for effect in self.ledger]
-        return "\n".join([*lines, f"  again: {self.rerun}"])
+        return shown([self])
 
 
 @dataclass(slots=True)
@@ -65,18 +61,41 @@ class Report:
     @property
     def summary(self) -> str:
         """One line."""
-        found = len(self.violations)
         return (
-            f"{self.saga}: {self.schedules:,} schedules, {self.faults_planned:,} faults planned, "
-            f"{self.faults_landed:,} landed, {found} violation{'' if found == 1 else 's'}, "
-            f"{self.seconds:.1f} s, seed {self.seed}"
+            f"{self.saga}: {_counted(self.schedules, 'schedule')}, "
+            f"{_counted(self.faults_planned, 'fault')} planned, {self.faults_landed:,} landed, "
+            f"{_counted(len(self.violations), 'violation')}, {self.seconds:.1f} s, seed {self.seed}"
         )
 
     def check(self) -> None:
         """Raise an `AssertionError` that shows every violation, if there is one."""
+        __tracebackhide__ = True
         if self.violations:
-            shown = "\n\n".join(str(violation) for violation in self.violations)
-            raise AssertionError(f"{self.summary}\n\n{shown}")
+            raise AssertionError(str(self))
 
     def __str__(self) -> str:
-        return "\n\n".join([self.summary, *(str(violation) for violation in self.violations)])
+        return "\n\n".join([self.summary, *map(shown, _by_journal(self.violations))])
+
+
+def shown(violations: Sequence[Violation]) -> str:
+    """Violations of one schedule, and its journal once."""
+    first = violations[0]
+    others = max(violation.schedules for violation in violations) - 1
+    more = f" (and in {_counted(others, 'other schedule')})" if others else ""
+    lines = [f"{violation.rule}: {violation.detail}" for violation in violations]
+    lines += [f"  when: {first.schedule}{more}", *(f"  {line}" for line in first.history)]
+    lines += [f"  effect: {' '.join(effect)}" for effect in first.ledger]
+    return "\n".join([*lines, f"  again: {first.rerun}"])
+
+
+def _by_journal(violations: Sequence[Violation]) -> list[list[Violation]]:
+    """Those that one journal shows together."""
+    found = dict[tuple[object, ...], list[Violation]]()
+    for violation in violations:
+        place = violation.schedule, violation.rerun, *violation.history, *violation.ledger
+        found.setdefault(place, []).append(violation)
+    return list(found.values())
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -10,7 +10,10 @@ from sagas.entries import Entry
 from sagas.testing.history import History
 
 SHOWN = ("path", "direction", "attempt", "state", "status", "answer", "via", "reason", "what")
-LONGEST = 60
+NAMED = ("attempt", "via")
+"""Shown with their names, since their values say too little."""
+
+LONGEST = 100
 
 
 def lines(history: History) -> tuple[str, ...]:
@@ -20,8 +23,13 @@ def lines(history: History) -> tuple[str, ...]:
 
 def line(entry: Entry) -> str:
     """An entry in one line: its kind, and what tells it from others."""
-    told = [str(getattr(entry, name)) for name in SHOWN if getattr(entry, name, None) is not None]
-    return " ".join([entry.kind, *(_short(text) for text in told)])
+    told = [(name, getattr(entry, name, None)) for name in SHOWN]
+    texts = (
+        f"{name} {value}" if name in NAMED else str(value)
+        for name, value in told
+        if value is not None
+    )
+    return " ".join([entry.kind, *map(_short, texts)])
 
 
 def first_difference(one: History, other: History, *, exact: bool) -> str | None:

@@ -1,7 +1,7 @@
 """Plays the code blocks of a Markdown page in a directory of their own.
 
-A `python` block is a file, named by its `title="..."`. With `title="FILE, changed"` its definitions
-replace those of the same names in that file, a new one goes in front of the one that follows it, and its
+A `python` or `ini` block is a file, named by its `title="..."`. With `title="FILE, changed"` its
+definitions replace those of the same names in that file, a new one goes in front of the one that follows it, and its
 imports go on top: what a reader does by hand. In a `console` block each line after `$ ` is run, and what it prints
 is compared with what follows it; a line `...` stands for any lines.
 
@@ -31,7 +31,9 @@ _VARYING = (
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HEX"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:,? UTC)?"), "DATE"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?"), "TIME"),
+    (re.compile(r"\b\d+\.\d+s\b"), "SPAN"),
     (re.compile(r"(?:<?\b\d+(?:\.\d+)? (?:ms|s|min|h)\b ?)+"), "SPAN "),
+    (re.compile(r"([=_])\1\1+"), r"\1\1\1"),  # as wide as the terminal
     (re.compile(r"\s+"), " "),
 )
 
@@ -48,7 +50,7 @@ class Block:
 def blocks(page: str) -> Iterator[Block]:
     """The fenced blocks of a page that are played."""
     for language, info, text in _BLOCK.findall(page):
-        if language in ("python", "console"):
+        if language in ("python", "ini", "console"):
             title = _TITLE.search(info)
             yield Block(language, title[1] if title else None, text)
 

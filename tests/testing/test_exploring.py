@@ -184,6 +184,18 @@ async def test_the_shortest_journal_is_shown_and_one_schedule_runs_again() -> No
     assert (found.history, found.ledger) == (shown.history, shown.ledger)
 
 
+async def test_a_schedule_of_calls_is_told_alike_when_it_is_run_again() -> None:
+    broken = shop(undoes=False)
+    report = await explore_failures(broken.stay, "ana", world=broken.provider)
+    [shown] = [violation for violation in report.violations if violation.rule == UNDONE]
+    code = shown.rerun.partition("only='")[2].rstrip("')")
+
+    again = await explore_failures(broken.stay, "ana", world=broken.provider, only=code)
+
+    [found] = [violation for violation in again.violations if violation.rule == UNDONE]
+    assert (found.schedule, found.rerun) == (shown.schedule, shown.rerun)
+
+
 async def test_rules_of_ones_own_are_asked_of_every_run() -> None:
     sound = shop()
 

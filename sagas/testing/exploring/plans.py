@@ -5,7 +5,7 @@ Pure.
 
 from collections.abc import Iterator, Sequence
 
-from sagas.testing.simulating.faults import ALWAYS, Fault, Kind
+from sagas.testing.simulating.faults import Fault, Kind, call_fault
 from sagas.testing.simulating.run import Run
 
 FAILURES = (
@@ -43,16 +43,9 @@ def storage(run: Run, kind: Kind, *, life: int = 1) -> Iterator[Fault]:
 def calls(run: Run, direction: str, kinds: Sequence[Kind], *, attempt: int = 1) -> Iterator[Fault]:
     """Each way for each call to go wrong, at one attempt, or at every one."""
     paths = {call.path: None for call in run.seen.calls if call.direction == direction}
-    times = ", every time" if attempt == ALWAYS else ""
     for path in paths:
         for kind in kinds:
-            yield Fault(
-                kind,
-                attempt,
-                path=path,
-                direction=direction,
-                what=f"{'undo ' if direction == 'undo' else ''}{path}{times}",
-            )
+            yield call_fault(kind, path, direction, attempt)
 
 
 def decisions(run: Run, kinds: Sequence[Kind]) -> Iterator[Fault]:

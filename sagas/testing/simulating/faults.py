@@ -118,6 +118,13 @@ class Fault:
         return f"{self.kind} {self.what}".rstrip() if self.what else self.code
 
 
+def call_fault(kind: Kind, path: str, direction: str, attempt: int = 1) -> Fault:
+    """A call that goes wrong, at one attempt or, with `ALWAYS`, at every one."""
+    times = ", every time" if attempt == ALWAYS else ""
+    what = f"{'undo ' if direction == 'undo' else ''}{path}{times}"
+    return Fault(kind, attempt, path=path, direction=direction, what=what)
+
+
 def code_of(faults: Sequence[Fault]) -> str:
     """The text of a schedule."""
     return " ".join(fault.code for fault in faults) or "untouched"
@@ -145,7 +152,7 @@ def _parse(part: str) -> Fault:
         kind = Kind(name)
         if kind in CALLS:
             at, direction, path = rest.split(":", 2)
-            return Fault(kind, int(at), path=path, direction=direction, what=f"{direction} {path}")
+            return call_fault(kind, path, direction, int(at))
         at, _, life = rest.partition(":")
         return Fault(kind, int(at), int(life or 1))
     except (ValueError, TypeError) as error:

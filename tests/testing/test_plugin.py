@@ -84,9 +84,9 @@ def run(pytester: pytest.Pytester, files: dict[str, bytes]) -> Run:
         *arguments: str,
         code: str = CODE,
         directory: str = "histories",
-        catalog: str = "trips:travel",
+        catalog: str = "plugin_trips:travel",
     ) -> pytest.RunResult:
-        (pytester.path / "trips.py").write_text(dedent(code))
+        (pytester.path / "plugin_trips.py").write_text(dedent(code))
         plugin = () if _is_installed() else ("-p", "sagas.testing.plugin")
         given = [f"--saga-histories={directory}"] if directory else []
         given += [f"--saga-catalog={catalog}"] if catalog else []
@@ -125,7 +125,7 @@ def test_histories_are_collected_beside_other_tests(pytester: pytest.Pytester, r
 
 
 def test_the_ini_file_may_name_both(pytester: pytest.Pytester, run: Run) -> None:
-    more = "saga_histories = histories\nsaga_catalogs = trips:travel\n"
+    more = "saga_histories = histories\nsaga_catalogs = plugin_trips:travel\n"
     (pytester.path / "pytest.ini").write_text(dedent(INI) + more)
     pytester.makepyfile(test_it="def test_it() -> None: ...")
     run(directory="", catalog="").assert_outcomes(passed=3)
@@ -174,13 +174,13 @@ def test_junit_has_a_case_for_each_history_with_its_verdict(
 @pytest.mark.parametrize(
     ("directory", "catalog", "words"),
     [
-        ("nowhere", "trips:travel", "there is no directory *nowhere"),
-        ("empty", "trips:travel", "holds no recorded history: write some with*export --to*"),
-        ("other", "trips:travel", "*x.json: it is no recorded history*"),
+        ("nowhere", "plugin_trips:travel", "there is no directory *nowhere"),
+        ("empty", "plugin_trips:travel", "holds no recorded history: write some with*export --to*"),
+        ("other", "plugin_trips:travel", "*x.json: it is no recorded history*"),
         ("histories", "", "need the code of their sagas: --saga-catalog=module:catalog"),
-        ("histories", "trips", "'trips' is not of the form module:catalog"),
+        ("histories", "plugin_trips", "'plugin_trips' is not of the form module:catalog"),
         ("histories", "nowhere:travel", "nowhere cannot be imported: ModuleNotFoundError*"),
-        ("histories", "trips:other", "trips has no catalog 'other': it has travel"),
+        ("histories", "plugin_trips:other", "plugin_trips has no catalog 'other': it has travel"),
     ],
 )
 def test_a_mistake_is_a_usage_error_that_says_what_to_do(
@@ -213,7 +213,7 @@ def test_the_fixtures_give_a_journal_and_clocks(pytester: pytest.Pytester, run: 
 
         import pytest
         from sagas import connect
-        from trips import book, travel
+        from plugin_trips import book, travel
 
         @pytest.mark.parametrize("number", [1, 2])
         def test_journal(saga_journal, virtual_clock, number) -> None:

@@ -162,10 +162,8 @@ class Place:
         ordinal, path, is_recorded = self.next_path(
             action.short_name, lambda: _label(action, arguments)
         )
-        if is_recorded:
+        if is_recorded:  # what is new is refused as it is performed: it may still be moved
             self._match(action, path, arguments)
-        elif self.is_closed:
-            self.park()
         return Call(
             action, path, ordinal, arguments, lambda: self.is_closed, lambda: self.body.left
         )
@@ -176,6 +174,8 @@ class Place:
         self.refuse_if_parked()
         step = drive.state.steps.get(call.path)
         if step is None:
+            if self.is_closed:
+                self.park()
             self.begin_anew(call.path, lambda: _label(call.action, call.arguments))
         elif not step.is_settled:
             self._carry_on(call.path)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from sagas import divergence
 from sagas.authoring import context
 from sagas.authoring.action import Action
 from sagas.authoring.context import Scope
+from sagas.chance import random_uuid
 from sagas.driving import branches as branching
 from sagas.driving.places import Body, Place, StepCall
 from sagas.driving.savepoints import LeftBlock, SavepointBlock
@@ -47,7 +47,7 @@ class BodyScope(Place, Scope):
 
     def uuid(self) -> UUID:
         """A recorded random id."""
-        return UUID(from_json(self._record("uuid", _random_uuid)))
+        return UUID(from_json(self._record("uuid", lambda: str(random_uuid()))))
 
     def sleep(self, duration: timedelta) -> Coroutine[Any, Any, None]:
         """A durable sleep."""
@@ -134,7 +134,3 @@ def begin(body: Body) -> "asyncio.Task[Any]":
     ambient = contextvars.copy_context()
     ambient.run(context.step.set, None)
     return body.run(saga.fn(given), root, ambient)
-
-
-def _random_uuid() -> str:
-    return str(UUID(int=random.SystemRandom().getrandbits(128), version=4))

@@ -31,6 +31,11 @@ _RELEASE = "release operation"
 
 _PATIENCE_SECONDS = 60.0
 
+_EPOCH = 2_440_587.5
+"""1970 as a Julian day."""
+
+_MICROS_OF_A_DAY = 86_400_000_000
+
 
 class MemoryJournal:
     """The tables, and who uses them.
@@ -50,6 +55,7 @@ class MemoryJournal:
             ":memory:", isolation_level=None, cached_statements=256, check_same_thread=False
         )
         self._connection.create_function(UPTIME, 0, self._told)
+        self._connection.create_function("julianday", 1, self._day)
         self._connection.deserialize(_empty(journal_id))
         self._connection.execute("pragma synchronous = off")
         self._transactions = Transactions(
@@ -60,6 +66,10 @@ class MemoryJournal:
 
     def _told(self) -> int:
         return self.uptime()
+
+    def _day(self, _: str) -> float:
+        """In the place of SQLite's own, which tells the host's time: limits go by this one."""
+        return _EPOCH + self.uptime() / _MICROS_OF_A_DAY
 
     def open(self) -> "MemoryDatabase":
         """The database as another process sees it."""
@@ -78,12 +88,15 @@ class MemoryJournal:
             JournalUnavailable: SQLite does not do it.
         """
         self._transactions.hinted = False
+        before = self._connection.total_changes
         try:
             if mode is not Mode.WRITE:
                 return self._transactions.read(make)
             result = self._transactions.run("savepoint operation", make)
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, Path(":memory:")) from error
+        if self._connection.total_changes == before:
+            return result  # two that look for work in vain would wake each other for ever
         for user in self._users:
             if user is not by or self._transactions.hinted:
                 user.ring()

@@ -6,13 +6,13 @@ Touches: the environment, to see that this is a test.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from approvals import Approval, Gate, Principal
 from compensations import Choice, InterventionKind
 from sagas.coordinator import Coordinator
-from sagas.errors import SagaError
+from sagas.errors import PayloadError, SagaError
 from sagas.ports import QuestionRow
 from sagas.testing.errors import NotATest
 
@@ -151,7 +151,15 @@ class Responder:
         if answer is None:
             return False
         choice, result = answer
-        await coordinator.resolve(question.id, choice, reason=REASON, result=result, by=TESTERS[0])
+        try:
+            await coordinator.resolve(
+                question.id, choice, reason=REASON, result=result, by=TESTERS[0]
+            )
+        except PayloadError:
+            if not truth.has_result:
+                raise
+            unknown = replace(truth, has_result=False, result=None)  # it cannot be told as it is
+            return await self._answer(coordinator, question, unknown)
         return True
 
 

@@ -18,7 +18,7 @@ from tests.behaviour.conftest import House
 from tests.behaviour.releases import EDITS, FIRST, Release, Stamped
 from tests.behaviour.shop import Order, keyed, mail, shop
 from tests.behaviour.test_deploys import SUMMARY
-from tests.behaviour.world import Refusal, World, refuse, renew
+from tests.behaviour.world import Effect, Refusal, World, refuse, refuse_beside, renew
 from tests.corpus import recording
 from tests.corpus.test_corpus import RELEASES, histories, rows_of
 from tests.testing.trails import cancel, journal_in, leave_first, of, recorded, refuse_second, two
@@ -78,6 +78,15 @@ async def tries_another_way(order: Order) -> str:
     return "done"
 
 
+async def branches_in_a_branch(order: Order) -> None:
+    """A body with a branch that opens others while the one beside it fails."""
+
+    async def pair() -> None:
+        await parallel(keyed("left"), keyed("right"))
+
+    await parallel(pair(), keyed("second"))
+
+
 async def past_pivot(order: Order) -> str:
     """A body that fails after what cannot be undone."""
     await mail("letter")
@@ -103,6 +112,17 @@ def refuse_all(world: World) -> None:
     leave_first(world)
 
 
+def refuse_second_beside(world: World) -> None:
+    """The partner refuses the second step once it is asked for the left one."""
+
+    async def tell(world: World, call: Effect) -> str:
+        world.under_way.set()
+        return world.happen(call)
+
+    world.plan("left", tell)
+    world.plan("second", refuse_beside)
+
+
 def nothing(world: World) -> None:
     """The partner does what it is asked."""
 
@@ -115,6 +135,7 @@ SAME = [
     pytest.param(waits, nothing, cancel, id="compensated after a cancel"),
     pytest.param(waits, nothing, None, id="waiting"),
     pytest.param(tries_another_way, refuse_second, None, id="with a block that was undone"),
+    pytest.param(branches_in_a_branch, refuse_second_beside, None, id="with branches in a branch"),
     pytest.param(past_pivot, refuse_second, None, id="asking, past its pivot"),
 ]
 

@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
         seed: Chooses where not everything can be tried.
         url: A database to keep the journals in; in memory if left out.
         only: One schedule, as a report names it.
+        until: Stop as soon as this rule was broken: what was found once is soon found again.
         patience: How long one run may take in real time (seconds).
     """
 
@@ -57,6 +58,7 @@ class Options(TypedDict, total=False):
     seed: int
     url: str
     only: str
+    until: str
     patience: float
 
 
@@ -253,7 +255,9 @@ async def _explore(
         def work(exploration: Exploration) -> None:
             exploration.attempt(faults)
 
-    exploration = Exploration(subject, Wishes(options.get("rules", ()), rerun=name))
+    exploration = Exploration(
+        subject, Wishes(options.get("rules", ()), rerun=name, until=options.get("until"))
+    )
     return await wait_for(exploration, work, patience=options.get("patience", 60.0))
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from compensations import InterventionKind
 from sagas.entries import InterventionOpened
 from sagas.journal.memory import MemoryJournal
 from sagas.testing.errors import FaultMissed, Leak, NotDeterministic
+from sagas.testing.exploring.demands import unmet
 from sagas.testing.exploring.telling import first_difference, lines
 from sagas.testing.history import History
 from sagas.testing.oracles import Evidence, violations
@@ -44,11 +45,17 @@ class Wishes:
 
     Attributes:
         rules: The user's own rules: each yields one sentence for each violation.
+        until: The rule that, once it was broken, ends the exploration.
         rerun: How this exploration is called, for the text that makes a schedule happen again.
     """
 
     rules: Sequence[Rule] = ()
     rerun: str = "explore"
+    until: str | None = None
+
+
+class Enough(Exception):
+    """Nothing more is tried."""
 
 
 class Exploration:
@@ -89,7 +96,8 @@ class Exploration:
             try:
                 first = self.untouched
                 self._check_alike(first, self._run(()), NotDeterministic)
-                work(self)
+                with suppress(Enough):
+                    work(self)
                 self._check_alike(first, self._run(()), Leak)
             finally:
                 self._room.threads.shutdown(wait=False)
@@ -125,10 +133,13 @@ class Exploration:
 
         Raises:
             FaultMissed: A fault of it did not strike.
+            Enough: Whoever explores wants to know no more.
         """
         code = code_of(faults)
         if code in self._done:
             return self._done[code]
+        if self.stopped:
+            raise Enough
         run = self._run(faults)
         self._done[code] = run
         for report in {id(self._report): self._report, id(self._part): self._part}.values():
@@ -142,6 +153,7 @@ class Exploration:
                 "on chance or on what an earlier run left behind"
             )
         self._judge(run, code)
+        self.stopped = self.stopped or self._wishes.until in self._found
         return run
 
     def _run(self, faults: Sequence[Fault]) -> Run:
@@ -177,6 +189,8 @@ class Exploration:
         if self.subject.later:
             for told in blocked(run.history):
                 yield "the_new_code_goes_on", told
+        else:
+            yield from unmet(self.subject.saga, run)
         for rule in self._wishes.rules:
             for detail in rule(run.evidence):
                 yield getattr(rule, "__name__", "rule"), detail

@@ -5,7 +5,8 @@ Pure.
 
 from collections.abc import Iterator, Sequence
 
-from sagas.testing.simulating.faults import Fault, Kind, call_fault
+from compensations.plan import concurrent
+from sagas.testing.simulating.faults import ALWAYS, BEFORE_EFFECT, Fault, Kind, call_fault
 from sagas.testing.simulating.run import Run
 
 FAILURES = (
@@ -17,6 +18,8 @@ FAILURES = (
     Kind.CRASH,
     Kind.CANCEL_CALL,
     Kind.POISON,
+    Kind.SLOW,
+    Kind.COME_LATE,
 )
 DECISIONS = (
     Kind.REJECT,
@@ -28,10 +31,10 @@ DECISIONS = (
 )
 
 
-def kills(run: Run, *, life: int = 1) -> Iterator[Fault]:
+def kills(run: Run, *, life: int = 1, kind: Kind = Kind.KILL) -> Iterator[Fault]:
     """A kill at each boundary of a life."""
     for at, boundary in enumerate(run.seen.boundaries[life - 1], start=1):
-        yield Fault(Kind.KILL, at, life, what=f"{boundary} (boundary {at}{_of(life)})")
+        yield Fault(kind, at, life, what=f"{boundary} (boundary {at}{_of(life)})")
 
 
 def storage(run: Run, kind: Kind, *, life: int = 1) -> Iterator[Fault]:
@@ -41,23 +44,38 @@ def storage(run: Run, kind: Kind, *, life: int = 1) -> Iterator[Fault]:
 
 
 def calls(run: Run, direction: str, kinds: Sequence[Kind], *, attempt: int = 1) -> Iterator[Fault]:
-    """Each way for each call to go wrong, at one attempt, or at every one."""
+    """Each way for each call to go wrong, at one attempt, or at every one.
+
+    What strikes when a call has taken effect is planned for its first attempt that answered.
+    """
     paths = {call.path: None for call in run.seen.calls if call.direction == direction}
     for path in paths:
+        answered = run.seen.answers.get((path, direction))
         for kind in kinds:
-            yield call_fault(kind, path, direction, attempt)
+            if kind in BEFORE_EFFECT:
+                yield call_fault(kind, path, direction, attempt)
+            elif answered is not None:
+                at = ALWAYS if attempt == ALWAYS else answered
+                yield call_fault(kind, path, direction, at)
 
 
-def decisions(run: Run, kinds: Sequence[Kind]) -> Iterator[Fault]:
-    """Each way for each gate to be decided."""
-    for gate in range(1, run.gates + 1):
+def beside(run: Run, path: str, kinds: Sequence[Kind]) -> Iterator[Fault]:
+    """Each way for a call in another branch to be slow, while a call goes wrong."""
+    for fault in calls(run, "do", kinds):
+        if concurrent(fault.path, path):
+            yield fault
+
+
+def decisions(run: Run, kinds: Sequence[Kind], *, but: int = 0) -> Iterator[Fault]:
+    """Each way for each gate to be decided, but for the first ones."""
+    for gate in range(but + 1, run.gates + 1):
         for kind in kinds:
             yield Fault(kind, gate, what=f"gate {gate}")
 
 
-def turns(run: Run, kind: Kind, *, life: int = 1) -> Iterator[Fault]:
-    """Something at each turn of a life's event loop."""
-    for turn in range(1, run.seen.turns[life - 1] + 1):
+def turns(run: Run, kind: Kind, *, life: int = 1, after: int = 0) -> Iterator[Fault]:
+    """Something at each turn of a life's event loop, but for the first ones."""
+    for turn in range(after + 1, run.seen.turns[life - 1] + 1):
         yield Fault(kind, turn, life, what=f"at turn {turn}{_of(life)}")
 
 

@@ -6,15 +6,18 @@ fault that does not strike means that the saga or its world goes by itself.
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import TypeVar
 
 from sagas.testing.exploring import plans
 from sagas.testing.exploring.exploration import Exploration
-from sagas.testing.simulating.faults import ALWAYS, Fault, Kind
+from sagas.testing.simulating.faults import ALWAYS, BEFORE_EFFECT, Fault, Kind
 from sagas.testing.simulating.run import Run
+
+T = TypeVar("T")
 
 UNDO_FAILURES = (Kind.REFUSE, Kind.LOSE_REQUEST, Kind.LOSE_ANSWER, Kind.HANG, Kind.CRASH)
 LASTING = (Kind.REFUSE, Kind.LOSE_REQUEST, Kind.LOSE_ANSWER)
-BEFORE_EFFECT = (Kind.REFUSE, Kind.LOSE_REQUEST, Kind.HANG_BEFORE)
+SLOW = (Kind.SLOW, Kind.COME_LATE)
 UNWINDING = "UnwindBegan"
 
 
@@ -26,10 +29,16 @@ def crashes(exploration: Exploration, *, depth: int = 1) -> None:
 
 def _crash(exploration: Exploration, faults: tuple[Fault, ...], depth: int) -> None:
     run = exploration.attempt(faults)
-    if depth == 0 or exploration.stopped:
+    if depth == 0:
         return
     for kill in plans.kills(run, life=len(faults) + 1):
         _crash(exploration, (*faults, kill), depth - 1)
+
+
+def outages(exploration: Exploration) -> None:
+    """Kill the process at every boundary, and let nobody go on for longer than a year."""
+    with exploration.part("outages"):
+        _each(exploration, plans.kills(exploration.untouched, kind=Kind.OUTAGE))
 
 
 def failures(exploration: Exploration) -> None:
@@ -57,6 +66,7 @@ def unwinding(exploration: Exploration) -> None:
     with exploration.part("unwind"):
         for refusal in plans.calls(exploration.untouched, "do", (Kind.REFUSE,)):
             undoing = exploration.attempt((refusal,))
+            _each(exploration, plans.beside(undoing, refusal.path, SLOW), refusal)
             _each(exploration, _after(undoing, UNWINDING), refusal)
             _each(exploration, plans.calls(undoing, "undo", UNDO_FAILURES), refusal)
             _each(exploration, plans.calls(undoing, "undo", LASTING, attempt=ALWAYS), refusal)
@@ -71,26 +81,48 @@ def decisions(exploration: Exploration) -> None:
             decided = exploration.attempt((decision,))
             if decision.kind in (Kind.REJECT, Kind.EXPIRE):
                 _each(exploration, _after(decided, "GateDecided"), decision)
+        for refusal in plans.calls(run, "do", (Kind.REFUSE,)):
+            undoing = exploration.attempt((refusal,))
+            _each(exploration, plans.decisions(undoing, kinds, but=run.gates), refusal)
 
 
 def races(exploration: Exploration, *, most: int | None = None) -> None:
-    """Let a second owner, and a cancel, come at every turn of the event loop; or at `most` of them."""
+    """Let a second owner, and a cancel, come at every turn of the event loop; or at `most` of them.
+
+    A cancel comes during each unwind too.
+    """
     with exploration.part("races"):
         run = exploration.untouched
         for kind in (Kind.SECOND_OWNER, Kind.CANCEL_SAGA):
-            found = list(plans.turns(run, kind))
-            if most is not None and len(found) > most:
-                found = sorted(exploration.random.sample(found, most), key=lambda fault: fault.at)
-            _each(exploration, found)
+            _each(exploration, _some(exploration, list(plans.turns(run, kind)), most))
+        for refusal, cancel in _some(exploration, list(_late_cancels(exploration)), most):
+            exploration.attempt((refusal, cancel))
+
+
+def _late_cancels(exploration: Exploration) -> Iterator[tuple[Fault, Fault]]:
+    for refusal in plans.calls(exploration.untouched, "do", (Kind.REFUSE,)):
+        undoing = exploration.attempt((refusal,))
+        struck = undoing.seen.landed[refusal.place]
+        for cancel in plans.turns(undoing, Kind.CANCEL_SAGA, after=struck):
+            yield refusal, cancel
+
+
+def _some(exploration: Exploration, found: list[T], most: int | None) -> list[T]:
+    if most is None or len(found) <= most:
+        return found
+    chosen = exploration.random.sample(range(len(found)), most)
+    return [found[place] for place in sorted(chosen)]
 
 
 def pairs(exploration: Exploration, *, until: int) -> None:
     """Let two things go wrong, chosen by the seed, until there were so many schedules."""
     with exploration.part("pairs"):
+        if exploration.schedules >= until:
+            return
         found = list(_pairs(exploration))
         exploration.random.shuffle(found)
         for first, second in found:
-            if exploration.stopped or exploration.schedules >= until:
+            if exploration.schedules >= until:
                 return
             exploration.attempt((first, second))
 
@@ -122,6 +154,7 @@ def versions(exploration: Exploration) -> None:
 def default(exploration: Exploration, *, schedules: int) -> None:
     """Everything once, and pairs of faults until there were so many schedules."""
     crashes(exploration)
+    outages(exploration)
     failures(exploration)
     unknown(exploration)
     unwinding(exploration)
@@ -132,8 +165,6 @@ def default(exploration: Exploration, *, schedules: int) -> None:
 
 def _each(exploration: Exploration, faults: Iterable[Fault], *before: Fault) -> None:
     for fault in faults:
-        if exploration.stopped:
-            return
         exploration.attempt((*before, fault))
 
 

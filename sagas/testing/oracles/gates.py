@@ -126,6 +126,8 @@ def _differs(evidence: Evidence, step: Step, opened: GateOpened, row: Gate) -> I
     digest = _digest(evidence, step, opened, row)
     if opened.digest != digest:
         yield f"{opened.gate} has the digest of something else than {step.path}"
+    if row.arguments != step.arguments:
+        yield f"people were shown other arguments than those of {step.path}, with {opened.gate}"
     if row.digest != digest:
         yield f"people decided about something else than {step.path}, with {opened.gate}"
 

@@ -24,6 +24,9 @@ from sagas.testing.world import Effect
 
 NO = "a test says no"
 
+OTHER = '{"changed":"by a test"}'
+"""What a gate shows that was tampered with."""
+
 UNDECIDED = frozenset({Kind.EXPIRE, Kind.TAMPER})
 """Gates that nobody can, or does, decide."""
 
@@ -69,7 +72,7 @@ class Company:
             fault = self._faults.get(number)
             if fault is None or not gate.state.is_open:
                 continue
-            self._seen.landed.add(fault.place)
+            self._seen.landed.setdefault(fault.place, 0)
             if is_new and fault.kind in self._misdeeds:
                 await self._misdeeds[fault.kind](coordinator, gate)
                 acted = True
@@ -119,8 +122,7 @@ class Company:
     async def _tamper(self, coordinator: Coordinator, gate: Gate) -> None:
         if self._memory is None:
             raise Unexplorable("a gate can be tampered with in a journal in memory only")
-        changed = f"{gate.arguments.decode()} "
-        self._memory.execute("update gate set arguments = ? where id = ?", (changed, gate.id))
+        self._memory.execute("update gate set arguments = ? where id = ?", (OTHER, gate.id))
         for voter in voters(gate):
             with suppress(Corrupt):
                 await _told(coordinator.approve(gate.id, by=voter))

@@ -18,6 +18,8 @@ class Kind(StrEnum):
 
     KILL = "kill"
     """The process ends at a boundary, as by kill -9."""
+    OUTAGE = "outage"
+    """The process ends at a boundary, and the next one begins longer than a year later."""
     STORE_DOWN = "store-down"
     """A storage call fails, and has done nothing."""
     STORE_LOST = "store-lost"
@@ -38,6 +40,10 @@ class Kind(StrEnum):
     """A call takes effect, and raises a cancellation of its own."""
     POISON = "poison"
     """A call takes effect, and returns what cannot be stored."""
+    SLOW = "slow"
+    """A call takes effect, and answers some seconds later."""
+    COME_LATE = "come-late"
+    """A call is given up, and takes effect and answers after that."""
     CANCEL_SAGA = "cancel-saga"
     """Somebody asks for the saga to be undone."""
     SECOND_OWNER = "second-owner"
@@ -56,7 +62,7 @@ class Kind(StrEnum):
     """One person approves and another rejects at the same time."""
 
 
-BOUNDARIES = frozenset({Kind.KILL})
+BOUNDARIES = frozenset({Kind.KILL, Kind.OUTAGE})
 STORAGE = frozenset({Kind.STORE_DOWN, Kind.STORE_LOST})
 CALLS = frozenset(
     {
@@ -68,8 +74,13 @@ CALLS = frozenset(
         Kind.CRASH,
         Kind.CANCEL_CALL,
         Kind.POISON,
+        Kind.SLOW,
+        Kind.COME_LATE,
     }
 )
+BEFORE_EFFECT = frozenset({Kind.REFUSE, Kind.LOSE_REQUEST, Kind.HANG_BEFORE, Kind.COME_LATE})
+"""Of the faults of calls those that strike before the call takes effect."""
+
 TURNS = frozenset({Kind.CANCEL_SAGA, Kind.SECOND_OWNER})
 GATES = frozenset(
     {Kind.REJECT, Kind.EXPIRE, Kind.DUPLICATE, Kind.LATE, Kind.TAMPER, Kind.DECIDE_BOTH}

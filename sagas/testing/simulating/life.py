@@ -5,6 +5,7 @@ Touches: the event loop.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
@@ -12,7 +13,7 @@ from typing import Any
 
 from sagas.connecting import assemble
 from sagas.coordinator import Coordinator
-from sagas.errors import JournalError, Refused, UnknownSaga
+from sagas.errors import JournalError, LeaseLost, Refused, UnknownSaga
 from sagas.journal.store import SqlStore
 from sagas.ports import Store
 from sagas.tenure import Surroundings
@@ -26,6 +27,9 @@ LEASE_SECONDS = 100 * 365 * 86_400.0
 
 GRACE_SECONDS = 5.0
 AGENT = "agent"
+
+
+Lost = Callable[[LeaseLost], None]
 
 
 class LoopClock:
@@ -63,6 +67,7 @@ class Process:
         self._number = number
         self._saga_id = saga_id
         self._wire: Wire | None = None
+        self._lost: Lost | None = None
         self.coordinator: Coordinator | None = None
 
     async def open(self) -> Coordinator:
@@ -77,10 +82,19 @@ class Process:
             lease_seconds=LEASE_SECONDS,
             max_deaths=self._machine.max_deaths,
             faults=self._striking,
-            heart=lambda holder, open_store, clock, lost: StillHeart(),
+            heart=self._heart,
         )
         self.coordinator = assemble(around, concurrency=1000, grace=GRACE_SECONDS, user=AGENT)
         return self.coordinator
+
+    def _heart(self, holder: object, open_store: object, clock: object, lost: Lost) -> StillHeart:
+        self._lost = lost
+        return StillHeart()
+
+    def feels(self, error: LeaseLost) -> None:
+        """It was declared dead: what its heart would have found out at its next beat."""
+        if self._lost is not None:
+            self._lost(error)
 
     async def _store(self) -> Store:
         database = await self._machine.open()
@@ -110,6 +124,7 @@ class Process:
             except JournalError:
                 await asyncio.sleep(1)
             else:
+                self._striking.cancelled()
                 return
 
     async def take_over(self) -> None:

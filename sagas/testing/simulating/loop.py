@@ -23,6 +23,8 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 1.0
 """How long something outside may take to answer before time goes on."""
 
+RESOLUTION_SECONDS = 1e-6
+
 MOST_ROUNDS = 50_000
 
 _OWN = 1
@@ -57,6 +59,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turns = 0
         self._threads = threads
         super().__init__(_Selector(self))
+        # What is due now is due: after months, a float has no room for the nanosecond that asyncio
+        # adds to the present.
+        self._clock_resolution = RESOLUTION_SECONDS
 
     def time(self) -> float:
         """Seconds, in virtual time."""

@@ -5,6 +5,7 @@ Touches: the event loop.
 
 import asyncio
 import inspect
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import Any, TypeVar, cast
 
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
+from sagas.chance import drawing
 from sagas.clock import ticking
 from sagas.coordinator import Coordinator
 from sagas.driving.environment import Handlers
-from sagas.errors import JournalError, Refused
+from sagas.errors import JournalError, LeaseLost, Refused
 from sagas.handles import Handle
 from sagas.journal.memory import MemoryJournal
 from sagas.journal.store import SqlStore
@@ -38,6 +40,8 @@ T = TypeVar("T")
 MOST_LIVES = 20
 MOST_ROUNDS = 200
 TICK_SECONDS = 0.001
+HEARD_SECONDS = 1.0
+"""How long an answer that comes too late is given to reach the journal."""
 SHOWN = 300
 
 
@@ -136,7 +140,8 @@ class Simulation:
         """
         token = exploring.set(True)
         try:
-            with ticking(self._machine.micros):
+            # What is drawn is a matter of the seed.
+            with ticking(self._machine.micros), drawing(random.Random(self._subject.seed)):  # noqa: S311
                 before = self._aside(self._begin)
                 while not self._live() and self._run.lives < MOST_LIVES:
                     if self._subject.later:
@@ -215,7 +220,7 @@ class Simulation:
             self._faults,
             self._seen,
             self._run.lives,
-            die=lambda: _die(loop, striking),
+            die=lambda seconds: _die(loop, striking, seconds),
             outside=loop.outside,
         )
         turns = Turns(
@@ -244,11 +249,10 @@ class Simulation:
 
     async def _go(self, loop: VirtualLoop, striking: Striking, turns: Turns) -> None:
         coordinator = await turns.process.open()
-        if striking.turns or not self._faults:
-            loop.count(turns)
+        loop.count(turns)
         try:
             handle = await self._handle(coordinator)
-            await self._settle(coordinator, handle, loop)
+            await self._settle(turns.process, handle, loop, striking)
             await turns.finish()
         finally:
             await coordinator.close()
@@ -264,14 +268,27 @@ class Simulation:
                 await asyncio.sleep(1)
 
     async def _settle(
-        self, coordinator: Coordinator, handle: Handle[Any], loop: VirtualLoop
+        self,
+        process: Process,
+        handle: Handle[Any],
+        loop: VirtualLoop,
+        striking: Striking,
     ) -> None:
+        coordinator = process.coordinator
+        assert coordinator is not None
         for _ in range(MOST_ROUNDS):
             try:
                 outcome = await handle.settled()
-                if outcome.status.is_end or not await self._go_on(coordinator, loop):
+                if not outcome.status.is_end and await self._go_on(coordinator, loop):
+                    continue
+                if not await striking.heard():
                     self._run.rested = True
                     return
+                await asyncio.sleep(HEARD_SECONDS)
+                handle = await coordinator.resume(self._saga_id)
+            except LeaseLost as error:
+                process.feels(error)
+                await asyncio.sleep(1)
             except JournalError:
                 await asyncio.sleep(1)
             except Refused:
@@ -293,9 +310,10 @@ class Simulation:
         return True
 
 
-def _die(loop: VirtualLoop, striking: Striking) -> None:
+def _die(loop: VirtualLoop, striking: Striking, seconds: float) -> None:
     striking.dead = True
     loop.count(None)
+    loop.advance(seconds)
     loop.stop()
 
 

@@ -11,10 +11,28 @@ from typing import Any, NoReturn
 
 from sagas.authoring import context
 from sagas.authoring.context import StepInfo
+from sagas.driving.hold import GRACE_SECONDS
 from sagas.errors import JournalUnavailable, NotExecuted
 from sagas.ports import FaultPoints
 from sagas.testing.oracles import Call
-from sagas.testing.simulating.faults import ALWAYS, CALLS, STORAGE, TURNS, Fault, Kind
+from sagas.testing.simulating.faults import (
+    ALWAYS,
+    BOUNDARIES,
+    CALLS,
+    STORAGE,
+    TURNS,
+    Fault,
+    Kind,
+)
+
+
+SLOW_SECONDS = 5.0
+
+LATE_SECONDS = GRACE_SECONDS + 0.001
+"""How long after it was cancelled a call answers that is too late."""
+
+OUTAGE_SECONDS = 400 * 86_400.0
+"""Longer than most keys are known, and than most approvals are valid."""
 
 
 class Escape(BaseException):
@@ -33,9 +51,12 @@ class Seen:
         boundaries: For each life, its boundaries in words.
         storage: For each life, its storage calls.
         turns: For each life, the turns of its event loop.
+        told: The calls that answered in the end: in which life, of which path and direction.
+        cancels: How often somebody asked for the saga to be undone, and was not refused.
         calls: Every call of an action or a compensation, in order.
         results: What each call returned, by its key.
-        landed: The faults that struck, by their places.
+        answers: The first attempt that answered, of each path and direction of which one did.
+        landed: The faults that struck, by their places, with the turn in which they did first.
         durable: The number of the saga's last entry that is durable.
     """
 
@@ -44,8 +65,11 @@ class Seen:
     turns: list[int] = field(default_factory=list[int])
     calls: list[Call] = field(default_factory=list[Call])
     results: dict[str, object] = field(default_factory=dict[str, object])
-    landed: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
+    answers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    landed: dict[tuple[object, ...], int] = field(default_factory=dict[tuple[object, ...], int])
     durable: int = 0
+    told: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
+    cancels: int = 0
 
 
 class Striking(FaultPoints):
@@ -53,7 +77,7 @@ class Striking(FaultPoints):
 
     Args:
         life: Which life it is, counted from 1.
-        die: Ends the process; nothing of it goes on.
+        die: Ends the process; nothing of it goes on. The next begins that many seconds later.
         outside: Says that something outside may be asked.
     """
 
@@ -63,13 +87,15 @@ class Striking(FaultPoints):
         seen: Seen,
         life: int,
         *,
-        die: Callable[[], None],
+        die: Callable[[float], None],
         outside: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._seen = seen
+        self._life = life
         self._die = die
         self._outside = outside
-        self._kills = {f.at: f for f in faults if f.kind is Kind.KILL and f.life == life}
+        self._kills = {f.at: f for f in faults if f.kind in BOUNDARIES and f.life == life}
+        self._late: list[asyncio.Future[None]] = []
         self._storage = {f.at: f for f in faults if f.kind in STORAGE and f.life == life}
         self.turns = {f.at: f for f in faults if f.kind in TURNS and f.life == life}
         self._calls = [f for f in faults if f.kind in CALLS]
@@ -77,6 +103,7 @@ class Striking(FaultPoints):
         self._stored: list[str] = []
         seen.boundaries.append(self._boundaries)
         seen.storage.append(self._stored)
+        self.turn = 0
         self.dead = False
 
     # --- boundaries and calls -------------------------------------------------------------------
@@ -89,7 +116,7 @@ class Striking(FaultPoints):
         fault = self._kills.get(len(self._boundaries))
         if fault is not None:
             self.land(fault)
-            self._die()
+            self._die(OUTAGE_SECONDS if fault.kind is Kind.OUTAGE else 0.0)
             await never()
 
     async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
@@ -107,8 +134,12 @@ class Striking(FaultPoints):
         with self._outside():
             value = await call()
         self._seen.results[info.idempotency_key] = value
+        self._seen.answers.setdefault((info.path, info.direction), info.attempt)
         await self.reached("after-call", saga_id, path)
-        return value if fault is None else await self._after(fault)
+        if fault is not None:
+            value = await self._after(fault, value)
+        self._seen.told.append((self._life, info.path, info.direction))
+        return value
 
     async def _before(self, fault: Fault) -> None:
         match fault.kind:
@@ -121,10 +152,32 @@ class Striking(FaultPoints):
             case Kind.HANG_BEFORE:
                 self.land(fault)
                 await never()
+            case Kind.COME_LATE:
+                self.land(fault)
+                await self._outlast()
             case _:
                 return  # it strikes when the call has taken effect
 
-    async def _after(self, fault: Fault) -> object:
+    async def heard(self) -> bool:
+        """Wait for the answers that are still to come; tells whether there were any."""
+        late, self._late = self._late, []
+        for answer in late:
+            await answer
+        return bool(late)
+
+    async def _outlast(self) -> None:
+        """Wait until nobody waits for the answer any more."""
+        over = asyncio.get_running_loop().create_future()
+        self._late.append(over)
+        try:
+            await asyncio.sleep(OUTAGE_SECONDS)
+        except asyncio.CancelledError:
+            await asyncio.sleep(LATE_SECONDS)
+        finally:
+            if not over.done():
+                over.set_result(None)
+
+    async def _after(self, fault: Fault, value: object) -> object:
         self.land(fault)
         match fault.kind:
             case Kind.LOSE_ANSWER:
@@ -135,9 +188,13 @@ class Striking(FaultPoints):
                 raise Escape("it raised what is no Exception")
             case Kind.CANCEL_CALL:
                 raise asyncio.CancelledError
+            case Kind.POISON:
+                return NotStorable()
+            case Kind.SLOW:
+                await asyncio.sleep(SLOW_SECONDS)
             case _:
                 pass
-        return NotStorable()
+        return value
 
     def _fault_of(self, info: StepInfo) -> Fault | None:
         for fault in self._calls:
@@ -178,9 +235,13 @@ class Striking(FaultPoints):
         if fault is not None:
             raise JournalUnavailable("the database did it, and its answer was lost")
 
+    def cancelled(self) -> None:
+        """Note that somebody asked for the saga to be undone, and that this was accepted."""
+        self._seen.cancels += 1
+
     def land(self, fault: Fault) -> None:
         """Note that a fault struck."""
-        self._seen.landed.add(fault.place)
+        self._seen.landed.setdefault(fault.place, self.turn)
 
 
 async def never() -> NoReturn:

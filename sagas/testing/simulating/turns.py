@@ -40,7 +40,7 @@ class Turns:
 
     def __call__(self, turns: int) -> None:
         """A turn begins; so many there were with it."""
-        self.counted = turns
+        self.counted = self._striking.turn = turns
         fault = self._striking.turns.get(turns)
         if fault is not None and not self._striking.dead:
             self._tasks.append(self._loop.create_task(self._strike(fault)))

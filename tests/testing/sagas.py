@@ -24,6 +24,7 @@ from sagas import (
     uuid,
     waived,
 )
+from sagas.authoring.action import Action
 from sagas.authoring.saga import Saga
 from sagas.errors import ApprovalExpired
 from sagas.testing import Provider, Refused, Responder, World
@@ -56,7 +57,7 @@ class Shop:
         self.world = Provider.keyed()
         self.catalog = Catalog("shop")
 
-    def keyed(self, name: str = "room", **options: Any) -> Any:
+    def keyed(self, name: str = "room", **options: Any) -> Action[[str], str]:
         """The partner honours keys."""
         world = self.world
 
@@ -74,7 +75,7 @@ class Shop:
 
         return act
 
-    def probed(self, name: str = "seat", *, lag: timedelta = timedelta(0)) -> Any:
+    def probed(self, name: str = "seat", *, lag: timedelta = timedelta(0)) -> Action[[str], str]:
         """The partner knows no keys, and can be asked, for what is done and for what is undone."""
         world = Provider.probed(lag=lag, beside=self.world)
 
@@ -96,7 +97,7 @@ class Shop:
 
         return act
 
-    def blind(self, name: str = "flag") -> Any:
+    def blind(self, name: str = "flag") -> Action[[str], str]:
         """The partner knows no keys and cannot be asked; undoing what never happened does no harm."""
         world = Provider.keyless(beside=self.world)
 
@@ -110,7 +111,7 @@ class Shop:
 
         return act
 
-    def final(self, name: str = "mail", **options: Any) -> Any:
+    def final(self, name: str = "mail", **options: Any) -> Action[[str], str]:
         """It cannot be undone, and the partner knows no keys."""
         world = Provider.keyless(beside=self.world)
 
@@ -124,7 +125,7 @@ class Shop:
 
         return act
 
-    def reads(self, name: str = "price") -> Any:
+    def reads(self, name: str = "price") -> Action[[str], int]:
         """It only reads."""
 
         @self.catalog.action(reversibility=R.READ_ONLY, name=name)

@@ -87,7 +87,7 @@ def _kinds(evidence: Evidence) -> tuple[str, ...]:
 
 
 async def test_random_ids_are_drawn_from_the_seed() -> None:
-    ids: list[bytes | None] = []
+    ids: list[str | None] = []
 
     def rule(evidence: Evidence) -> Iterator[str]:
         ids.extend(row.payload for row in evidence.history.rows if row.kind == "Recorded")

@@ -153,7 +153,8 @@ class Exploration:
                 "on chance or on what an earlier run left behind"
             )
         self._judge(run, code)
-        self.stopped = self.stopped or self._wishes.until in self._found
+        if self._wishes.until in self._found:
+            self.stopped = True
         return run
 
     def _run(self, faults: Sequence[Fault]) -> Run:

@@ -25,7 +25,6 @@ from sagas.testing.simulating.faults import (
     Kind,
 )
 
-
 SLOW_SECONDS = 5.0
 
 LATE_SECONDS = GRACE_SECONDS + 0.001

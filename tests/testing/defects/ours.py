@@ -1,13 +1,12 @@
 """Defects of the coordinator."""
 
-from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 import compensations.plan as planning
-import sagas.driving.gates as gating
 import sagas.driving.run as running
 import sagas.driving.steps as stepping
 import sagas.fold as folding
@@ -15,12 +14,11 @@ from approvals import GateState
 from compensations.plan import Standing
 from reversibility import ObservabilityKind
 from sagas import decide, entries
-from sagas.clock import ticks
 from sagas.driving.attempts import Flight
 from sagas.driving.calling import Answer, TimedOut
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Gates
-from sagas.driving.log import SagaLog, Submission
+from sagas.driving.log import SagaLog
 from sagas.driving.places import Place
 from sagas.driving.requests import _Batch
 from sagas.driving.timers import Waiting
@@ -352,7 +350,7 @@ def silence_taken_for_approval() -> list[Change]:
     """A gate that nobody decided lets its call through."""
 
     def is_over(self: Gates, gate: Any) -> bool:
-        return gate.state == "pending" and self._drive.now() >= gate.deadline
+        return bool(gate.state == "pending" and self._drive.now() >= gate.deadline)
 
     return _admitting(is_over)
 
@@ -407,7 +405,8 @@ def refusal_of_a_stale_owner_ignored() -> list[Change]:
 
     def deaf(self: SagaLog, applied: Applied) -> bool:
         lost = applied in (Applied.FENCED, Applied.CONFLICT)
-        return settle(self, Applied.YES if lost else applied)
+        more: bool = settle(self, Applied.YES if lost else applied)
+        return more
 
     return [(SagaLog, "settle", deaf)]
 

@@ -50,6 +50,11 @@ class Sample:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+def itself(what: str) -> list[str]:
+    """What a call touches: what it is about."""
+    return [what]
+
+
 class Shop:
     """A catalog over one world, with an action of each kind."""
 
@@ -60,12 +65,9 @@ class Shop:
     def keyed(self, name: str = "room", **options: Any) -> Action[[str], str]:
         """The partner honours keys."""
         world = self.world
+        given: dict[str, Any] = {"key_ttl": DAY, "retry": SOON, "definite": Refused, **options}
 
-        @self.catalog.action(
-            reversibility=R.COMPENSATABLE,
-            name=name,
-            **{"key_ttl": DAY, "retry": SOON, "definite": Refused, **options},
-        )
+        @self.catalog.action(reversibility=R.COMPENSATABLE, name=name, **given)
         async def act(what: str) -> str:
             return await world.do(name, what)
 
@@ -115,11 +117,10 @@ class Shop:
         """It cannot be undone, and the partner knows no keys."""
         world = Provider.keyless(beside=self.world)
 
-        @self.catalog.action(
-            reversibility=R.IRREVERSIBLE,
-            name=name,
-            **{"approval": approval(by="@desk", within=HOUR), "definite": Refused, **options},
-        )
+        gate = approval(by="@desk", within=HOUR)
+        given: dict[str, Any] = {"approval": gate, "definite": Refused, **options}
+
+        @self.catalog.action(reversibility=R.IRREVERSIBLE, name=name, **given)
         async def act(what: str) -> str:
             return await world.do(name, what)
 
@@ -559,7 +560,7 @@ def before_images() -> Sample:
 def what_builds_upon_what() -> Sample:
     """Branches that share a resource say so, and are undone in order."""
     shop = Shop()
-    room = shop.keyed("room", conflicts=lambda what: [what])
+    room = shop.keyed("room", conflicts=itself)
     car = shop.keyed("car", after=["room"])
 
     @shop.catalog.saga

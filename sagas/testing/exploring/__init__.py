@@ -252,8 +252,10 @@ async def _explore(
     if only is not None:
         faults = parse(only)
 
-        def work(exploration: Exploration) -> None:
+        def one(exploration: Exploration) -> None:
             exploration.attempt(faults)
+
+        work = one
 
     exploration = Exploration(
         subject, Wishes(options.get("rules", ()), rerun=name, until=options.get("until"))

@@ -72,7 +72,7 @@ class Exploration:
         self._report = Report(subject.saga.name, subject.seed)
         self._part = self._report
         self._found: dict[str, Violation] = {}
-        self._found_in_part = self._found
+        self._found_in_part: dict[str, Violation] = self._found
         self._token = uuid4().hex[:8]
         self._runs = 0
         self._done: dict[str, Run] = {}

@@ -145,6 +145,7 @@ class Process:
 def bury(loop: VirtualLoop) -> None:
     """Put away what a process left when it ended: nothing of it may go on."""
     loop.count(None)
+    loop.set_exception_handler(_unheard)
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         # Nobody will ever wait for it, and that is meant.
@@ -154,6 +155,10 @@ def bury(loop: VirtualLoop) -> None:
         if isinstance(work, CoroutineType):
             _close(work)
     loop.close()
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a process did not live to hear of is nobody's."""
 
 
 def _close(work: "CoroutineType[Any, Any, Any]") -> None:

@@ -216,11 +216,15 @@ class Simulation:
         """Live until the process is killed; tells whether it came to its rest instead."""
         self._run.lives += 1
         loop = self._machine.boot()
+
+        def die(seconds: float) -> None:
+            _die(loop, striking, seconds)
+
         striking = Striking(
             self._faults,
             self._seen,
             self._run.lives,
-            die=lambda seconds: _die(loop, striking, seconds),
+            die=die,
             outside=loop.outside,
         )
         turns = Turns(
@@ -341,4 +345,4 @@ def _shown(snapshot: Snapshot) -> str:
 
 
 async def _maybe(value: Awaitable[T] | T) -> T:
-    return await value if inspect.isawaitable(value) else value
+    return cast(T, await value if inspect.isawaitable(value) else value)

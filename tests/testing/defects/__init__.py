@@ -6,7 +6,7 @@ A defect of ours is a function or two of the coordinator replaced while one expl
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tests.testing.sagas import Make, Sample
 
@@ -53,7 +53,7 @@ def replaced(*changes: tuple[Any, str, Any]) -> Generator[None]:
 
 
 def _get(owner: Any, name: Any) -> Any:
-    return owner[name] if isinstance(owner, dict) else owner.__dict__[name]
+    return cast(Any, owner)[name] if isinstance(owner, dict) else owner.__dict__[name]
 
 
 def _set(owner: Any, name: Any, value: Any) -> None:

@@ -11,7 +11,7 @@ import sagas.driving.run as running
 import sagas.driving.steps as stepping
 import sagas.fold as folding
 from approvals import GateState
-from compensations.plan import Standing
+from compensations.plan import Effect, Standing
 from reversibility import ObservabilityKind
 from sagas import decide, entries
 from sagas.driving.attempts import Flight
@@ -33,6 +33,15 @@ from tests.testing.sagas import SAMPLES
 Change = tuple[Any, str, Any]
 
 DEFECTS: dict[str, Defect] = {}
+
+
+def always(value: Any) -> Any:
+    """A function that gives this, whatever it is given."""
+
+    def gives(*_: Any, **__: Any) -> Any:
+        return value
+
+    return gives
 
 
 def defect(saga: str, rule: str) -> Callable[[Callable[[], list[Change]]], None]:
@@ -100,7 +109,7 @@ def key_with_the_time_in_it() -> list[Change]:
 @defect("in_sequence", "a_call_keeps_its_key")
 def key_with_the_attempt_in_it() -> list[Change]:
     """Each attempt at a call has a key of its own."""
-    made = stepping._Attempt
+    made: Any = stepping._Attempt
 
     def attempt(**given: Any) -> Any:
         key = sha256(f"{given['key']} {given['number']}".encode()).hexdigest()
@@ -158,19 +167,19 @@ def outcome_dropped_with_what_was_refused() -> list[Change]:
 @defect("a_gate_before_the_end", "doubt_is_not_called_again")
 def retry_without_a_key() -> list[Change]:
     """What knows no keys is called again after a lost answer."""
-    return [(decide, "_observable", lambda *_: ObservabilityKind.KEY)]
+    return [(decide, "_observable", always(ObservabilityKind.KEY))]
 
 
 @defect("probes", "doubt_is_not_called_again")
 def retry_without_asking() -> list[Change]:
     """What could be asked is called again after a lost answer instead."""
-    return [(decide, "_observable", lambda *_: ObservabilityKind.KEY)]
+    return [(decide, "_observable", always(ObservabilityKind.KEY))]
 
 
 @defect("in_sequence", "what_is_said_not_to_have_happened_did_not")
 def doubt_taken_for_failure() -> list[Change]:
     """Any error of a call is taken for a refusal."""
-    return [(Flight, "_is_definite", lambda *_: True)]
+    return [(Flight, "_is_definite", always(True))]
 
 
 @defect("in_sequence", "what_is_said_not_to_have_happened_did_not")
@@ -216,13 +225,17 @@ def absent_believed_too_early() -> list[Change]:
 def unwind_in_forward_order() -> list[Change]:
     """What was done first is undone first."""
     holds_up = planning.holds_up
-    return [(planning, "holds_up", lambda later, earlier: holds_up(earlier, later))]
+
+    def turned(later: Effect, earlier: Effect) -> bool:
+        return holds_up(earlier, later)
+
+    return [(planning, "holds_up", turned)]
 
 
 @defect("what_builds_upon_what", "what_came_later_is_undone_first")
 def unwind_regardless_of_what_builds_upon_it() -> list[Change]:
     """What a later step builds upon is undone while that step stands."""
-    return [(planning, "depends", lambda *_: False)]
+    return [(planning, "depends", always(False))]
 
 
 @defect("in_sequence", "nothing_is_left_open")
@@ -281,19 +294,19 @@ def rollback_of_nothing() -> list[Change]:
 @defect("no_way_back", "the_end_hides_nothing")
 def what_cannot_be_undone_is_forgotten() -> list[Change]:
     """A saga is called compensated although something of it cannot be undone."""
-    return [(decide, "end_of_unwind", lambda _: Status.COMPENSATED)]
+    return [(decide, "end_of_unwind", always(Status.COMPENSATED))]
 
 
 @defect("residue", "the_end_hides_nothing")
 def residue_hidden() -> list[Change]:
     """A saga is called compensated although something remains."""
-    return [(decide, "end_of_unwind", lambda _: Status.COMPENSATED)]
+    return [(decide, "end_of_unwind", always(Status.COMPENSATED))]
 
 
 @defect("past_the_pivot", "the_pivot_is_asked_about")
 def unwind_past_the_pivot() -> list[Change]:
     """A failure past the pivot unwinds the saga, and nobody is asked."""
-    return [(decide, "may_unwind", lambda *_: True)]
+    return [(decide, "may_unwind", always(True))]
 
 
 @defect("in_sequence", "every_step_is_undone_at_the_end")
@@ -341,7 +354,7 @@ def approval_used_twice() -> list[Change]:
     """One approval lets a second attempt use it up again."""
     return [
         *_admitting(lambda _, gate: gate.state == "consumed"),
-        (stepping.Steps, "_approved_before", lambda *_: False),
+        (stepping.Steps, "_approved_before", always(False)),
     ]
 
 
@@ -378,11 +391,7 @@ def approval_used_too_late() -> list[Change]:
 @defect("a_gate_before_the_end", "what_was_approved_is_what_runs")
 def approval_not_bound_to_the_payload() -> list[Change]:
     """People are shown something else than what runs, and nobody notices."""
-
-    def trusting(*_: Any, **__: Any) -> bool:
-        return True
-
-    return [(reading, "is_intact", trusting), (desk, "is_intact", trusting)]
+    return [(reading, "is_intact", always(True)), (desk, "is_intact", always(True))]
 
 
 @defect("a_gate_before_the_end", "what_needs_a_gate_has_one")
@@ -414,7 +423,7 @@ def refusal_of_a_stale_owner_ignored() -> list[Change]:
 @defect("in_sequence", "a_cancel_is_heard")
 def cancel_ignored() -> list[Change]:
     """Nothing comes of a cancel."""
-    return [(_Batch, "_cancel", lambda *_: None)]
+    return [(_Batch, "_cancel", always(None))]
 
 
 @defect("in_sequence", "the_unwind_begins_once")
@@ -458,7 +467,7 @@ def deadline_forgotten() -> list[Change]:
 @defect("in_parallel", "an_answer_is_not_passed_over")
 def late_effect_not_heard() -> list[Change]:
     """What takes effect after it was given up, beside what is undone, is passed over."""
-    return [(Flight, "_late", lambda *_: None)]
+    return [(Flight, "_late", always(None))]
 
 
 @defect("in_sequence", "every_step_is_undone_at_the_end")

@@ -395,6 +395,11 @@ def body_that_looks_at_the_world(broken: bool) -> Sample:
     return Sample(body, shop.world)
 
 
+def the_shelf(label: str) -> list[str]:
+    """What two labels have in common."""
+    return ["shelf"]
+
+
 class Shelf:
     """A world with one label on it, which is overwritten and put back."""
 
@@ -429,7 +434,7 @@ def branches_that_share_a_resource(broken: bool) -> Sample:
         reversibility=R.COMPENSATABLE,
         key_ttl=DAY,
         retry=SOON,
-        conflicts=None if broken else lambda label: ["shelf"],
+        conflicts=None if broken else the_shelf,
     )
     async def write(label: str) -> str:
         return shelf.put(label, current_step().idempotency_key, "do")

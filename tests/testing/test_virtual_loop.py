@@ -126,3 +126,12 @@ def test_each_step_of_a_coroutine_is_a_turn(loop: VirtualLoop) -> None:
     loop.run_until_complete(main())
 
     assert turns == [1, 2]
+
+
+def test_a_short_wait_ends_after_years_too(loop: VirtualLoop) -> None:
+    years = 50 * 365 * 86_400.0
+    loop.advance(years)
+
+    loop.run_until_complete(asyncio.sleep(0.3))
+
+    assert loop.time() == pytest.approx(years + 0.3)

@@ -95,6 +95,7 @@ class Striking(FaultPoints):
         self._outside = outside
         self._kills = {f.at: f for f in faults if f.kind in BOUNDARIES and f.life == life}
         self._late: list[asyncio.Future[None]] = []
+        self._hanging: list[asyncio.Future[None]] = []
         self._storage = {f.at: f for f in faults if f.kind in STORAGE and f.life == life}
         self.turns = {f.at: f for f in faults if f.kind in TURNS and f.life == life}
         self._calls = [f for f in faults if f.kind in CALLS]
@@ -110,13 +111,13 @@ class Striking(FaultPoints):
     async def reached(self, point: str, saga_id: str, path: str) -> None:
         """A boundary: the process may end here."""
         if self.dead:
-            await never()
+            await self._never()
         self._boundaries.append(f"{point} {path}")
         fault = self._kills.get(len(self._boundaries))
         if fault is not None:
             self.land(fault)
             self._die(OUTAGE_SECONDS if fault.kind is Kind.OUTAGE else 0.0)
-            await never()
+            await self._never()
 
     async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
         """A call is made; it may go wrong before or after it takes effect."""
@@ -150,7 +151,7 @@ class Striking(FaultPoints):
                 raise ConnectionError("the request was lost")
             case Kind.HANG_BEFORE:
                 self.land(fault)
-                await never()
+                await self._never()
             case Kind.COME_LATE:
                 self.land(fault)
                 await self._outlast()
@@ -182,7 +183,7 @@ class Striking(FaultPoints):
             case Kind.LOSE_ANSWER:
                 raise ConnectionError("the answer was lost")
             case Kind.HANG:
-                await never()
+                await self._never()
             case Kind.CRASH:
                 raise Escape("it raised what is no Exception")
             case Kind.CANCEL_CALL:
@@ -213,7 +214,7 @@ class Striking(FaultPoints):
             JournalUnavailable: It fails at once.
         """
         if self.dead:
-            await never()
+            await self._never()
         self._stored.append(what)
         fault = self._storage.get(len(self._stored))
         if fault is not None:
@@ -230,7 +231,7 @@ class Striking(FaultPoints):
         """
         self._seen.durable = max(self._seen.durable, durable)
         if self.dead:
-            await never()
+            await self._never()
         if fault is not None:
             raise JournalUnavailable("the database did it, and its answer was lost")
 
@@ -242,8 +243,12 @@ class Striking(FaultPoints):
         """Note that a fault struck."""
         self._seen.landed.setdefault(fault.place, self.turn)
 
+    async def _never(self) -> NoReturn:
+        """Wait for ever, and be there until the process is gone.
 
-async def never() -> NoReturn:
-    """Wait for ever."""
-    while True:
-        await asyncio.get_running_loop().create_future()
+        What nothing refers to but itself, the garbage collector would end in the middle of a life.
+        """
+        while True:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._hanging.append(future)
+            await future

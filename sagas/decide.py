@@ -139,9 +139,11 @@ def settle(track: Track, policy: CallPolicy, now: int) -> Move:
     observable = _observable(track, policy, now)
     if observable in (ObservabilityKind.PROBE, ObservabilityKind.BOTH):
         return _probe(track, policy, now, _ABSENT)
+    if not policy.reversibility.is_undoable:
+        return Ask(_doubt(track))
     if policy.accepts_unknown:
         return CompensateUnknown()
-    if observable is ObservabilityKind.KEY and policy.reversibility.is_undoable:
+    if observable is ObservabilityKind.KEY:
         return _again_or(track, policy, now, Ask(_doubt(track)))
     return Ask(_doubt(track))
 

@@ -111,7 +111,29 @@ async def final(what: str) -> str:
     return await do(what)
 
 
-actions |= {"safe": safe, "final": final}
+def never_again(what: str) -> Reversibility:
+    """Whatever was declared, this call cannot be undone."""
+    return Reversibility.IRREVERSIBLE
+
+
+@cells.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    classify=never_again,
+    timeout=PATIENT,
+    approval=waived(reason="a scenario"),
+)
+async def classified(what: str) -> str:
+    """Has a compensation that accepts an unknown result, which does not hold for this call."""
+    return await do(what)
+
+
+@classified.compensation(repeatable=True)
+async def undo_classified(what: str, result: str | None) -> None:
+    """Undo it, where that is possible."""
+    await do(f"undo-{what}")
+
+
+actions |= {"safe": safe, "final": final, "classified": classified}
 
 
 @cells.saga
@@ -258,7 +280,7 @@ async def test_a_refusal_in_an_unwind_is_a_tombstone(house: House, world: World)
     assert (world.count("it"), world.done, world.undone) == (2, ["before"], ["before"])
 
 
-@pytest.mark.parametrize("choice", ["neither", "final"])
+@pytest.mark.parametrize("choice", ["neither", "final", "classified"])
 async def test_what_an_unwind_may_not_find_out_is_asked_about_while_the_rest_is_undone(
     house: House, world: World, choice: str
 ) -> None:
@@ -268,6 +290,16 @@ async def test_what_an_unwind_may_not_find_out_is_asked_about_while_the_rest_is_
         outcome = await answer(coordinator, handle, "not-happened")
     assert outcome.status is Status.COMPENSATED
     assert world.count("it") == 1
+
+
+async def test_what_was_classified_irreversible_and_happened_is_no_clean_end(
+    house: House, world: World
+) -> None:
+    async with unwinding(house, world, "classified", lose_answer) as (coordinator, handle):
+        await handle.outcome(timeout=LIMIT)
+        outcome = await answer(coordinator, handle, "happened", result="it-1")
+    assert outcome.status is Status.RESIDUAL
+    assert (world.count("it"), world.undone) == (1, ["before"])
 
 
 @pytest.mark.parametrize("choice", ["probe"])

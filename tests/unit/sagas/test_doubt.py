@@ -465,6 +465,21 @@ def test_a_compensation_that_accepts_the_unknown_runs_at_once(rules: CallPolicy)
     assert resolve(in_doubt().unwind(), rules) == CompensateUnknown()
 
 
+@pytest.mark.parametrize("reversibility", PIVOTS)
+@pytest.mark.parametrize("key", [False, True], ids=["neither", "key"])
+def test_a_pivot_is_not_compensated_on_suspicion(reversibility: R, key: bool) -> None:
+    rules = policy(reversibility, accepts_unknown=True, key=key)
+
+    assert isinstance(resolve(in_doubt().unwind(), rules), Ask)
+
+
+@pytest.mark.parametrize("reversibility", PIVOTS)
+def test_a_failed_probe_does_not_make_a_pivot_compensable(reversibility: R) -> None:
+    rules = policy(reversibility, accepts_unknown=True, probe=True)
+
+    assert isinstance(resolve(in_doubt().unwind().probed("failed"), rules), Ask)
+
+
 def test_unwinding_with_an_expired_key_a_person_is_asked() -> None:
     script = in_doubt().unwind()
     script.now = LAST_LIVE_MOMENT

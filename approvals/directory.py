@@ -6,6 +6,7 @@ Pure.
 from dataclasses import dataclass
 from typing import Protocol
 
+from approvals.clause import Clause, groups_of, people_of
 from approvals.errors import DirectoryError
 from approvals.names import GROUP_MARK, fault_of_name
 from approvals.principal import Principal
@@ -79,7 +80,7 @@ class OperatingSystemDirectory:
 def electorate(
     approval: Approval, directory: Directory, *, requester: str | None = None
 ) -> tuple[str, ...]:
-    """List who may decide now, sorted; nobody in particular where anyone may.
+    """List who may decide when a gate opens, sorted; nobody in particular where anyone may.
 
     Args:
         approval: The requirement.
@@ -88,43 +89,52 @@ def electorate(
     """
     if approval.open_to_anyone:
         return ()
-    people = {name for name in approval.people if directory.groups_of(name) is not None}
-    for group in approval.groups:
-        people |= directory.members(group)
-    if approval.separate:
-        people.discard(requester or "")
-    return tuple(sorted(people))
+    kept_out = requester if approval.separate else None
+    people = {name for clause in approval.clauses for name in _known(clause, directory)}
+    return tuple(sorted(people - {kept_out or ""}))
 
 
 def check_reachable(approval: Approval, directory: Directory, requester: str) -> None:
     """Check, when a gate is to open, that enough people exist who could decide about it.
 
+    Each clause has to be met, and one person may count in several; so each is checked alone.
+
     Raises:
         DirectoryError: A group is empty, a person is not known, or too few people remain.
     """
-    if approval.open_to_anyone:
-        return
-    for group in approval.groups:
+    for clause in approval.clauses:
+        if not clause.open_to_anyone:
+            _check_known(clause, directory)
+            _check_quorum(clause, directory, requester if approval.separate else None)
+
+
+def _known(clause: Clause, directory: Directory) -> frozenset[str]:
+    """The people of a clause who exist, once its gate opens."""
+    people = {name for name in people_of(clause.by) if directory.groups_of(name) is not None}
+    return frozenset(people).union(*(directory.members(group) for group in groups_of(clause.by)))
+
+
+def _check_known(clause: Clause, directory: Directory) -> None:
+    for group in groups_of(clause.by):
         if not directory.members(group):
             raise DirectoryError(
                 f"the group {GROUP_MARK}{group} has no members in {directory.source}; add members "
                 "there, or name other approvers"
             )
-    for name in approval.people:
+    for name in people_of(clause.by):
         if directory.groups_of(name) is None:
             raise DirectoryError(
                 f"the approver {name} is not known in {directory.source}; add them there, or name "
                 "other approvers"
             )
-    _check_quorum(approval, directory, requester)
 
 
-def _check_quorum(approval: Approval, directory: Directory, requester: str) -> None:
-    eligible = electorate(approval, directory, requester=requester)
-    if len(eligible) >= approval.quorum:
+def _check_quorum(clause: Clause, directory: Directory, kept_out: str | None) -> None:
+    eligible = _known(clause, directory) - {kept_out or ""}
+    if len(eligible) >= clause.quorum:
         return
-    excluded = f", without {requester}, who started the saga" if approval.separate else ""
+    excluded = f", without {kept_out}, who started the saga" if kept_out else ""
     raise DirectoryError(
-        f"{approval.quorum} approvals are needed, and {', '.join(approval.by)} stand for "
+        f"{clause.quorum} approvals are needed, and {', '.join(clause.by)} stand for "
         f"{len(eligible)} in {directory.source}{excluded}; add people there, or lower the quorum"
     )

@@ -2,20 +2,21 @@
 
 Eligibility is the policy's word about the voter's name and groups at the time of the vote; a vote
 keeps those groups, so that the count can be repeated later. People count, not votes: whoever
-approves twice is one person. One rejection rejects. A vote that comes too late changes nothing
+approves twice is one person. Every clause of the policy needs its quorum. A vote that comes too late changes nothing
 and is told what had been decided. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from approvals.clause import Clause
 from approvals.gate import Gate, GateState, expire
 from approvals.names import GROUP_MARK
 from approvals.principal import Principal
-from approvals.requirement import Approval
+from approvals.requirement import groups_asked, people_asked
 from approvals.standing import standing
 from approvals.wording import instant
 
@@ -139,16 +140,27 @@ def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozens
     with_rights = [
         replace(vote, groups=rights[vote.principal]) for vote in votes if vote.principal in rights
     ]
-    return len(_approvals(gate, with_rights)) >= gate.policy.quorum
+    return _is_approved(gate, with_rights)
 
 
 def _bar(gate: Gate, vote: Vote) -> Refusal | None:
     """Why this person cannot vote here, whatever they say."""
-    if not gate.policy.admits(vote.principal, vote.groups):
+    if not _may_vote(gate, vote):
         return Refusal.NOT_ENTITLED
     if gate.policy.separate and vote.principal == gate.requester:
         return Refusal.NOT_SEPARATE
     return None
+
+
+def _may_vote(gate: Gate, vote: Vote) -> bool:
+    """Whether the policy gives this person this word; a veto is a right to reject only."""
+    if gate.policy.may_approve(vote.principal, vote.groups, _waited(gate, vote)):
+        return True
+    return vote.kind is VoteKind.REJECT and gate.policy.may_veto(vote.principal, vote.groups)
+
+
+def _waited(gate: Gate, vote: Vote) -> timedelta:
+    return vote.at - gate.opened_at
 
 
 def _objection(gate: Gate, vote: Vote) -> Refusal | None:
@@ -182,36 +194,52 @@ def _votes_that_count(gate: Gate, votes: Sequence[Vote]) -> dict[str, Vote]:
     return latest
 
 
-def _approvals(gate: Gate, votes: Sequence[Vote]) -> list[Vote]:
-    return [
-        vote for vote in _votes_that_count(gate, votes).values() if vote.kind is VoteKind.APPROVE
-    ]
+def _given(gate: Gate, votes: Sequence[Vote], kind: VoteKind) -> list[Vote]:
+    return [vote for vote in _votes_that_count(gate, votes).values() if vote.kind is kind]
 
 
 def _tally(gate: Gate, votes: Sequence[Vote], *, now: datetime) -> Gate:
     """Decide an open gate if the votes suffice."""
     if not gate.state.is_open:
         return gate
-    for vote in _votes_that_count(gate, votes).values():
-        if vote.kind is VoteKind.REJECT:
-            return replace(
-                gate,
-                state=GateState.REJECTED,
-                decided_at=now,
-                decided_by=vote.principal,
-                reason=_reason(vote),
-            )
-    approvals = _approvals(gate, votes)
-    if len(approvals) < gate.policy.quorum:
+    rejections = _given(gate, votes, VoteKind.REJECT)
+    if _is_rejected(gate, rejections):
+        return _decide(gate, GateState.REJECTED, rejections, now)
+    if not _is_approved(gate, votes):
         return gate
+    approved = _decide(gate, GateState.APPROVED, _given(gate, votes, VoteKind.APPROVE), now)
+    return replace(approved, valid_until=now + gate.policy.valid_for)
+
+
+def _decide(gate: Gate, state: GateState, votes: Sequence[Vote], now: datetime) -> Gate:
     return replace(
         gate,
-        state=GateState.APPROVED,
+        state=state,
         decided_at=now,
-        decided_by=", ".join(vote.principal for vote in approvals),
-        reason=_reason(approvals[-1]),
-        valid_until=now + gate.policy.valid_for,
+        decided_by=", ".join(vote.principal for vote in votes),
+        reason=_reason(votes[-1]),
     )
+
+
+def _is_rejected(gate: Gate, rejections: Sequence[Vote]) -> bool:
+    policy = gate.policy
+    return len(rejections) >= policy.rejections or any(
+        policy.may_veto(vote.principal, vote.groups) for vote in rejections
+    )
+
+
+def _is_approved(gate: Gate, votes: Sequence[Vote]) -> bool:
+    """Whether every clause has its quorum."""
+    return not any(_missing(gate, clause, votes) for clause in gate.policy.clauses)
+
+
+def _missing(gate: Gate, clause: Clause, votes: Sequence[Vote]) -> int:
+    """How many more people have to approve under this clause."""
+    given = sum(
+        clause.admits(vote.principal, vote.groups, _waited(gate, vote))
+        for vote in _given(gate, votes, VoteKind.APPROVE)
+    )
+    return max(clause.quorum - given, 0)
 
 
 def _same_vote(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Vote | None:
@@ -247,11 +275,11 @@ def _refused(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> Ruli
 def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
     match refusal:
         case Refusal.NOT_ENTITLED:
-            return f"you are not among the approvers: ask {_whom(gate.policy)}"
+            return f"you are not among the approvers: ask {_whom(gate, vote)}"
         case Refusal.NOT_SEPARATE:
             return (
                 "you started this saga, and somebody else has to decide about it: ask "
-                f"{_whom(gate.policy, but=vote.principal)}"
+                f"{_whom(gate, vote)}"
             )
         case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
             return standing(gate, now=now)
@@ -266,9 +294,10 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
             assert_never(refusal)
 
 
-def _whom(policy: Approval, but: str | None = None) -> str:
-    people = [name for name in policy.people if name != but]
-    groups = [f"a member of {GROUP_MARK}{name}" for name in policy.groups]
+def _whom(gate: Gate, vote: Vote) -> str:
+    waited = _waited(gate, vote)
+    people = [name for name in people_asked(gate.policy, waited) if name != vote.principal]
+    groups = [f"a member of {GROUP_MARK}{name}" for name in groups_asked(gate.policy, waited)]
     return " or ".join([*people, *groups]) or "anyone else"
 
 
@@ -283,10 +312,19 @@ def _accepted(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Ruling:
 
 
 def _progress(gate: Gate, votes: Sequence[Vote], vote: Vote) -> str:
-    quorum = gate.policy.quorum
-    if vote.kind is VoteKind.REJECT:
+    if gate.state is GateState.REJECTED:
         return "rejected: the action does not run"
-    given = len(_approvals(gate, votes))
     if gate.state is GateState.APPROVED:
-        return f"approved: {given} of {quorum}"
-    return f"your approval is recorded: {given} of {quorum}, {quorum - given} more needed"
+        return f"approved by {gate.decided_by}"
+    if vote.kind is VoteKind.REJECT:
+        more = gate.policy.rejections - len(_given(gate, votes, VoteKind.REJECT))
+        return f"your rejection is recorded; {more} more needed to reject"
+    return f"your approval is recorded; still needed: {_still_needed(gate, votes)}"
+
+
+def _still_needed(gate: Gate, votes: Sequence[Vote]) -> str:
+    """What is missing by clause: ``1 more of @finance``."""
+    lacking = ((clause, _missing(gate, clause, votes)) for clause in gate.policy.clauses)
+    return " and ".join(
+        f"{count} more of {', '.join(clause.by)}" for clause, count in lacking if count
+    )

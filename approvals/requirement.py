@@ -1,20 +1,21 @@
-"""What an action's author asks for: who may allow it, how many of them, and until when.
+"""What has to be allowed by people before an action runs: by whom, how many, and until when.
 
-Pure.
+Requirements compose: ``one & other`` asks for everything that either asks for, and never for less.
+So a policy can only tighten what an author wrote, and a gate stands as long as
+``asked & wanted_now == asked``. Pure.
 """
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from approvals.clause import Clause, Rung, check_names, groups_of, names_person, people_of
 from approvals.errors import ApprovalDefinitionError, PolicyUnreadable
-from approvals.names import ANYONE, GROUP_MARK, fault_of_name
 from approvals.wording import duration
 
 __all__ = ["Approval", "Waiver", "approval", "waived"]
@@ -31,73 +32,127 @@ class Approval:
         ApprovalDefinitionError: The requirement cannot be right.
     """
 
-    by: tuple[str, ...]
-    """Who may decide: people (``ana``), groups (``@travel-desk``) or ``anyone``; sorted."""
+    clauses: tuple[Clause, ...]
+    """All of them have to be met; sorted, and one for the same people and ladder."""
     within: timedelta
-    """How long a gate waits for a decision; after that it has expired."""
-    quorum: int = 1
-    """How many different people have to approve. One rejection is enough to reject."""
+    """How long a gate waits for a decision; after that it has expired. Silence never approves."""
     valid_for: timedelta = timedelta(hours=24)
     """How long an approval may wait to be used; after that it has lapsed."""
+    rejections: int = 1
+    """How many different people have to reject."""
+    veto: tuple[str, ...] = ()
+    """Whose single rejection is enough, whether or not they may approve; sorted."""
     separate: bool = False
-    """Whether the person who started the saga is kept from deciding."""
+    """Whether those for whom the saga acts are kept from deciding."""
     reason_required: bool = False
     """Whether a decision has to come with a reason."""
+    remind: tuple[timedelta, ...] = ()
+    """How long after the opening those who can decide are told again; the earliest first."""
+    pinned: tuple[str, ...] = ()
+    """The arguments that an edit may not change: ``to``, ``order.amount``; sorted."""
+    intent: tuple[str, ...] = ()
+    """The arguments that make it the same request again; sorted. None stands for all."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "by", tuple(sorted(self.by)))
-        _check_names(self.by)
-        _check_quorum(self)
+        object.__setattr__(self, "clauses", _merged(self.clauses))
+        object.__setattr__(self, "remind", tuple(sorted(set(self.remind))))
+        for field in ("veto", "pinned", "intent"):
+            object.__setattr__(self, field, tuple(sorted(set(getattr(self, field)))))
+        if not self.clauses:
+            raise ApprovalDefinitionError("the requirement has no clause; name approvers with by=")
+        if self.veto:
+            check_names(self.veto)
+        _check_rejections(self.rejections)
         _check_durations(self)
+
+    def __and__(self, other: "Approval") -> "Approval":
+        """Ask for everything that either asks for.
+
+        The shorter wait and validity hold, the fewer rejections reject, and everything that keeps
+        people or arguments out is kept. With two lists of arguments that make a request the same,
+        those in both do, because fewer of them recognize more.
+        """
+        return Approval(
+            clauses=(*self.clauses, *other.clauses),
+            within=min(self.within, other.within),
+            valid_for=min(self.valid_for, other.valid_for),
+            rejections=min(self.rejections, other.rejections),
+            veto=(*self.veto, *other.veto),
+            separate=self.separate or other.separate,
+            reason_required=self.reason_required or other.reason_required,
+            remind=(*self.remind, *other.remind),
+            pinned=(*self.pinned, *other.pinned),
+            intent=_fewer(self.intent, other.intent),
+        )
 
     @property
     def open_to_anyone(self) -> bool:
         """Whether every identified person may decide."""
-        return ANYONE in self.by
+        return any(clause.open_to_anyone for clause in self.clauses)
 
     @property
-    def people(self) -> tuple[str, ...]:
-        """The people named, without those who are named through a group."""
-        return tuple(n for n in self.by if not n.startswith(GROUP_MARK) and n != ANYONE)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The groups named, without the mark."""
-        return tuple(n.removeprefix(GROUP_MARK) for n in self.by if n.startswith(GROUP_MARK))
+    def quorum(self) -> int:
+        """How many different people have to approve, at least."""
+        return max(clause.quorum for clause in self.clauses)
 
     @property
     def version(self) -> str:
         """The policy version: a digest of everything that was asked for."""
         return hashlib.sha256(self.to_json().encode("ascii")).hexdigest()[:_VERSION_LENGTH]
 
-    def admits(self, name: str, groups: Collection[str]) -> bool:
-        """Whether a person of this name, in these groups, is among those who may decide."""
-        return (
-            self.open_to_anyone
-            or name in self.people
-            or any(group in self.groups for group in groups)
-        )
+    @property
+    def rungs(self) -> tuple[timedelta, ...]:
+        """When approvers are added, after the opening; the earliest first."""
+        return tuple(sorted({rung.after for clause in self.clauses for rung in clause.ladder}))
+
+    def names(self, waited: timedelta) -> tuple[str, ...]:
+        """Everyone who may approve, by the names they are asked under; sorted."""
+        return tuple(sorted({name for clause in self.clauses for name in clause.names(waited)}))
+
+    def may_approve(self, name: str, groups: Collection[str], waited: timedelta) -> bool:
+        """Whether this person's approval counts in a clause by now.
+
+        Args:
+            name: The person.
+            groups: Without the mark.
+            waited: How long the gate has been open.
+        """
+        return any(clause.admits(name, groups, waited) for clause in self.clauses)
+
+    def may_veto(self, name: str, groups: Collection[str]) -> bool:
+        """Whether this person's rejection is enough alone."""
+        return names_person(self.veto, name, groups)
 
     def describe(self) -> str:
         """Word the requirement for people: ``1 of @travel-desk within 4 h``."""
-        separate = ", not who started the saga" if self.separate else ""
-        reason = ", with a reason" if self.reason_required else ""
-        return f"{self._who()} within {duration(self.within)}{separate}{reason}"
+        who = " and ".join(clause.describe() for clause in self.clauses)
+        return f"{who} within {duration(self.within)}" + "".join(
+            f", {words}" for words in self._further()
+        )
 
-    def _who(self) -> str:
-        if not self.open_to_anyone:
-            return f"{self.quorum} of {', '.join(self.by)}"
-        return ANYONE if self.quorum == 1 else f"any {self.quorum} people"
+    def _further(self) -> Iterable[str]:
+        if self.rejections > 1:
+            yield f"rejected by {self.rejections} of them"
+        if self.veto:
+            yield f"{', '.join(self.veto)} can veto"
+        if self.separate:
+            yield "nobody for whom the saga acts"
+        if self.reason_required:
+            yield "with a reason"
 
     def to_json(self) -> str:
         """Write the requirement as canonical JSON: equal requirements give equal text."""
         form = {
-            "by": self.by,
-            "form": 1,
-            "quorum": self.quorum,
+            "clauses": [_clause_form(clause) for clause in self.clauses],
+            "form": 2,
+            "intent": self.intent,
+            "pinned": self.pinned,
             "reason_required": self.reason_required,
+            "rejections": self.rejections,
+            "remind_us": [wait // _MICROSECOND for wait in self.remind],
             "separate": self.separate,
             "valid_for_us": self.valid_for // _MICROSECOND,
+            "veto": self.veto,
             "within_us": self.within // _MICROSECOND,
         }
         return json.dumps(form, sort_keys=True, separators=(",", ":"))
@@ -110,15 +165,7 @@ class Approval:
             PolicyUnreadable: The text is not such a requirement.
         """
         try:
-            stored = _Stored.model_validate_json(text)
-            return cls(
-                by=stored.by,
-                within=stored.within_us * _MICROSECOND,
-                quorum=stored.quorum,
-                valid_for=stored.valid_for_us * _MICROSECOND,
-                separate=stored.separate,
-                reason_required=stored.reason_required,
-            )
+            return _Stored.model_validate_json(text).requirement()
         except (ValidationError, ApprovalDefinitionError, OverflowError) as error:
             raise PolicyUnreadable(
                 f"the stored requirement cannot be read ({error}); if a newer version wrote it, "
@@ -126,16 +173,56 @@ class Approval:
             ) from error
 
 
-class _Stored(BaseModel):
+def _clause_form(clause: Clause) -> object:
+    ladder = [{"after_us": rung.after // _MICROSECOND, "to": rung.to} for rung in clause.ladder]
+    return {"by": clause.by, "ladder": ladder, "quorum": clause.quorum}
+
+
+class _Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    form: Literal[1]
+
+class _StoredRung(_Form):
+    after_us: int
+    to: tuple[str, ...]
+
+
+class _StoredClause(_Form):
     by: tuple[str, ...]
-    within_us: int
+    ladder: tuple[_StoredRung, ...]
     quorum: int
-    valid_for_us: int
-    separate: bool
+
+    def clause(self) -> Clause:
+        ladder = tuple(Rung(after=rung.after_us * _MICROSECOND, to=rung.to) for rung in self.ladder)
+        return Clause(by=self.by, quorum=self.quorum, ladder=ladder)
+
+
+class _Stored(_Form):
+    clauses: tuple[_StoredClause, ...]
+    form: Literal[2]
+    intent: tuple[str, ...]
+    pinned: tuple[str, ...]
     reason_required: bool
+    rejections: int
+    remind_us: tuple[int, ...]
+    separate: bool
+    valid_for_us: int
+    veto: tuple[str, ...]
+    within_us: int
+
+    def requirement(self) -> Approval:
+        return Approval(
+            clauses=tuple(stored.clause() for stored in self.clauses),
+            within=self.within_us * _MICROSECOND,
+            valid_for=self.valid_for_us * _MICROSECOND,
+            rejections=self.rejections,
+            veto=self.veto,
+            separate=self.separate,
+            reason_required=self.reason_required,
+            remind=tuple(wait * _MICROSECOND for wait in self.remind_us),
+            pinned=self.pinned,
+            intent=self.intent,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,37 +240,59 @@ class Waiver:
             )
 
 
-def approval(
+def approval(  # noqa: PLR0913 (a keyword for each thing that can be asked for)
     *,
     by: str | Sequence[str],
     within: timedelta,
     quorum: int = 1,
     valid_for: timedelta = timedelta(hours=24),
+    rejections: int = 1,
+    veto: str | Sequence[str] = (),
     separate: bool = False,
     reason_required: bool = False,
+    remind: timedelta | Sequence[timedelta] = (),
+    escalate: Mapping[timedelta, str | Sequence[str]] | None = None,
+    pinned: str | Sequence[str] = (),
+    intent: str | Sequence[str] = (),
 ) -> Approval:
-    """Ask for an approval.
+    """Ask for an approval. Two of them, joined with ``&``, ask for both.
 
     Args:
         by: Who may decide: a person (``"ana"``), a group (``"@travel-desk"``), several of
             them, or ``"anyone"`` for every identified person.
         within: How long to wait for a decision. Silence never approves.
-        quorum: How many different people have to approve. One rejection is enough to reject.
+        quorum: How many different people have to approve.
         valid_for: How long an approval may wait to be used.
-        separate: Keep the person who started the saga from deciding.
+        rejections: How many different people have to reject.
+        veto: Whose single rejection is enough, whether or not they may approve.
+        separate: Keep those for whom the saga acts from deciding: who started it, who asked for
+            it, the agent and its owner.
         reason_required: Refuse a decision without a reason.
+        remind: When to tell them again, after the gate has opened.
+        escalate: Who may decide too, after a time: ``{timedelta(hours=1): "@leads"}``.
+        pinned: The arguments that an approver's edit may not change: ``"to"``,
+            ``"order.amount"``.
+        intent: The arguments by which a request that was rejected is recognized when it comes
+            again; all of them if left out.
 
     Raises:
         ApprovalDefinitionError: The requirement cannot be right.
     """
-    return Approval(
-        by=(by,) if isinstance(by, str) else tuple(by),
+    ladder = tuple(Rung(after=after, to=_names(to)) for after, to in (escalate or {}).items())
+    asked = Approval(
+        clauses=(Clause(by=_names(by), quorum=quorum, ladder=ladder),),
         within=within,
-        quorum=quorum,
         valid_for=valid_for,
+        rejections=rejections,
+        veto=_names(veto),
         separate=separate,
         reason_required=reason_required,
+        remind=(remind,) if isinstance(remind, timedelta) else tuple(remind),
+        pinned=_names(pinned),
+        intent=_names(intent),
     )
+    _check_in_time(asked)
+    return asked
 
 
 def waived(*, reason: str) -> Waiver:
@@ -195,47 +304,38 @@ def waived(*, reason: str) -> Waiver:
     return Waiver(reason)
 
 
-def _check_names(by: tuple[str, ...]) -> None:
-    if not by:
-        raise ApprovalDefinitionError(
-            'the approval names nobody; write by="@group", by="name" or by="anyone"'
-        )
-    for name in by:
-        _check_name(name)
-    twice = [name for name, count in Counter(by).items() if count > 1]
-    if twice:
-        raise ApprovalDefinitionError(
-            f"the approval names {', '.join(twice)} more than once; name everyone once"
-        )
-    if ANYONE in by and len(by) > 1:
-        raise ApprovalDefinitionError(
-            f'the approval names "{ANYONE}" beside others; write by="{ANYONE}" alone, or leave '
-            "it out"
-        )
+def people_asked(approval: Approval, waited: timedelta) -> tuple[str, ...]:
+    """The people named by now, without those who are named through a group."""
+    return people_of(approval.names(waited))
 
 
-def _check_name(name: str) -> None:
-    if name == ANYONE:
-        return
-    fault = fault_of_name(name.removeprefix(GROUP_MARK))
-    if fault is not None:
-        raise ApprovalDefinitionError(
-            f'the approval names {name!r}, which {fault}; write "name" for a person and '
-            '"@name" for a group'
-        )
+def groups_asked(approval: Approval, waited: timedelta) -> tuple[str, ...]:
+    """The groups named by now, without the mark."""
+    return groups_of(approval.names(waited))
 
 
-def _check_quorum(asked: Approval) -> None:
-    if asked.quorum < 1:
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _merged(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """One clause for the same people and ladder, with the larger quorum."""
+    largest: dict[object, Clause] = {}
+    for clause in sorted(clauses):
+        largest[clause.by, clause.ladder] = clause
+    return tuple(sorted(largest.values()))
+
+
+def _fewer(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    if not one or not other:
+        return one or other
+    return tuple(set(one) & set(other)) or min(one, other)
+
+
+def _check_rejections(rejections: int) -> None:
+    if rejections < 1:
         raise ApprovalDefinitionError(
-            f"a quorum of {asked.quorum} would approve without a person; ask for 1 or more, or "
-            "write waived(reason=...)"
-        )
-    only_people = len(asked.people) == len(asked.by)
-    if only_people and asked.quorum > len(asked.people):
-        raise ApprovalDefinitionError(
-            f"a quorum of {asked.quorum} cannot be met by {', '.join(asked.by)}; name more "
-            "people, or lower it"
+            f"{rejections} rejections would reject without a person; ask for 1 or more"
         )
 
 
@@ -246,3 +346,15 @@ def _check_durations(asked: Approval) -> None:
                 f"{field} is {length.total_seconds():g} s, which is over before it begins; give "
                 "a positive timedelta"
             )
+
+
+def _check_in_time(asked: Approval) -> None:
+    """What comes after the deadline would never come."""
+    for what, waits in (("reminder", asked.remind), ("escalation", asked.rungs)):
+        for wait in waits:
+            if not timedelta(0) < wait < asked.within:
+                raise ApprovalDefinitionError(
+                    f"a {what} after {duration(abs(wait))} does not fall into the "
+                    f"{duration(asked.within)} in which the gate is open; let it come sooner, or "
+                    "lengthen within="
+                )

@@ -151,7 +151,8 @@ class Follower:
         except Refused:
             return False
         separate = gate.policy.separate and person.name == gate.requester
-        return gate.policy.admits(person.name, person.groups) and not separate
+        waited = datetime.now(UTC) - gate.opened_at
+        return gate.policy.may_approve(person.name, person.groups, waited) and not separate
 
     def _class(self, gate: Gate) -> Reversibility:
         """The class of what the gate holds back, as the catalog declares it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from approvals import Approval, Gate, Principal
+from approvals.requirement import groups_asked, people_asked
 from compensations import Choice, InterventionKind
 from sagas.coordinator import Coordinator
 from sagas.errors import PayloadError, SagaError
@@ -35,8 +36,8 @@ class TestDirectory:
 
     def admit(self, approval: Approval) -> None:
         """Know the people and groups of a requirement."""
-        self._groups |= set(approval.groups)
-        self._people |= set(approval.people)
+        self._groups |= set(groups_asked(approval, approval.within))
+        self._people |= set(people_asked(approval, approval.within))
 
     def principal(self, operating_system_user: str) -> Principal | None:
         """Whoever it is."""
@@ -166,7 +167,8 @@ class Responder:
 def voters(gate: Gate) -> Sequence[str]:
     """As many people as the gate asks for, of those who may."""
     people = gate.eligible or TESTERS
-    return people[: gate.policy.quorum]
+    one_kind = len(gate.policy.clauses) == 1
+    return people[: gate.policy.quorum] if one_kind else people
 
 
 def truthfully(question: QuestionRow, truth: Truth) -> tuple[Choice, Any] | None:

@@ -10,7 +10,15 @@ from approvals.subject import GateSubject
 
 NOW = datetime(2026, 3, 4, 10, 2, tzinfo=UTC)
 OPENED = NOW - timedelta(hours=1)
-DESK = approval(by=["ana", "@travel-desk"], within=timedelta(hours=4))
+
+
+def of_desk(quorum: int = 1, *, separate: bool = False) -> Approval:
+    return approval(
+        by=["ana", "@travel-desk"], within=timedelta(hours=4), quorum=quorum, separate=separate
+    )
+
+
+DESK = of_desk()
 
 
 def subject(

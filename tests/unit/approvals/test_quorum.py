@@ -12,12 +12,21 @@ from approvals.gate import Gate, GateState, is_usable, may_move
 from approvals.principal import Principal
 from approvals.quorum import Refusal, Ruling, Vote, VoteKind, cast, quorum_holds
 from approvals.requirement import approval
-from tests.unit.approvals.builders import DESK, NOW, in_state, member, pending, vote
+from tests.unit.approvals.builders import (
+    DESK,
+    NOW,
+    OPENED,
+    in_state,
+    member,
+    of_desk,
+    pending,
+    vote,
+)
 
 S = GateState
 REJECT = VoteKind.REJECT
 FOUR_HOURS = timedelta(hours=4)
-PAIR = replace(DESK, quorum=2)
+PAIR = of_desk(2)
 DESK_GROUP = frozenset({"travel-desk"})
 
 
@@ -107,7 +116,7 @@ def test_a_quorum_of_two_waits_for_a_second_person() -> None:
     assert (ruling.state, ruling.counted, ruling.message) == (
         S.PENDING,
         True,
-        "your approval is recorded: 1 of 2, 1 more needed",
+        "your approval is recorded; still needed: 1 more of @travel-desk, ana",
     )
 
 
@@ -117,7 +126,7 @@ def test_a_quorum_of_two_is_met_by_two_people() -> None:
         S.APPROVED,
         "ana, ben",
         "go",
-        "approved: 2 of 2",
+        "approved by ana, ben",
     )
 
 
@@ -274,7 +283,7 @@ def test_the_requester_decides_where_duties_are_not_separate() -> None:
 
 
 def test_a_stored_vote_of_the_requester_does_not_count_where_duties_are_separate() -> None:
-    gate = pending(replace(SEPARATE, quorum=2))
+    gate = pending(of_desk(2, separate=True))
     assert cast(gate, [member("eve")], vote("ana"), now=NOW).state is S.PENDING
 
 
@@ -329,7 +338,7 @@ def votes_cast(draw: st.DrawFn) -> Vote:
 def test_no_votes_approve_but_those_of_enough_entitled_people(
     cast_votes: list[Vote], quorum: int, separate: bool
 ) -> None:
-    gate = pending(replace(DESK, quorum=quorum, separate=separate))
+    gate = pending(of_desk(quorum, separate=separate))
     counted: list[Vote] = []
     for one in cast_votes:
         ruling = cast(gate, counted, one, now=NOW)
@@ -382,3 +391,83 @@ def test_a_vote_keeps_the_rights_and_the_evidence_of_the_voter() -> None:
         groups=DESK_GROUP,
         evidence="token of ana",
     )
+
+
+# --- several clauses, several rejections, vetoes, ladders ----------------------------------------
+
+BOARD = approval(by="@board", within=FOUR_HOURS)
+DESK_AND_BOARD = DESK & BOARD
+
+
+def of_board(name: str, kind: VoteKind = VoteKind.APPROVE) -> Vote:
+    return vote(name, kind, groups=frozenset({"board"}))
+
+
+def test_an_approval_of_one_clause_does_not_meet_the_other() -> None:
+    ruling = rule(pending(DESK_AND_BOARD), member("ben"))
+    assert (ruling.state, ruling.message) == (
+        S.PENDING,
+        "your approval is recorded; still needed: 1 more of @board",
+    )
+
+
+def test_approvals_of_both_clauses_approve() -> None:
+    assert rule(pending(DESK_AND_BOARD), member("ben"), of_board("dan")).state is S.APPROVED
+
+
+def test_one_person_may_count_in_both_clauses() -> None:
+    both = vote("ben", groups=frozenset({"board", "travel-desk"}))
+    assert rule(pending(DESK_AND_BOARD), both).state is S.APPROVED
+
+
+def test_what_is_still_needed_is_told_for_each_clause() -> None:
+    ruling = rule(pending(of_desk(2) & BOARD), member("ben"))
+    assert ruling.message == (
+        "your approval is recorded; still needed: 1 more of @board and 1 more of @travel-desk, ana"
+    )
+
+
+TWO_REJECT = replace(DESK, rejections=2)
+
+
+def test_a_rejection_that_is_not_enough_leaves_the_gate_open() -> None:
+    ruling = rule(pending(TWO_REJECT), member("ben", REJECT))
+    assert (ruling.state, ruling.message) == (
+        S.PENDING,
+        "your rejection is recorded; 1 more needed to reject",
+    )
+
+
+def test_as_many_rejections_as_asked_for_reject_in_the_names_of_all() -> None:
+    gate = rule(pending(TWO_REJECT), member("ben", REJECT), member("cem", REJECT)).gate
+    assert (gate.state, gate.decided_by) == (S.REJECTED, "ben, cem")
+
+
+def test_one_rejection_by_a_veto_is_enough() -> None:
+    policy = replace(TWO_REJECT, veto=("@legal",))
+    legal = vote("dan", REJECT, groups=frozenset({"legal"}))
+    assert rule(pending(policy), legal).state is S.REJECTED
+
+
+def test_a_veto_is_no_right_to_approve() -> None:
+    policy = replace(DESK, veto=("dan",))
+    assert rule(pending(policy), vote("dan")).refusal is Refusal.NOT_ENTITLED
+
+
+LADDER = approval(by="ana", within=FOUR_HOURS, escalate={timedelta(minutes=90): "zoe"})
+
+
+@pytest.mark.parametrize(
+    ("waited", "state"), [(timedelta(minutes=89), S.PENDING), (timedelta(minutes=90), S.APPROVED)]
+)
+def test_who_is_added_by_an_escalation_decides_from_then_on(
+    waited: timedelta, state: GateState
+) -> None:
+    at = OPENED + waited
+    assert cast(pending(LADDER), [], vote("zoe", at=at), now=at).state is state
+
+
+def test_an_approval_given_after_an_escalation_still_holds_when_it_is_used() -> None:
+    gate = replace(pending(LADDER), state=S.APPROVED)
+    late = vote("zoe", at=OPENED + timedelta(hours=2))
+    assert quorum_holds(gate, [late], {"zoe": frozenset()})

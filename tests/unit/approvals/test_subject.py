@@ -82,5 +82,5 @@ def test_a_digest_is_a_sha256_in_hexadecimal_over_a_domain_of_its_own() -> None:
 
 def test_the_digest_stays_what_stored_gates_were_given() -> None:
     assert subject().digest() == (
-        "e29facd322943b1dd85689199b1ba8af87c335873c5959b72edc20ab749c293f"
+        "29173d94525d608d5f101bb2fe23222d2fae727a59e09f72222be24dc0f7ffbe"
     )

@@ -17,6 +17,7 @@ from compensations import InterventionKind
 from sagas.entries import InterventionOpened
 from sagas.journal.memory import MemoryJournal
 from sagas.testing.errors import FaultMissed, Leak, NotDeterministic
+from sagas.testing.exploring import garbage
 from sagas.testing.exploring.demands import unmet
 from sagas.testing.exploring.telling import first_difference, lines
 from sagas.testing.history import History
@@ -92,7 +93,7 @@ class Exploration:
         """
         began = time.monotonic()
         threads = set(threading.enumerate())
-        with _silence():
+        with _silence(), garbage.set_aside():
             try:
                 first = self.untouched
                 self._check_alike(first, self._run(()), NotDeterministic)
@@ -159,6 +160,7 @@ class Exploration:
 
     def _run(self, faults: Sequence[Fault]) -> Run:
         self._runs += 1
+        garbage.collect(self._runs)
         self.began_at = time.monotonic()
         saga_id = self.subject.saga.short_name
         if self.subject.url is not None:

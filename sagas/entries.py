@@ -446,7 +446,7 @@ def read(kind: str, version: int, body: bytes | str, payload: bytes | None) -> E
         given = from_json(body)
         if payload is not None:
             given["payload"] = payload
-        return _validator(known).validate_python(given)
+        return _validator(known)(given)
     except (ValidationError, ValueError, TypeError) as error:
         raise Corrupt(f"an entry of kind {kind!r} does not read: {error}") from error
 
@@ -460,12 +460,12 @@ def _reader(kind: type[Entry]) -> tuple[tuple[str, ...], Callable[[Entry], tuple
 
 
 _READERS = {kind: _reader(kind) for kind in KINDS.values()}
-_VALIDATORS: dict[str, TypeAdapter[Entry]] = {}
+_VALIDATORS: dict[type[Entry], Callable[[object], Entry]] = {}
 
 
-def _validator(kind: type[Entry]) -> TypeAdapter[Entry]:
+def _validator(kind: type[Entry]) -> Callable[[object], Entry]:
     """Built when first needed: most processes never read most kinds."""
-    found = _VALIDATORS.get(kind.__name__)
+    found = _VALIDATORS.get(kind)
     if found is None:
-        found = _VALIDATORS[kind.__name__] = TypeAdapter(kind)
+        found = _VALIDATORS[kind] = TypeAdapter(kind).validator.validate_python
     return found

@@ -160,9 +160,8 @@ class Action(Generic[P, R]):
 
     def policy(self, reversibility: Reversibility) -> CallPolicy:
         """What the rules need to know of a call of that class."""
-        found = policy_of(replace(self.options, reversibility=reversibility), self.asks)
         safe = self.undo is not None and self.undo.binding.accepts_unknown
-        return replace(found, accepts_unknown=safe)
+        return policy_of(self.options, self.asks, reversibility, accepts_unknown=safe)
 
     # --- what belongs to it -------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from compensations import BindingError, Retry
 from compensations.binding import Binding, bind
+from reversibility import Reversibility
 from sagas.authoring.limit import Limit, Limited, check_limits
 from sagas.authoring.options import DEFAULT_TIMEOUT, Options, check_waits, observability
 from sagas.authoring.signatures import check_function, hints_of, is_async, local_names
@@ -73,7 +74,7 @@ class Compensation:
 
     def policy(self) -> CallPolicy:
         """What the rules need to know of it."""
-        return policy_of(self.options, self._probe)
+        return policy_of(self.options, self._probe, self.options.reversibility)
 
     @property
     def asks(self) -> Probe | None:
@@ -196,14 +197,21 @@ def of_all_inputs(
     return lambda arguments: fn(**{name: arguments[name] for name in names})
 
 
-def policy_of(options: Options, probe: Probe | None) -> CallPolicy:
-    """What the rules need to know of a call."""
+def policy_of(
+    options: Options,
+    probe: Probe | None,
+    reversibility: Reversibility,
+    *,
+    accepts_unknown: bool = False,
+) -> CallPolicy:
+    """What the rules need to know of a call of that class."""
     return CallPolicy(
-        reversibility=options.reversibility,
+        reversibility=reversibility,
         observability=observability("", options, probe=probe is not None),
         retry=options.retry,
         timeout=options.timeout,
         lag=probe.lag if probe else timedelta(0),
+        accepts_unknown=accepts_unknown,
     )
 
 

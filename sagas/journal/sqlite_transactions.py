@@ -118,7 +118,7 @@ class Transactions:
 
     def _query(self, statement: str, values: tuple[object, ...]) -> list[Record]:
         text, order = _compiled(statement)
-        given = cast(Any, tuple(values[index] for index in order))
+        given = cast(Any, tuple(map(values.__getitem__, order)))
         try:
             return self._connection.execute(text, given).fetchall()
         except sqlite3.IntegrityError as error:

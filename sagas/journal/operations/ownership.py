@@ -81,7 +81,7 @@ def claiming(
     """What takes sagas that are due, and is made again for each attempt."""
     taken: list[str] = []
 
-    def make(settling: bool) -> Operation[list[str]]:
+    def make(settling: bool) -> "Operation[list[str]]":  # evaluating it would take its time
         if not (settling and taken):
             taken.clear()
             code = None if known is None else records.listed(f"{name} {n}" for name, n in known)

@@ -12,10 +12,9 @@ Touches: sockets, threads.
 import asyncio
 import contextvars
 import selectors
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -54,7 +53,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         start: float = 0.0,
     ) -> None:
         self._told = start
-        self._outside = 0
+        self._outside = Outside()
         self._counted: Callable[[int], None] | None = None
         self._turns = 0
         self._threads = threads
@@ -71,19 +70,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass; what was to happen meanwhile happens next."""
         self._told += max(seconds, 0.0)
 
-    @contextmanager
-    def outside(self) -> Generator[None]:
+    def outside(self) -> "Outside":
         """Something that this loop does not know of may be asked in here."""
-        self._outside += 1
-        try:
-            yield
-        finally:
-            self._outside -= 1
+        return self._outside
 
     @property
     def asks_outside(self) -> bool:
         """Whether something outside may be about to answer."""
-        return self._outside > 0
+        return self._outside.asked > 0
 
     def call_soon(  # type: ignore[override]
         self,
@@ -135,6 +129,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return answer
 
 
+class Outside:
+    """While it is entered, something outside a loop may be asked.
+
+    Attributes:
+        asked: How many do so now.
+    """
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __enter__(self) -> None:
+        self.asked += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.asked -= 1
+
+
 class _Selector(selectors.BaseSelector):
     """Waits in the loop's own time."""
 
@@ -142,11 +153,12 @@ class _Selector(selectors.BaseSelector):
         self._loop = loop
         self._real = selectors.DefaultSelector()
         self._rounds = 0
+        self._watched = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready; time goes on if nothing is, and nothing outside is asked."""
         loop, real = self._loop, self._real
-        watched = len(real.get_map()) > _OWN
+        watched = self._watched > _OWN
         self._rounds += 1
         if self._rounds > MOST_ROUNDS:
             raise Stalled(f"it did not come to rest in {MOST_ROUNDS:,} rounds of the event loop")
@@ -163,10 +175,14 @@ class _Selector(selectors.BaseSelector):
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
+        key = self._real.register(fileobj, events, data)
+        self._watched += 1
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
+        key = self._real.unregister(fileobj)
+        self._watched -= 1
+        return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.modify(fileobj, events, data)

@@ -199,6 +199,23 @@ async def test_a_schedule_of_calls_is_told_alike_when_it_is_run_again() -> None:
     assert (found.schedule, found.rerun) == (shown.schedule, shown.rerun)
 
 
+@pytest.mark.parametrize("code", ["kill:6:1", "store-lost:3:1", "cancel-saga:9:1"])
+async def test_a_schedule_that_is_run_again_says_where_it_strikes(code: str) -> None:
+    sound, runs = shop(), list[Evidence]()
+
+    def untouched(evidence: Evidence) -> Iterator[str]:
+        runs.append(evidence)
+        if len(runs) > 1:
+            yield "something went wrong"
+
+    report = await explore(sound.stay, "ana", world=sound.provider, only=code, rules=[untouched])
+
+    [shown] = report.violations
+    kind, at, _ = code.split(":")
+    assert shown.schedule.startswith(f"{kind} ")
+    assert f" {at}" in shown.schedule
+
+
 async def test_rules_of_ones_own_are_asked_of_every_run() -> None:
     sound = shop()
 

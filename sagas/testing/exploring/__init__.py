@@ -15,7 +15,7 @@ from sagas.testing.exploring.exploration import Exploration, Rule, Wishes
 from sagas.testing.exploring.waiting import wait_for
 from sagas.testing.people import Responder
 from sagas.testing.report import Report
-from sagas.testing.simulating.faults import parse
+from sagas.testing.simulating.faults import BOUNDARIES, Fault, parse
 from sagas.testing.simulating.run import Subject
 from sagas.testing.world import Snapshot, World
 
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 SCHEDULES = 600
+LAST_WORDS_SECONDS = 10.0
 
 
 class Options(TypedDict, total=False):
@@ -89,12 +90,16 @@ async def explore_crashes(
     *,
     world: World,
     depth: int = 1,
+    processes: bool = False,
     **options: Unpack[Options],
 ) -> Report:
     """Kill the process before and after every append and every call.
 
     Args:
         depth: 2 kills the process that recovers too, at each of its boundaries.
+        processes: Each life is a process of the operating system, and is killed by SIGKILL. The
+            saga is a module's, and the world is outside of this process. Without `url=` the
+            journals are in a file that is removed at the end.
 
     Raises:
         TestingError: As `explore`.
@@ -102,7 +107,15 @@ async def explore_crashes(
     if depth < 1:
         raise Unexplorable(f"depth is at least 1, not {depth}: nothing would be killed")
     work = partial(profiles.crashes, depth=depth)
-    return await _explore("explore_crashes", saga, input, work, world=world, options=options)
+    return await _explore(
+        "explore_crashes",
+        saga,
+        input,
+        work,
+        world=world,
+        options=options,
+        processes=processes,
+    )
 
 
 async def explore_failures(
@@ -235,6 +248,7 @@ async def _explore(
     world: World,
     options: Options,
     later: Sequence[Catalog] = (),
+    processes: bool = False,
 ) -> Report:
     check_world(world)
     subject = Subject(
@@ -251,16 +265,39 @@ async def _explore(
     only = options.get("only")
     if only is not None:
         faults = parse(only)
+        if processes:
+            check_kills(faults)
 
         def one(exploration: Exploration) -> None:
             exploration.attempt(faults)
 
         work = one
 
-    exploration = Exploration(
-        subject, Wishes(options.get("rules", ()), rerun=name, until=options.get("until"))
+    patience = options.get("patience", 60.0)
+    wishes = Wishes(
+        options.get("rules", ()),
+        rerun=f"{name}(..., processes=True" if processes else f"{name}(...",
+        until=options.get("until"),
+        processes=processes,
+        patience=patience,
     )
-    return await wait_for(exploration, work, patience=options.get("patience", 60.0))
+    # A process that hangs ends itself, and says where.
+    longest = patience + LAST_WORDS_SECONDS if processes else patience
+    return await wait_for(Exploration(subject, wishes), work, patience=longest)
+
+
+def check_kills(faults: Sequence[Fault]) -> None:
+    """Refuse what does not happen to real processes.
+
+    Raises:
+        Unexplorable: It is no kill.
+    """
+    for fault in faults:
+        if fault.kind not in BOUNDARIES:
+            raise Unexplorable(
+                f"real processes are killed, and nothing else happens to them: leave out "
+                f"processes=True for {fault.code!r}"
+            )
 
 
 def check_world(world: World) -> None:

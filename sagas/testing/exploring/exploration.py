@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from compensations import InterventionKind
+from sagas.authoring.catalog import Catalog
 from sagas.entries import InterventionOpened
 from sagas.journal.memory import MemoryJournal
-from sagas.testing.errors import FaultMissed, Leak, NotDeterministic
+from sagas.testing.errors import FaultMissed, Leak, NotDeterministic, Unexplorable
 from sagas.testing.exploring import garbage
 from sagas.testing.exploring.demands import unmet
 from sagas.testing.exploring.telling import first_difference, lines
@@ -24,7 +28,9 @@ from sagas.testing.history import History
 from sagas.testing.oracles import Evidence, violations
 from sagas.testing.people import exploring
 from sagas.testing.report import Report, Violation
-from sagas.testing.simulating.faults import Fault, code_of, describe
+from sagas.testing.simulating.faults import Fault, code_of, describe, named
+from sagas.testing.simulating.nursery import Nursery, setting_of
+from sagas.testing.simulating.prompt import PromptDatabase, RealTime
 from sagas.testing.simulating.run import Room, Run, Simulation, Subject
 
 BLOCKING = frozenset(
@@ -48,11 +54,15 @@ class Wishes:
         rules: The user's own rules: each yields one sentence for each violation.
         until: The rule that, once it was broken, ends the exploration.
         rerun: How this exploration is called, for the text that makes a schedule happen again.
+        processes: Whether each life is that of a real process.
+        patience: How long one run, and one process, may take (seconds).
     """
 
     rules: Sequence[Rule] = ()
-    rerun: str = "explore"
+    rerun: str = "explore(..."
     until: str | None = None
+    processes: bool = False
+    patience: float = 60.0
 
 
 class Enough(Exception):
@@ -63,12 +73,16 @@ class Exploration:
     """Runs schedules and keeps the shortest evidence of each rule that broke."""
 
     def __init__(self, subject: Subject, wishes: Wishes) -> None:
+        self._ending = ExitStack()
+        if wishes.processes and subject.url is None:
+            subject = replace(subject, url=self._file())
         self.subject = subject
         self.random = random.Random(subject.seed)  # noqa: S311  it chooses schedules
         self._wishes = wishes
         self._room = Room(
             ThreadPoolExecutor(1, thread_name_prefix="sagas-exploring"),
             MemoryJournal(f"explored-{subject.seed}", lambda: 0) if subject.url is None else None,
+            RealTime(),
         )
         self._report = Report(subject.saga.name, subject.seed)
         self._part = self._report
@@ -95,24 +109,63 @@ class Exploration:
         threads = set(threading.enumerate())
         with _silence(), garbage.set_aside():
             try:
+                self._prepare()
                 first = self.untouched
                 self._check_alike(first, self._run(()), NotDeterministic)
                 with suppress(Enough):
                     work(self)
                 self._check_alike(first, self._run(()), Leak)
             finally:
-                self._room.threads.shutdown(wait=False)
-                if self._room.memory is not None:
-                    self._room.memory.close()
+                self._close()
         self._check_threads(threads)
         self._report.violations = _sorted(self._found)
         self._report.seconds = time.monotonic() - began
         return self._report
 
+    def stop(self) -> None:
+        """Have nothing more tried: whoever explores wants to know no more."""
+        self.stopped = True
+        if self._room.nursery is not None:
+            self._room.nursery.close()
+
     @property
     def untouched(self) -> Run:
         """The run in which nothing goes wrong."""
         return self.attempt(())
+
+    def _file(self) -> str:
+        directory = TemporaryDirectory(prefix="sagas-explored-", ignore_cleanup_errors=True)
+        return f"sqlite:///{Path(self._ending.enter_context(directory)) / 'journal.db'}"
+
+    def _prepare(self) -> None:
+        subject, wishes = self.subject, self._wishes
+        if subject.url is None:
+            return
+        check_rates(subject.catalogs)
+        # Whatever is wrong with the database shows here, and a file is made before time counts.
+        PromptDatabase.open(subject.url, self._room.real_time, []).disconnect()
+        if not wishes.processes:
+            return
+        setting = setting_of(
+            subject.saga,
+            subject.input,
+            subject.catalogs,
+            subject.people,
+            url=subject.url,
+            patience=wishes.patience,
+        )
+        self._room.nursery = Nursery(setting)
+        check_outside(self.untouched)
+
+    def _close(self) -> None:
+        room = self._room
+        if room.nursery is not None:
+            room.nursery.close()
+        room.threads.shutdown(wait=False)
+        if room.memory is not None:
+            room.memory.close()
+        room.real_time.close()
+        self._ending.close()
 
     @contextmanager
     def part(self, name: str) -> Generator[None]:
@@ -170,15 +223,16 @@ class Exploration:
     # --- judging --------------------------------------------------------------------------------
 
     def _judge(self, run: Run, code: str) -> None:
+        struck = [named(fault, run.seen.boundaries, run.seen.storage) for fault in run.faults]
         for rule, detail in self._broken(run):
             violation = Violation(
                 rule=rule,
                 detail=detail,
-                schedule=describe(run.faults),
+                schedule=describe(struck),
                 history=lines(run.history),
                 ledger=tuple(run.evidence.ledger),
                 seed=self.subject.seed,
-                rerun=f"{self._wishes.rerun}(..., seed={self.subject.seed}, only={code!r})",
+                rerun=f"{self._wishes.rerun}, seed={self.subject.seed}, only={code!r})",
             )
             for found in {
                 id(found): found for found in (self._found, self._found_in_part)
@@ -229,6 +283,35 @@ class Exploration:
                 f"an action left the thread {left[0].name!r} running: end what it begins before it "
                 "returns"
             )
+
+
+def check_rates(catalogs: Iterable[Catalog]) -> None:
+    """Refuse what takes real time in a database.
+
+    Raises:
+        Unexplorable: There is a limit with a rate.
+    """
+    for _, limit in chain.from_iterable(catalog.limits for catalog in catalogs):
+        if limit.rate is not None:
+            raise Unexplorable(
+                f"the limit {limit.name!r} has a rate, and a database counts by its own time, over "
+                "all runs: explore this catalog without url= and processes=True"
+            )
+
+
+def check_outside(run: Run) -> None:
+    """Refuse a world that real processes cannot reach.
+
+    Raises:
+        Unexplorable: It has nothing of what they did.
+    """
+    steps = [step for step in run.evidence.steps.values() if step.has_effect]
+    if steps and not run.evidence.ledger:
+        raise Unexplorable(
+            f"the journal says that {steps[0].path} took effect, and the world's ledger is empty: "
+            "a process of its own reaches no world in the memory of this one. Let both use one "
+            "that is outside, as `Provider(at=path)` or `HttpWorld` are"
+        )
 
 
 @contextmanager

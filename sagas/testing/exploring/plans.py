@@ -6,7 +6,17 @@ Pure.
 from collections.abc import Iterator, Sequence
 
 from compensations.plan import concurrent
-from sagas.testing.simulating.faults import ALWAYS, BEFORE_EFFECT, Fault, Kind, call_fault
+from sagas.testing.simulating.faults import (
+    ALWAYS,
+    BEFORE_EFFECT,
+    Fault,
+    Kind,
+    boundary_fault,
+    call_fault,
+    gate_fault,
+    storage_fault,
+    turn_fault,
+)
 from sagas.testing.simulating.run import Run
 
 FAILURES = (
@@ -34,13 +44,13 @@ DECISIONS = (
 def kills(run: Run, *, life: int = 1, kind: Kind = Kind.KILL) -> Iterator[Fault]:
     """A kill at each boundary of a life."""
     for at, boundary in enumerate(run.seen.boundaries[life - 1], start=1):
-        yield Fault(kind, at, life, what=f"{boundary} (boundary {at}{_of(life)})")
+        yield boundary_fault(kind, boundary, at, life)
 
 
 def storage(run: Run, kind: Kind, *, life: int = 1) -> Iterator[Fault]:
     """A fault at each storage call of a life."""
     for at, call in enumerate(run.seen.storage[life - 1], start=1):
-        yield Fault(kind, at, life, what=f"{call} (storage call {at}{_of(life)})")
+        yield storage_fault(kind, call, at, life)
 
 
 def calls(run: Run, direction: str, kinds: Sequence[Kind], *, attempt: int = 1) -> Iterator[Fault]:
@@ -70,14 +80,10 @@ def decisions(run: Run, kinds: Sequence[Kind], *, but: int = 0) -> Iterator[Faul
     """Each way for each gate to be decided, but for the first ones."""
     for gate in range(but + 1, run.gates + 1):
         for kind in kinds:
-            yield Fault(kind, gate, what=f"gate {gate}")
+            yield gate_fault(kind, gate)
 
 
 def turns(run: Run, kind: Kind, *, life: int = 1, after: int = 0) -> Iterator[Fault]:
     """Something at each turn of a life's event loop, but for the first ones."""
     for turn in range(after + 1, run.seen.turns[life - 1] + 1):
-        yield Fault(kind, turn, life, what=f"at turn {turn}{_of(life)}")
-
-
-def _of(life: int) -> str:
-    return "" if life == 1 else f" of life {life}"
+        yield turn_fault(kind, turn, life)

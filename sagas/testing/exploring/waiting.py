@@ -56,7 +56,7 @@ async def wait_for(
             if time.monotonic() - exploration.began_at > patience:
                 raise Unexplorable(_hanging(thread, patience))
     finally:
-        exploration.stopped = True
+        exploration.stop()
 
 
 def _hanging(thread: threading.Thread, patience: float) -> str:

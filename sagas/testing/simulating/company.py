@@ -18,8 +18,8 @@ from sagas.model import Direction
 from sagas.ports import QuestionRow
 from sagas.testing.errors import Unexplorable
 from sagas.testing.people import Responder, Truth, voters
+from sagas.testing.simulating.carried import Carried
 from sagas.testing.simulating.faults import GATES, Fault, Kind
-from sagas.testing.simulating.striking import Seen
 from sagas.testing.world import Effect
 
 NO = "a test says no"
@@ -37,6 +37,7 @@ class Company:
     """Who decides and answers in one run, over all lives of its process.
 
     Args:
+        carried: What they have seen and remember.
         ledger: What the world has recorded.
         memory: The journal in which a gate can be tampered with.
     """
@@ -45,30 +46,23 @@ class Company:
         self,
         responder: Responder,
         faults: Sequence[Fault],
-        seen: Seen,
+        carried: Carried,
         ledger: Callable[[], Awaitable[Sequence[Effect]]],
         memory: MemoryJournal | None,
     ) -> None:
         self._responder = responder
         self._faults = {fault.at: fault for fault in faults if fault.kind in GATES}
-        self._seen = seen
+        self._seen = carried.seen
+        self._notes = carried.notes
         self._ledger = ledger
         self._memory = memory
-        self._asked: dict[tuple[str, str | None], int] = {}
-        self._numbers: dict[str, int] = {}
-        self._sent = False
-
-    @property
-    def gates(self) -> int:
-        """How many gates have opened."""
-        return len(self._numbers)
 
     async def respond(self, coordinator: Coordinator, saga_id: str) -> bool:
         """Do whatever is to be done now; tells whether there was anything."""
-        acted = False
+        acted, numbers = False, self._notes.gates
         for gate in await coordinator.store.gates_of(saga_id):
-            is_new = gate.id not in self._numbers
-            number = self._numbers.setdefault(gate.id, len(self._numbers) + 1)
+            is_new = gate.id not in numbers
+            number = numbers.setdefault(gate.id, len(numbers) + 1)
             fault = self._faults.get(number)
             if fault is None or not gate.state.is_open:
                 continue
@@ -86,17 +80,17 @@ class Company:
 
     async def send(self, coordinator: Coordinator, saga_id: str) -> bool:
         """Send the events that the saga may wait for, once; tells whether there were any."""
-        if self._sent or not self._responder.events:
+        if self._notes.sent or not self._responder.events:
             return False
-        self._sent = True
+        self._notes.sent = True
         for name, payload in self._responder.events.items():
             await coordinator.send(saga_id, name, payload, key=f"event {name}")
         return True
 
     def _truth(self, question: QuestionRow, effects: set[str]) -> Truth:
         place = (question.kind, question.path)
-        before = self._asked.get(place, 0)
-        self._asked[place] = before + 1
+        before = self._notes.asked.get(place, 0)
+        self._notes.asked[place] = before + 1
         undoing = question.kind == InterventionKind.COMPENSATION_IN_DOUBT
         direction = (Direction.UNDO if undoing else Direction.DO).value
         called = (

@@ -136,6 +136,49 @@ def call_fault(kind: Kind, path: str, direction: str, attempt: int = 1) -> Fault
     return Fault(kind, attempt, path=path, direction=direction, what=what)
 
 
+def boundary_fault(kind: Kind, boundary: str, at: int, life: int = 1) -> Fault:
+    """The end of a process at a boundary."""
+    return Fault(kind, at, life, what=f"{boundary} (boundary {at}{_of(life)})")
+
+
+def storage_fault(kind: Kind, call: str, at: int, life: int = 1) -> Fault:
+    """A storage call that goes wrong."""
+    return Fault(kind, at, life, what=f"{call} (storage call {at}{_of(life)})")
+
+
+def turn_fault(kind: Kind, at: int, life: int = 1) -> Fault:
+    """Something at a turn of the event loop."""
+    return Fault(kind, at, life, what=f"at turn {at}{_of(life)}")
+
+
+def gate_fault(kind: Kind, gate: int) -> Fault:
+    """A wrong decision."""
+    return Fault(kind, gate, what=f"gate {gate}")
+
+
+def named(
+    fault: Fault, boundaries: Sequence[Sequence[str]], storage: Sequence[Sequence[str]]
+) -> Fault:
+    """A fault that struck, with its words, though it was made of its code.
+
+    Args:
+        boundaries: What the run met, by life.
+        storage: Its storage calls, by life.
+    """
+    kind, at, life = fault.kind, fault.at, fault.life
+    if fault.what:
+        return fault
+    if kind in BOUNDARIES:
+        return boundary_fault(kind, boundaries[life - 1][at - 1], at, life)
+    if kind in STORAGE:
+        return storage_fault(kind, storage[life - 1][at - 1], at, life)
+    return turn_fault(kind, at, life) if kind in TURNS else gate_fault(kind, at)
+
+
+def _of(life: int) -> str:
+    return "" if life == 1 else f" of life {life}"
+
+
 def code_of(faults: Sequence[Fault]) -> str:
     """The text of a schedule."""
     return " ".join(fault.code for fault in faults) or "untouched"

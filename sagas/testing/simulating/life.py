@@ -26,6 +26,7 @@ LEASE_SECONDS = 100 * 365 * 86_400.0
 """A lease is not what ends a simulated life, however long it waits."""
 
 GRACE_SECONDS = 5.0
+MOST_LIVES = 20
 AGENT = "agent"
 
 
@@ -56,16 +57,25 @@ class Process:
 
     Args:
         number: Which process of the machine this is.
+        is_real: Whether it is one of the operating system, which tells of its end.
     """
 
     def __init__(
-        self, machine: Machine, loop: VirtualLoop, striking: Striking, number: int, saga_id: str
+        self,
+        machine: Machine,
+        loop: VirtualLoop,
+        striking: Striking,
+        number: int,
+        saga_id: str,
+        *,
+        is_real: bool = False,
     ) -> None:
         self._machine = machine
         self._loop = loop
         self._striking = striking
         self._number = number
         self._saga_id = saga_id
+        self._is_real = is_real
         self._wire: Wire | None = None
         self._lost: Lost | None = None
         self.coordinator: Coordinator | None = None
@@ -78,9 +88,9 @@ class Process:
             open_store=self._store,
             handlers=self._machine.handlers,
             clock=LoopClock(self._machine.start, self._loop),
-            directory=lambda: self._machine.directory,
+            directory=lambda: self._machine.carried.directory,
             lease_seconds=LEASE_SECONDS,
-            max_deaths=self._machine.max_deaths,
+            max_deaths=MOST_LIVES,
             faults=self._striking,
             heart=self._heart,
         )
@@ -97,14 +107,14 @@ class Process:
             self._lost(error)
 
     async def _store(self) -> Store:
-        database = await self._machine.open()
+        database = self._machine.open()
         self._wire = Wire(
             database,
             number=self._number,
-            dead=self._machine.dead,
+            dead=self._machine.carried.dead,
             striking=self._striking,
             saga_id=self._saga_id,
-            outside=self._loop.outside,
+            is_real=self._is_real,
         )
         return SqlStore(self._wire)
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from sagas.authoring.catalog import Catalog
 from sagas.driving.environment import Handlers
-from sagas.journal import open_database
 from sagas.journal.memory import MemoryJournal
 from sagas.journal.store import Database
 from sagas.testing.errors import Unexplorable
-from sagas.testing.people import TestDirectory
+from sagas.testing.simulating.carried import Carried
 from sagas.testing.simulating.loop import VirtualLoop
+from sagas.testing.simulating.prompt import PromptDatabase, RealTime
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 """When every simulation begins: a Monday morning."""
@@ -24,31 +24,31 @@ class Machine:
     """A database that processes come and go on.
 
     Args:
+        carried: What there is of the run so far.
         memory: A journal in memory, which is emptied; for whom has no URL.
         url: The database, otherwise.
+        real_time: Where that database is asked.
     """
 
     def __init__(
         self,
         catalogs: Iterable[Catalog],
         threads: ThreadPoolExecutor,
+        carried: Carried,
         *,
         memory: MemoryJournal | None,
         url: str | None,
-        max_deaths: int,
-        directory: TestDirectory,
+        real_time: RealTime,
         start: datetime = START,
     ) -> None:
         self.handlers = Handlers(catalogs)
         self.threads = threads
-        self.directory = directory
-        self.max_deaths = max_deaths
+        self.carried = carried
         self.start = start
-        self.dead: set[tuple[int, int]] = set()
-        self.processes = 0
         self._url = url
+        self._real_time = real_time
         self._loop: VirtualLoop | None = None
-        self._opened: list[tuple[VirtualLoop, Database]] = []
+        self._users: list[PromptDatabase] = []
         self.memory = memory
         if memory is not None:
             memory.uptime = self.micros
@@ -56,7 +56,9 @@ class Machine:
 
     def time(self) -> float:
         """Seconds since the simulation began."""
-        return 0.0 if self._loop is None else self._loop.time()
+        if self._loop is not None:
+            self.carried.seconds = self._loop.time()
+        return self.carried.seconds
 
     def micros(self) -> int:
         """The same in microseconds."""
@@ -67,28 +69,24 @@ class Machine:
         self._loop = VirtualLoop(self.threads, start=self.time())
         return self._loop
 
-    async def open(self) -> Database:
-        """Connect to the database, in the loop that was booted last."""
+    def halt(self) -> None:
+        """Time stands still until the next boot."""
+        self.time()
+        self._loop = None
+
+    def open(self) -> Database:
+        """Connect to the database.
+
+        Raises:
+            JournalError: It cannot be used.
+        """
         if self.memory is not None:
             return self.memory.open()
         if self._url is None:
             raise Unexplorable("a simulation needs a journal: one in memory, or a URL")
-        loop = self._loop
-        if loop is None:
-            raise Unexplorable("a database can be opened in a loop only")
-        with loop.outside():
-            database = await open_database(self._url)
-        self._opened.append((loop, database))
-        return database
+        return PromptDatabase.open(self._url, self._real_time, self._users)
 
-    def disconnect(self, loop: VirtualLoop) -> None:
+    def disconnect(self) -> None:
         """Close what a process that ended had open, as its operating system would."""
-        mine = [database for owner, database in self._opened if owner is loop]
-        self._opened = [pair for pair in self._opened if pair[0] is not loop]
-        for database in mine:
-            loop.run_until_complete(_closed(loop, database))
-
-
-async def _closed(loop: VirtualLoop, database: Database) -> None:
-    with loop.outside():
-        await database.close()
+        for database in list(self._users):
+            database.disconnect()

@@ -4,8 +4,7 @@ Touches: the event loop.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import TypeVar
 
 from sagas.journal.operation import Making, Mode
@@ -23,7 +22,7 @@ class Wire:
         number: Which process this is.
         dead: The processes that are taken for dead; shared by all of them.
         saga_id: The saga whose entries are counted.
-        outside: Says that the database is being asked.
+        is_real: Whether it is a process of the operating system, and not one among others in it.
     """
 
     def __init__(
@@ -34,7 +33,7 @@ class Wire:
         dead: set[tuple[int, int]],
         striking: Striking,
         saga_id: str,
-        outside: Callable[[], AbstractContextManager[None]],
+        is_real: bool,
     ) -> None:
         self.journal_id = database.journal_id
         self.keeps_time = False  # the simulation's clock is everybody's
@@ -44,10 +43,12 @@ class Wire:
         self._dead = dead
         self._striking = striking
         self._saga_id = saga_id
-        self._outside = outside
+        self._is_real = is_real
 
     def process(self) -> tuple[str, int, int]:
         """The number of this process; each time it is asked, it begins anew."""
+        if self._is_real:
+            return self._database.process()
         self._incarnation += 1
         return "simulated", self._number, self._incarnation
 
@@ -57,14 +58,15 @@ class Wire:
 
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
         """Whether a process is taken for dead."""
+        if self._is_real:
+            return self._database.is_gone(worker)
         return worker[1:] in self._dead
 
     async def run(self, make: Making[T], mode: Mode) -> T:
         """Run an operation, unless a fault is in the way."""
         await asyncio.sleep(0)  # a database is never asked and answered in one breath
         fault = await self._striking.stores(mode.name.lower())
-        with self._outside():
-            result = await self._database.run(make, mode)
+        result = await self._database.run(make, mode)
         await self._striking.stored(fault, 0)
         return result
 
@@ -72,8 +74,7 @@ class Wire:
         """Append units, unless a fault is in the way."""
         await asyncio.sleep(0)
         fault = await self._striking.stores(_kinds(units))
-        with self._outside():
-            answers = await self._database.append(lease, units, again=again)
+        answers = await self._database.append(lease, units, again=again)
         durable = max(
             (
                 unit.rows[-1].seq

@@ -4,7 +4,7 @@ Touches: the environment, to see that this is a test.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -123,8 +123,13 @@ class Responder:
         saga_id: str,
         *,
         truth: Callable[[QuestionRow], Truth] = lambda question: Truth(done=False),
+        but: Collection[str] = (),
     ) -> bool:
         """Do what is to be done for a saga now; tells whether there was anything.
+
+        Args:
+            truth: What a person would find out by looking.
+            but: The ids of gates that are left alone.
 
         Raises:
             NotATest: This is no test.
@@ -132,7 +137,7 @@ class Responder:
         check_test()
         acted = False
         for gate in await coordinator.store.gates_of(saga_id):
-            if gate.state.is_open:
+            if gate.state.is_open and gate.id not in but:
                 acted = await self._decide(coordinator, gate) or acted
         for question in await coordinator.store.questions_of(saga_id):
             if question.state == "open":

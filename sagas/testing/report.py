@@ -46,6 +46,8 @@ class Report:
         faults_landed: How many they did meet: the same number, or the exploration fails.
         violations: What must hold and did not: each rule once, with its shortest journal.
         seconds: How long it took.
+        untouched: How the saga ended when nothing went wrong, or its status if it did not: what
+            is no `completed` may be an input or a world that the saga never gets through.
         parts: The same figures for each explorer that took part.
     """
 
@@ -56,15 +58,18 @@ class Report:
     faults_landed: int = 0
     violations: list[Violation] = field(default_factory=list[Violation])
     seconds: float = 0.0
+    untouched: str = "completed"
     parts: dict[str, "Report"] = field(default_factory=dict[str, "Report"])
 
     @property
     def summary(self) -> str:
         """One line."""
+        untouched = "" if self.untouched == "completed" else f", untouched it is {self.untouched}"
         return (
             f"{self.saga}: {_counted(self.schedules, 'schedule')}, "
             f"{_counted(self.faults_planned, 'fault')} planned, {self.faults_landed:,} landed, "
             f"{_counted(len(self.violations), 'violation')}, {self.seconds:.1f} s, seed {self.seed}"
+            f"{untouched}"
         )
 
     def check(self) -> None:

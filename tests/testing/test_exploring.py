@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 import sagas
-from sagas import Catalog, Reversibility, current_step
+from sagas import Catalog, Reversibility, approval, current_step, parallel
 from sagas.testing import (
     Effect,
     FaultMissed,
     Leak,
     NotDeterministic,
     Provider,
+    Recording,
     Report,
     Responder,
     Unexplorable,
@@ -30,7 +31,10 @@ from sagas.testing import (
     explore_unwind,
     explore_versions,
 )
+from sagas.testing.exploring.exploration import Exploration, Wishes
 from sagas.testing.oracles import Evidence
+from sagas.testing.simulating.faults import parse
+from sagas.testing.simulating.run import Subject
 from tests.testing.shops import KEY_TTL, kinds_of, shop
 
 UNDONE = "every_effect_is_undone_or_stands_rightly"
@@ -160,6 +164,61 @@ async def test_what_waits_for_an_event_gets_it_from_the_people() -> None:
     assert report.violations == []
 
 
+async def test_a_gate_expires_while_the_one_beside_it_is_approved() -> None:
+    catalog, provider = Catalog("mail"), Provider()
+    ends = list[list[str]]()
+
+    @catalog.action(
+        reversibility=Reversibility.IRREVERSIBLE,
+        key_ttl=KEY_TTL,
+        approval=approval(by="@desk", within=timedelta(hours=4)),
+    )
+    async def mail(to: str) -> str:
+        return await provider.do("mail", to)
+
+    @catalog.saga
+    async def invite(guest: str) -> None:
+        await parallel(mail(guest), mail("ben"))
+
+    def states(evidence: Evidence) -> Iterator[str]:
+        ends.append([gate.state.value for gate in evidence.history.gates])
+        yield from ()
+
+    await explore_decisions(invite, "ana", world=provider, rules=[states], only="expire:1")
+    await explore_decisions(invite, "ana", world=provider, rules=[states], only="expire:2")
+
+    [(_, one), (_, other)] = zip(ends[::2], ends[1::2], strict=True)
+    assert one.count("expired") == other.count("expired") == 1
+
+
+async def test_a_no_that_the_database_did_not_hear_is_said_again() -> None:
+    sound, ends = shop(), list[list[str]]()
+
+    def states(evidence: Evidence) -> Iterator[str]:
+        ends.append([gate.state.value for gate in evidence.history.gates])
+        yield from ()
+
+    for code in await _outages_at_a_no(sound):
+        await explore_decisions(sound.trip, "ana", world=sound.provider, rules=[states], only=code)
+
+    assert ends[1::2]
+    assert all(states == ["rejected"] for states in ends[1::2])
+
+
+async def _outages_at_a_no(sound: Any) -> list[str]:
+    """The schedules in which a storage call fails after a gate has opened, and a no is said."""
+    subject = Subject(sound.trip, "ana", (sound.catalog,), sound.provider, Responder())
+
+    def work() -> list[str]:
+        decided = Exploration(subject, Wishes()).attempt(parse("reject:1"))
+        calls = decided.seen.storage[0]
+        opened = next(at for at, call in enumerate(calls) if "GateOpened" in call)
+        closed = next(at for at, call in enumerate(calls) if "GateDecided" in call)
+        return [f"reject:1 store-down:{at + 1}:1" for at in range(opened + 1, closed)]
+
+    return await asyncio.to_thread(work)
+
+
 # --- what is found, and how it is shown -----------------------------------------------------------
 
 
@@ -170,6 +229,68 @@ async def test_a_compensation_that_does_nothing_is_found_by_its_effect() -> None
     assert UNDONE in kinds_of(report)
     with pytest.raises(AssertionError, match="hold stands"):
         report.check()
+
+
+def careless(undo: Any) -> tuple[Any, Provider]:
+    """A saga whose only step is undone by this."""
+    catalog, provider = Catalog("careless"), Provider()
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        return await provider.do("hold", room)
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await undo(provider, result)
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        return await hold(guest)
+
+    return stay, provider
+
+
+async def test_an_undo_that_raises_each_time_is_found_although_a_person_lets_it_be() -> None:
+    async def wrong(provider: Provider, held: str) -> None:
+        raise KeyError(held)
+
+    stay, provider = careless(wrong)
+    report = await explore_failures(stay, "ana", world=provider)
+
+    assert kinds_of(report) == {"an_undo_works_by_itself"}
+    assert "the undo of stay/hold#1 raised KeyError" in report.violations[0].detail
+
+
+async def test_an_undo_that_the_partner_does_not_answer_is_no_error_of_its_own() -> None:
+    async def lost(provider: Provider, held: str) -> None:
+        raise ConnectionError(held)
+
+    stay, provider = careless(lost)
+    report = await explore_failures(stay, "ana", world=provider)
+
+    assert report.violations == []
+
+
+async def test_a_task_that_outlives_its_call_is_found() -> None:
+    tasks = list[Any]()
+
+    async def leave(provider: Provider, held: str) -> None:
+        tasks.append(asyncio.create_task(provider.undo("hold", held)))
+
+    stay, provider = careless(leave)
+    report = await explore_failures(stay, "ana", world=provider)
+
+    assert "a_call_leaves_nothing_running" in kinds_of(report)
+
+
+async def test_a_task_that_ends_before_its_call_is_nothing_to_tell() -> None:
+    async def wait(provider: Provider, held: str) -> None:
+        await asyncio.gather(asyncio.create_task(provider.undo("hold", held)))
+
+    stay, provider = careless(wait)
+    report = await explore_failures(stay, "ana", world=provider)
+
+    assert report.violations == []
 
 
 async def test_the_shortest_journal_is_shown_and_one_schedule_runs_again() -> None:
@@ -227,6 +348,61 @@ async def test_rules_of_ones_own_are_asked_of_every_run() -> None:
     report = await explore_crashes(sound.stay, "ana", world=sound.provider, rules=[never_two_rooms])
 
     assert kinds_of(report) == {"never_two_rooms"}
+
+
+async def test_a_rule_that_is_broken_in_two_places_is_counted_once_for_each_schedule() -> None:
+    sound = shop()
+
+    def never(evidence: Evidence) -> Iterator[str]:
+        yield from ("in one place", "in another")
+
+    report = await explore(sound.stay, "ana", world=sound.provider, rules=[never], only="kill:1:1")
+
+    [found] = report.violations
+    assert (found.detail, found.schedules) == ("in one place", report.schedules)
+
+
+async def test_a_saga_that_does_not_get_through_when_nothing_goes_wrong_is_told() -> None:
+    full = shop(provider=Provider(refuses=range(1, 1000)))
+    report = await explore_crashes(full.stay, "ana", world=full.provider)
+
+    assert report.untouched == "compensated"
+    assert report.summary.endswith(", untouched it is compensated")
+
+
+async def test_what_a_killed_process_had_in_a_finally_does_not_happen() -> None:
+    """A lock that is let go of in a `finally` stays, as it does after kill -9."""
+    locks, found = set[str](), list[bool]()
+
+    class Locks(Provider):
+        def reset(self) -> None:
+            super().reset()
+            locks.clear()
+
+    sound = shop(provider=Locks())
+
+    @sound.catalog.action(reversibility=Reversibility.READ_ONLY)
+    async def look(what: str) -> str:
+        found.append(what in locks)
+        locks.add(what)
+        try:
+            for _ in range(50):
+                await asyncio.sleep(0)
+        finally:
+            locks.discard(what)
+        return what
+
+    @sound.catalog.action(reversibility=Reversibility.READ_ONLY)
+    async def glance(what: str) -> str:
+        return what
+
+    @sound.catalog.saga
+    async def visit(guest: str) -> None:
+        await parallel(look(guest), glance(guest))
+
+    await explore_crashes(visit, "ana", world=sound.provider)
+
+    assert any(found)
 
 
 async def test_a_call_that_was_killed_in_mid_flight_is_repeated_under_its_key() -> None:
@@ -359,6 +535,53 @@ async def test_a_world_that_is_not_as_it_was_is_told_so() -> None:
         await explore(broken.stay, "ana", world=broken.provider)
 
 
+async def test_a_world_that_hands_out_what_it_goes_on_changing_is_looked_at_when_it_was_asked() -> (
+    None
+):
+    catalog = Catalog("bank")
+    balance: dict[str, Any] = {"ana": 0}
+    known = set[str]()
+
+    def reset() -> None:
+        known.clear()
+        balance["ana"] = 0
+
+    world = Recording(reset=reset, snapshot=lambda: balance)
+
+    def book(amount: int) -> None:
+        key = current_step().idempotency_key
+        if key not in known:
+            known.add(key)
+            balance["ana"] += amount
+            world.record("book")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def charge(who: str) -> None:
+        book(5)
+
+    @charge.compensation()
+    async def refund(who: str) -> None:
+        book(-4)
+
+    @catalog.saga
+    async def order(who: str) -> None:
+        await charge(who)
+
+    report = await explore_failures(order, "ana", world=world)
+
+    assert kinds_of(report) == {"the_world_is_as_before"}
+
+
+async def test_a_snapshot_that_cannot_be_copied_is_refused() -> None:
+    class Locked(Provider):
+        def snapshot(self) -> Any:
+            return threading.Lock()
+
+    sound = shop(provider=Locked())
+    with pytest.raises(Unexplorable, match="cannot be copied"):
+        await explore(sound.stay, "ana", world=sound.provider)
+
+
 async def test_what_is_no_world_is_refused() -> None:
     sound = shop()
     world: Any = object()
@@ -450,6 +673,35 @@ async def test_a_schedule_that_is_none_is_refused(code: str) -> None:
     sound = shop()
     with pytest.raises(Unexplorable, match="is no fault"):
         await explore(sound.stay, "ana", world=sound.provider, only=code)
+
+
+async def test_an_empty_schedule_is_refused() -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match="no schedule is named"):
+        await explore(sound.stay, "ana", world=sound.provider, only=" ")
+
+
+async def test_races_at_none_of_the_points_are_refused() -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match="most is at least 1"):
+        await explore_races(sound.stay, "ana", world=sound.provider, most=0)
+
+
+async def test_an_explorer_that_finds_nothing_to_try_is_an_error_and_no_pass() -> None:
+    sound = shop()
+
+    @sound.catalog.saga
+    async def nothing(guest: str) -> str:
+        return guest
+
+    with pytest.raises(Unexplorable, match=r"explore_failures found nothing in shop\.nothing"):
+        await explore_failures(nothing, "ana", world=sound.provider)
+
+
+async def test_decisions_without_a_gate_are_an_error_and_no_pass() -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match=r"no gate opened"):
+        await explore_decisions(sound.stay, "ana", world=sound.provider)
 
 
 async def test_a_depth_of_nothing_is_refused() -> None:

@@ -182,7 +182,7 @@ async def explore_decisions(
         TestingError: As `explore`.
     """
     return await _explore(
-        "explore_decisions", saga, input, profiles.decisions, world=world, options=options
+        "explore_decisions", saga, input, profiles.decided, world=world, options=options
     )
 
 
@@ -202,6 +202,8 @@ async def explore_races(
     Raises:
         TestingError: As `explore`.
     """
+    if most is not None and most < 1:
+        raise Unexplorable(f"most is at least 1, not {most}: nothing would be tried")
     work = partial(profiles.races, most=most)
     return await _explore("explore_races", saga, input, work, world=world, options=options)
 
@@ -283,7 +285,13 @@ async def _explore(
     )
     # A process that hangs ends itself, and says where.
     longest = patience + LAST_WORDS_SECONDS if processes else patience
-    return await wait_for(Exploration(subject, wishes), work, patience=longest)
+    report = await wait_for(Exploration(subject, wishes), work, patience=longest)
+    if only is None and not report.faults_planned and not report.violations:
+        raise Unexplorable(
+            f"{name} found nothing in {saga.name} that could go wrong in its way, so it shows "
+            "nothing: give an input that takes the saga to its steps, or leave it out"
+        )
+    return report
 
 
 def check_kills(faults: Sequence[Fault]) -> None:

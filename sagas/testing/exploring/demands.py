@@ -33,6 +33,8 @@ def unmet(saga: "Saga[object, object]", run: Run) -> Iterator[tuple[str, str]]:
         "what_comes_in_time_unwinds": _in_time(evidence) if run.rested else (),
         "an_answer_is_not_passed_over": _answered(run) if run.rested else (),
         "a_result_can_be_stored": _stored(run),
+        "a_call_leaves_nothing_running": _left(run),
+        "an_undo_works_by_itself": _failed(run),
         "the_pivot_is_asked_about": _asked(saga, evidence),
         "the_body_repeats_itself": _repeated(evidence),
     }
@@ -63,6 +65,19 @@ def _stored(run: Run) -> Iterator[str]:
     for seq, entry in run.history.of(Succeeded):
         if entry.unstorable is not None and entry.path not in poisoned:
             yield f"entry {seq}: the result of {entry.path} cannot be stored: {entry.unstorable}"
+
+
+def _left(run: Run) -> Iterator[str]:
+    for path, direction in run.seen.left:
+        yield f"the call to {direction} {path} is over, and a task that it began goes on"
+
+
+def _failed(run: Run) -> Iterator[str]:
+    """Nobody is asked because of an error in the undo itself, which comes again each time."""
+    for seq, entry in run.history.of(InterventionOpened):
+        error = run.seen.raised.get((entry.path or "", "undo"))
+        if entry.what == InterventionKind.COMPENSATION_IN_DOUBT and error is not None:
+            yield f"entry {seq}: a person is asked, because the undo of {entry.path} raised {error}"
 
 
 def _in_time(evidence: Evidence) -> Iterator[str]:

@@ -7,7 +7,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from sagas.testing.history import History
 from sagas.testing.oracles import Evidence, violations
 from sagas.testing.people import exploring
 from sagas.testing.report import Report, Violation
-from sagas.testing.simulating.faults import Fault, code_of, describe, named
+from sagas.testing.simulating.faults import Fault, Kind, code_of, describe, named
 from sagas.testing.simulating.nursery import Nursery, setting_of
 from sagas.testing.simulating.prompt import PromptDatabase, RealTime
 from sagas.testing.simulating.run import Room, Run, Simulation, Subject
@@ -111,6 +111,7 @@ class Exploration:
             try:
                 self._prepare()
                 first = self.untouched
+                self._report.untouched = _ending(first)
                 self._check_alike(first, self._run(()), NotDeterministic)
                 with suppress(Enough):
                     work(self)
@@ -182,6 +183,10 @@ class Exploration:
             self._part.seconds += time.monotonic() - began
             self._part, self._found_in_part = self._report, self._found
 
+    def has_tried(self, kinds: Collection[Kind]) -> bool:
+        """Whether a fault of one of these kinds was planned."""
+        return any(fault.kind in kinds for run in self._done.values() for fault in run.faults)
+
     def attempt(self, faults: Sequence[Fault]) -> Run:
         """Run a schedule and judge it, unless it was run before.
 
@@ -224,7 +229,10 @@ class Exploration:
 
     def _judge(self, run: Run, code: str) -> None:
         struck = [named(fault, run.seen.boundaries, run.seen.storage) for fault in run.faults]
+        shown: dict[str, str] = {}
         for rule, detail in self._broken(run):
+            shown.setdefault(rule, detail)
+        for rule, detail in shown.items():
             violation = Violation(
                 rule=rule,
                 detail=detail,
@@ -334,6 +342,14 @@ def blocked(history: History) -> Iterator[str]:
     for seq, entry in history.of(InterventionOpened):
         if entry.what in BLOCKING:
             yield f"entry {seq}: {entry.question}: {entry.evidence}"
+
+
+def _ending(run: Run) -> str:
+    """How a saga ended; its status, if it did not."""
+    evidence = run.evidence
+    if evidence.end is not None:
+        return evidence.end.status
+    return "nothing" if evidence.history.saga is None else evidence.history.saga.status.value
 
 
 def shorter(new: Violation, found: Violation | None) -> Violation:

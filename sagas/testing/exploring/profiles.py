@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
+from sagas.testing.errors import Unexplorable
 from sagas.testing.exploring import plans
 from sagas.testing.exploring.exploration import Exploration
-from sagas.testing.simulating.faults import ALWAYS, BEFORE_EFFECT, Fault, Kind
+from sagas.testing.simulating.faults import ALWAYS, BEFORE_EFFECT, GATES, Fault, Kind
 from sagas.testing.simulating.run import Run
 
 T = TypeVar("T")
@@ -84,6 +85,20 @@ def decisions(exploration: Exploration) -> None:
         for refusal in plans.calls(run, "do", (Kind.REFUSE,)):
             undoing = exploration.attempt((refusal,))
             _each(exploration, plans.decisions(undoing, kinds, but=run.gates), refusal)
+
+
+def decided(exploration: Exploration) -> None:
+    """Let every gate be decided in every way, where there is one.
+
+    Raises:
+        Unexplorable: No gate opened.
+    """
+    decisions(exploration)
+    if not exploration.has_tried(GATES):
+        raise Unexplorable(
+            "no gate opened, so there was nothing to decide: give an input that takes the saga to "
+            "an action with an approval, or explore something else"
+        )
 
 
 def races(exploration: Exploration, *, most: int | None = None) -> None:

@@ -18,6 +18,7 @@ class Notes:
         gates: The number of each gate that has opened, from 1.
         asked: How often each question was asked, by its kind and path.
         sent: Whether the events that it may wait for were sent.
+        misled: The gates that were decided wrongly, where a schedule says so.
     """
 
     gates: dict[str, int] = field(default_factory=dict[str, int])
@@ -25,6 +26,7 @@ class Notes:
         default_factory=dict[tuple[str, str | None], int]
     )
     sent: bool = False
+    misled: set[str] = field(default_factory=set[str])
 
 
 @dataclass(slots=True)

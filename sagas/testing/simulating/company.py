@@ -59,24 +59,37 @@ class Company:
 
     async def respond(self, coordinator: Coordinator, saga_id: str) -> bool:
         """Do whatever is to be done now; tells whether there was anything."""
-        acted, numbers = False, self._notes.gates
+        acted, left, numbers = False, set[str](), self._notes.gates
         for gate in await coordinator.store.gates_of(saga_id):
-            is_new = gate.id not in numbers
             number = numbers.setdefault(gate.id, len(numbers) + 1)
             fault = self._faults.get(number)
             if fault is None or not gate.state.is_open:
                 continue
             self._seen.landed.setdefault(fault.place, 0)
-            if is_new and fault.kind in self._misdeeds:
-                await self._misdeeds[fault.kind](coordinator, gate)
-                acted = True
+            acted = await self._mislead(coordinator, gate, fault.kind) or acted
             if fault.kind in UNDECIDED:
-                return False  # nobody looks again, until it is over
+                left.add(gate.id)
         effects = {effect.key for effect in await self._ledger()}
         answered = await self._responder.respond(
-            coordinator, saga_id, truth=lambda asked: self._truth(asked, effects)
+            coordinator,
+            saga_id,
+            truth=lambda asked: self._truth(asked, effects),
+            but=left,
         )
         return answered or acted
+
+    async def _mislead(self, coordinator: Coordinator, gate: Gate, kind: Kind) -> bool:
+        """Decide wrongly, once; again if the database did not hear it."""
+        misdeed, misled = self._misdeeds.get(kind), self._notes.misled
+        if misdeed is None or gate.id in misled:
+            return False
+        try:
+            await misdeed(coordinator, gate)
+        except Refused:
+            misled.add(gate.id)
+            raise
+        misled.add(gate.id)
+        return True
 
     async def send(self, coordinator: Coordinator, saga_id: str) -> bool:
         """Send the events that the saga may wait for, once; tells whether there were any."""

@@ -197,6 +197,8 @@ def parse(code: str) -> tuple[Fault, ...]:
     """
     if code.strip() == "untouched":
         return ()
+    if not code.strip():
+        raise Unexplorable("no schedule is named: take the text after `only=` from a report")
     return tuple(_parse(part) for part in code.split())
 
 

@@ -6,7 +6,7 @@ Touches: the event loop.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sagas.authoring.saga import Saga
 from sagas.coordinator import Coordinator
@@ -15,7 +15,7 @@ from sagas.handles import Handle
 from sagas.model import Status, micros
 from sagas.testing.simulating.company import Company
 from sagas.testing.simulating.faults import Fault
-from sagas.testing.simulating.life import Process, bury
+from sagas.testing.simulating.life import Process
 from sagas.testing.simulating.loop import Stalled, VirtualLoop
 from sagas.testing.simulating.machine import Machine
 from sagas.testing.simulating.striking import Striking
@@ -41,11 +41,18 @@ class Errand:
     faults: Sequence[Fault]
 
 
+Left: TypeAlias = tuple[VirtualLoop, set["asyncio.Task[Any]"]]
+"""What a process leaves when it ends: its loop, and the tasks in it, to be buried."""
+
+
 class Living:
     """One life.
 
     Args:
         killed: Ends the real process; None if it is one of those that are only simulated.
+
+    Attributes:
+        left: What is left of it when it is over.
     """
 
     def __init__(
@@ -61,6 +68,7 @@ class Living:
         self._errand = errand
         self._company = company
         self._killed = killed
+        self.left: Left | None = None
 
     def live(self) -> bool:
         """Live until the process is killed; tells whether it came to its rest instead."""
@@ -83,6 +91,7 @@ class Living:
         turns = Turns(
             loop, striking, self._process(loop, striking), lambda: self._process(loop, striking)
         )
+        loop.set_task_factory(striking.begin)
         task = loop.create_task(self._go(loop, striking, turns))
         try:
             loop.run_until_complete(task)
@@ -94,7 +103,7 @@ class Living:
         self._note(turns)
         ended = task.done()
         machine.disconnect()
-        bury(loop)
+        self.left = (loop, asyncio.all_tasks(loop))
         if ended:
             task.result()
         return ended or carried.trouble is not None

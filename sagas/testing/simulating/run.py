@@ -7,6 +7,7 @@ import inspect
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -25,7 +26,7 @@ from sagas.testing.simulating.carried import Carried
 from sagas.testing.simulating.company import Company
 from sagas.testing.simulating.faults import Fault
 from sagas.testing.simulating.life import MOST_LIVES, bury
-from sagas.testing.simulating.living import Errand, Living
+from sagas.testing.simulating.living import Errand, Left, Living
 from sagas.testing.simulating.machine import Machine
 from sagas.testing.simulating.nursery import Nursery
 from sagas.testing.simulating.orders import Order
@@ -115,6 +116,7 @@ class Simulation:
         self._subject = subject
         self._room = room
         self._errand = Errand(subject.saga, subject.input, saga_id, faults)
+        self._dead: list[Left] = []
         # What is drawn is a matter of the seed.
         self._carried = Carried(random.Random(subject.seed))  # noqa: S311
         self._machine = Machine(
@@ -137,13 +139,22 @@ class Simulation:
         token = exploring.set(True)
         try:
             with ticking(self._machine.micros), drawing(self._carried.chance):
-                before = self._aside(self._begin)
-                while not self._live() and self._carried.lives < MOST_LIVES:
-                    if self._subject.later:
-                        self._machine.handlers = Handlers(self._subject.later)
-                return self._aside(lambda: self._end(before))
+                return self._play()
         finally:
             exploring.reset(token)
+
+    def _play(self) -> Run:
+        try:
+            before = self._aside(self._begin)
+            while not self._live() and self._carried.lives < MOST_LIVES:
+                if self._subject.later:
+                    self._machine.handlers = Handlers(self._subject.later)
+            return self._aside(lambda: self._end(before))
+        finally:
+            # Only now that the world was looked at: what a killed process had in a `finally`
+            # never happened.
+            for loop, _ in self._dead:
+                bury(loop)
 
     # --- before and after -----------------------------------------------------------------------
 
@@ -175,7 +186,7 @@ class Simulation:
                 f"after `reset()` the world still has {len(left)} effects in its ledger, the first "
                 f"is {left[0].name}: let `reset` forget them"
             )
-        empty = await _maybe(world.snapshot())
+        empty = await self._snapshot()
         if room.empty is not None and room.empty != [empty]:
             raise WorldNotReset(
                 "after `reset()` the world is not as it was after the first one: let `reset` put "
@@ -193,7 +204,7 @@ class Simulation:
             carried.seen.calls,
             self._machine.handlers.action,
             before,
-            await _maybe(subject.world.snapshot()),
+            await self._snapshot(),
             subject.compare,
         )
         return Run(
@@ -206,6 +217,17 @@ class Simulation:
             history,
             evidence,
         )
+
+    async def _snapshot(self) -> Snapshot:
+        """What the world holds, as a copy that does not change when the world does."""
+        held = await _maybe(self._subject.world.snapshot())
+        try:
+            return deepcopy(held)
+        except Exception as error:
+            raise Unexplorable(
+                f"the world's snapshot cannot be copied ({type(error).__name__}: {error}): let "
+                "`snapshot()` return dicts, lists, texts and numbers"
+            ) from error
 
     async def _ledger(self) -> list[Effect]:
         lines = await _maybe(self._subject.world.ledger())
@@ -222,7 +244,12 @@ class Simulation:
     def _live(self) -> bool:
         """Have the process live until it is killed; tells whether it came to its rest instead."""
         if self._room.nursery is None:
-            return Living(self._machine, self._errand, self._company).live()
+            living = Living(self._machine, self._errand, self._company)
+            try:
+                return living.live()
+            finally:
+                if living.left is not None:
+                    self._dead.append(living.left)
         over, self._carried = self._room.nursery.live(
             Order(self._errand.saga_id, self._errand.faults, self._carried), self._told
         )

@@ -4,6 +4,7 @@ Touches: the event loop.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -57,6 +58,9 @@ class Seen:
         answers: The first attempt that answered, of each path and direction of which one did.
         landed: The faults that struck, by their places, with the turn in which they did first.
         durable: The number of the saga's last entry that is durable.
+        raised: What each call raised by itself that says nothing about itself: neither that it
+            did not happen, nor that it was lost on its way; by its path and direction.
+        left: The calls that answered or raised while a task that they began went on.
     """
 
     boundaries: list[list[str]] = field(default_factory=list[list[str]])
@@ -69,6 +73,8 @@ class Seen:
     durable: int = 0
     told: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
     cancels: int = 0
+    raised: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    left: dict[tuple[str, str], None] = field(default_factory=dict[tuple[str, str], None])
 
 
 class Striking(FaultPoints):
@@ -99,6 +105,7 @@ class Striking(FaultPoints):
         self._storage = {f.at: f for f in faults if f.kind in STORAGE and f.life == life}
         self.turns = {f.at: f for f in faults if f.kind in TURNS and f.life == life}
         self._calls = [f for f in faults if f.kind in CALLS]
+        self._begun: list[tuple[StepInfo, asyncio.Task[Any]]] = []
         self._boundaries: list[str] = []
         self._stored: list[str] = []
         seen.boundaries.append(self._boundaries)
@@ -131,8 +138,7 @@ class Striking(FaultPoints):
         fault = self._fault_of(info)
         if fault is not None:
             await self._before(fault)
-        with self._outside():
-            value = await call()
+        value = await self._made(info, call)
         self._seen.results[info.idempotency_key] = value
         self._seen.answers.setdefault((info.path, info.direction), info.attempt)
         await self.reached("after-call", saga_id, path)
@@ -140,6 +146,35 @@ class Striking(FaultPoints):
             value = await self._after(fault, value)
         self._seen.told.append((self._life, info.path, info.direction))
         return value
+
+    async def _made(self, info: StepInfo, call: Callable[[], Awaitable[Any]]) -> Any:
+        """What the call itself gives; see what it leaves behind."""
+        try:
+            with self._outside():
+                value = await call()
+        except Exception as error:
+            if not isinstance(error, NotExecuted | OSError):
+                self._seen.raised[(info.path, info.direction)] = f"{type(error).__name__}: {error}"
+            self._look_behind(info)
+            raise
+        self._look_behind(info)
+        return value
+
+    def _look_behind(self, info: StepInfo) -> None:
+        """Note it if a task goes on that a call began, and that call is over."""
+        if any(begun is info and _goes_on(task) for begun, task in self._begun):
+            self._seen.left[(info.path, info.direction)] = None
+
+    def begin(
+        self, loop: asyncio.AbstractEventLoop, work: Any, **options: Any
+    ) -> "asyncio.Task[Any]":
+        """Make a task, and remember which call it is of."""
+        task = asyncio.Task(work, loop=loop, **options)
+        ambient: contextvars.Context | None = options.get("context")
+        info = context.step.get() if ambient is None else ambient.get(context.step)
+        if info is not None:
+            self._begun.append((info, task))
+        return task
 
     async def _before(self, fault: Fault) -> None:
         match fault.kind:
@@ -252,3 +287,10 @@ class Striking(FaultPoints):
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._hanging.append(future)
             await future
+
+
+def _goes_on(task: "asyncio.Task[Any]") -> bool:
+    """Whether a task that a call began is neither done nor about to end."""
+    if task is asyncio.current_task():
+        return False  # it is the call
+    return not task.done() and not task.cancelling()

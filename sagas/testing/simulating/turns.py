@@ -4,6 +4,7 @@ Touches: the event loop.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 
 from sagas.testing.simulating.faults import Fault, Kind
@@ -36,6 +37,7 @@ class Turns:
         self._another = another
         self._tasks: list[asyncio.Task[None]] = []
         self._others: list[Process] = []
+        self._context = contextvars.copy_context()
         self.counted = 0
 
     def __call__(self, turns: int) -> None:
@@ -43,7 +45,9 @@ class Turns:
         self.counted = self._striking.turn = turns
         fault = self._striking.turns.get(turns)
         if fault is not None and not self._striking.dead:
-            self._tasks.append(self._loop.create_task(self._strike(fault)))
+            # In the context of the process: a turn may be that of an action.
+            strike = self._loop.create_task(self._strike(fault), context=self._context.copy())
+            self._tasks.append(strike)
 
     async def finish(self) -> None:
         """Wait until what was begun is done, and close what was opened."""

@@ -8,9 +8,10 @@ package decides and words; keeping gates and waiting at them is its caller's bus
 from approvals.directory import Directory, OperatingSystemDirectory
 from approvals.errors import ApprovalDefinitionError, ApprovalError, DirectoryError
 from approvals.gate import Gate, GateState, open_gate
-from approvals.presentation import present
+from approvals.presentation import Presentation, present
 from approvals.principal import Principal
 from approvals.quorum import Ruling, Vote, VoteKind, cast
+from approvals.redaction import Sensitive
 from approvals.requirement import Approval, Waiver, approval, waived
 from approvals.subject import GateSubject
 from approvals.toml_directory import TomlDirectory
@@ -25,8 +26,10 @@ __all__ = [
     "GateState",
     "GateSubject",
     "OperatingSystemDirectory",
+    "Presentation",
     "Principal",
     "Ruling",
+    "Sensitive",
     "TomlDirectory",
     "Vote",
     "VoteKind",

@@ -1,7 +1,8 @@
 """The canonical arguments of an action, flattened into names and values that people can read.
 
 Nothing is left out unseen: every member of the JSON text becomes a fact, also a key that comes
-twice; what is too long is cut with a mark. Pure.
+twice; what is too long is cut with a mark, and what is secret has something standing in its place.
+Pure.
 """
 
 import json
@@ -11,17 +12,31 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeGuard
 
-from approvals.wording import cut
+from approvals.redaction import Redaction
+from approvals.scripts import warnings_of
 
-__all__ = ["Fact", "Facts", "facts_of"]
+__all__ = ["Fact", "Facts", "Limits", "facts_of"]
 
 # How a number, a constant, a list, an object, a quoted text or nothing at all begins or reads.
 _NO_TEXT = re.compile(r'["\[{]|-?\d[\d.eE+-]*\Z|-?Infinity\Z|NaN\Z|true\Z|false\Z|null\Z|\Z')
 
-_VALUE_LIMIT = 500
-_NAME_LIMIT = 120
-_FACT_LIMIT = 100
-_DEPTH_LIMIT = 8
+_NOTHING_HIDDEN = Redaction(key="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of some arguments is shown; None shows all."""
+
+    value: int | None = 500
+    name: int | None = 120
+    facts: int | None = 100
+    depth: int | None = 8
+
+
+WHOLE = Limits(value=None, name=None, facts=None, depth=None)
+"""Everything is shown."""
+
+_AT_A_GLANCE = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,10 @@ class Fact:
     name: str
     """Where it is: ``request.guests[0].name``."""
     value: str
+    is_secret: bool = False
+    """Whether something else stands in the place of the value."""
+    warnings: tuple[str, ...] = ()
+    """What a reader could be deceived by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +73,32 @@ class _Object(tuple[tuple[str, object], ...]):
     __slots__ = ()
 
 
-def facts_of(arguments: bytes) -> Facts:
-    """Flatten canonical arguments; what is no JSON, or nested too deep, is shown as it is."""
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    name: str
+    text: str
+    is_secret: bool = False
+    is_all: bool = True
+
+
+def facts_of(
+    arguments: bytes,
+    redaction: Redaction = _NOTHING_HIDDEN,
+    *,
+    limits: Limits = _AT_A_GLANCE,
+) -> Facts:
+    """Flatten canonical arguments; what is no JSON, or nested too deep, is shown as it is.
+
+    Args:
+        arguments: The canonical bytes.
+        redaction: What of them is secret.
+        limits: How much is shown.
+    """
+    flattening = _Flattening(redaction, limits)
     try:
-        return _gather(_flatten("", _parse(arguments), depth=0))
+        return flattening.gather(_parse(arguments))
     except RecursionError:
-        return _gather(_flatten("", _as_written(arguments), depth=0))
+        return flattening.gather(_as_written(arguments))
 
 
 def _parse(arguments: bytes) -> object:
@@ -79,30 +118,81 @@ def _as_written(arguments: bytes) -> _Literal:
     return _Literal(arguments.decode("utf-8", "backslashreplace"))
 
 
-def _gather(leaves: Iterator[tuple[str, str]]) -> Facts:
-    first = list(islice(leaves, _FACT_LIMIT))
-    shown = [Fact(cut(name, _NAME_LIMIT), cut(value, _VALUE_LIMIT)) for name, value in first]
-    left_out = sum(1 for _ in leaves)
-    if left_out:
-        shown.append(Fact("…", f"[cut: {left_out} more values]"))
-    whole = all(len(name) <= _NAME_LIMIT and len(value) <= _VALUE_LIMIT for name, value in first)
-    return Facts(tuple(shown), complete=whole and not left_out)
+@dataclass(frozen=True, slots=True)
+class _Flattening:
+    redaction: Redaction
+    limits: Limits
+
+    def gather(self, document: object) -> Facts:
+        leaves = self._leaves("", document, ())
+        found = [self._fact(leaf) for leaf in islice(leaves, self.limits.facts)]
+        shown = [fact for fact, _ in found]
+        left_out = sum(1 for _ in leaves)
+        if left_out:
+            shown.append(Fact("…", f"[cut: {left_out} more values]"))
+        return Facts(tuple(shown), complete=not left_out and all(whole for _, whole in found))
+
+    def _fact(self, leaf: _Leaf) -> tuple[Fact, bool]:
+        name, named = self.redaction.shown(leaf.name, self.limits.name)
+        if leaf.is_secret:
+            return Fact(name, leaf.text, is_secret=True), named and leaf.is_all
+        value, whole = self.redaction.shown(leaf.text, self.limits.value)
+        warnings = tuple(warnings_of(f"{leaf.name} {leaf.text}"))
+        return Fact(name, value, warnings=warnings), named and whole
+
+    def _leaves(self, name: str, value: object, path: tuple[str, ...]) -> Iterator[_Leaf]:
+        if self._is_unreadable(value, path) or self.redaction.hides(path):
+            yield _Leaf(name or "(all)", self._stand_in(value), is_secret=True)
+            return
+        members = _members(name, value)
+        if members and len(path) == self.limits.depth:
+            yield self._folded(name, value, path)
+            return
+        if not members:
+            yield _Leaf(name or "(all)", _text(value))
+            return
+        for inner, key, member in members:
+            yield from self._leaves(inner, member, (*path, key))
+
+    def _folded(self, name: str, value: object, path: tuple[str, ...]) -> _Leaf:
+        """What is nested too deep to be flattened is one text, unless it has a secret in it."""
+        if self._holds_secret(value, path):
+            return _Leaf(name, self._stand_in(value), is_secret=True, is_all=False)
+        return _Leaf(name, _nested(value))
+
+    def _holds_secret(self, value: object, path: tuple[str, ...]) -> bool:
+        return self.redaction.hides(path) or any(
+            self._holds_secret(member, (*path, key)) for _, key, member in _members("", value)
+        )
+
+    def _is_unreadable(self, value: object, path: tuple[str, ...]) -> bool:
+        """Whether the whole could not be taken apart, so that its secrets cannot be found."""
+        return not path and isinstance(value, _Literal) and bool(self.redaction.places)
+
+    def _stand_in(self, value: object) -> str:
+        return self.redaction.stand_in(_plain(value))
 
 
-def _flatten(name: str, value: object, *, depth: int) -> Iterator[tuple[str, str]]:
-    members = _members(name, value)
-    if not members or depth == _DEPTH_LIMIT:
-        yield name or "(all)", _text(value)
-        return
-    for inner, member in members:
-        yield from _flatten(inner, member, depth=depth + 1)
-
-
-def _members(name: str, value: object) -> list[tuple[str, object]]:
+def _plain(value: object) -> object:
+    """The JSON value of what was parsed; the last of the members with one key stands."""
     if isinstance(value, _Object):
-        return [(_member_name(name, key), member) for key, member in value]
+        return {key: _plain(member) for key, member in value}
     if _is_list(value):
-        return [(f"{name}[{at}]", member) for at, member in enumerate(value)]
+        return [_plain(member) for member in value]
+    if isinstance(value, _Literal):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return str(value)
+    return value
+
+
+def _members(name: str, value: object) -> list[tuple[str, str, object]]:
+    """Each member's name for people, its key, and its value."""
+    if isinstance(value, _Object):
+        return [(_member_name(name, key), key, member) for key, member in value]
+    if _is_list(value):
+        return [(f"{name}[{at}]", str(at), member) for at, member in enumerate(value)]
     return []
 
 

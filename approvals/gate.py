@@ -22,6 +22,7 @@ from types import MappingProxyType
 
 from approvals.errors import GateMismatch
 from approvals.requirement import Approval
+from approvals.stakes import UNKNOWN_STAKES, Stakes
 from approvals.subject import GateSubject
 
 __all__ = [
@@ -134,6 +135,10 @@ class Gate:
     """From this instant on an approval cannot be used any more."""
     eligible: tuple[str, ...] = ()
     """Who could have decided when the gate opened; empty where anyone could."""
+    stakes: Stakes = UNKNOWN_STAKES
+    """What is known of the call beside its arguments: its class, its size, its secrets."""
+    because: str | None = None
+    """Why it is to run, in the words of whoever wrote or drives the saga; nobody vouches for them."""
 
 
 def open_gate(
@@ -144,6 +149,8 @@ def open_gate(
     requester: str,
     eligible: tuple[str, ...],
     now: datetime,
+    stakes: Stakes = UNKNOWN_STAKES,
+    because: str | None = None,
 ) -> Gate:
     """Open a gate about `subject`, to be decided as `policy` asks.
 
@@ -172,6 +179,8 @@ def open_gate(
         opened_at=now,
         deadline=now + policy.within,
         eligible=eligible,
+        stakes=stakes,
+        because=because,
     )
 
 

@@ -1,34 +1,38 @@
 """What people see before they decide: what would run, what follows from it, and by when.
 
-Everything is taken from the gate, never from an agent's account of it, and whatever an agent or
-a user may have worded is made visible and cut before it is shown. `present` is pure; `render_text`
-touches the packaged template.
+Everything is taken from the gate, never from an agent's account of it, which is kept apart and said
+to be unverified. Whatever an agent or a user may have worded is made visible, and secrets have
+something standing in their place. What does not fit is cut, and what is cut cannot be approved.
+Pure.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from typing import TYPE_CHECKING
 
-from approvals.facts import Fact, facts_of
+from approvals.changes import Change, changes_between
+from approvals.deeds import Deed, Fate, closing
+from approvals.facts import WHOLE, Fact, Facts, Limits, facts_of
 from approvals.gate import Gate
+from approvals.quorum import Vote, VoteKind, still_needed
+from approvals.redaction import Redaction
+from approvals.scripts import warnings_of
+from approvals.seen import view_digest
 from approvals.standing import standing
 from approvals.subject import FORWARD
-from approvals.wording import cut, duration, fold, instant
-from reversibility import Reversibility
+from approvals.wording import duration, instant
+from reversibility import Magnitude, Reversibility
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-__all__ = ["Presentation", "present", "render_text"]
+__all__ = ["Presentation", "present"]
 
 _SHORT_DIGEST = 12
 _NAME_LIMIT = 200
-_DONE_LIMIT = 20
+_REASON_LIMIT = 500
+_LIST_LIMIT = 20
 _PEOPLE_LIMIT = 10
-_COLUMNS = 79
-_CONTINUED = "      | "
+_WARNING_LIMIT = 10
+_PASSING = frozenset({"until", "standing", "is_open", "seen", "whole_at"})
+"""What changes by itself while somebody looks, and is no part of the digest of what they saw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,82 +47,159 @@ class Presentation:
     """Who started the saga."""
     action: str
     """The action with its version."""
+    reversibility: Reversibility
     label: str
     """The class of the action, in a few words."""
+    cost: str | None
+    """How much it moves, with the currency; None where that is not declared."""
+    recipients: str | None
+    """How many people it reaches; None where that is not declared."""
+    revision: int
+    """Which wording of the arguments this is."""
     facts: tuple[Fact, ...]
     """The arguments, from their canonical bytes."""
+    changes: tuple[Change, ...]
+    """What differs from the revision before, where there was one."""
+    warnings: tuple[str, ...]
+    """What a reader could be deceived by."""
+    because: str | None
+    """Why it is to run, in words that nobody has verified."""
     complete: bool
-    """Whether the facts are all there is; where they are not, nobody has seen what they allow."""
+    """Whether the facts are all there is; where they are not, it cannot be approved from here."""
+    whole_at: str
+    """Where all of it can be seen."""
     cannot_undo: str
     """What is past undoing once the action has run."""
     done_so_far: tuple[str, ...]
+    """What took effect, or may have, oldest first."""
     on_rejection: str
     """What follows when it is rejected, or nobody decides."""
+    undone: tuple[str, ...]
+    """What would be undone then, in that order."""
+    remains: tuple[str, ...]
+    """What would remain then."""
+    undoable_until: str | None
+    """Until when all of it can be undone, as far as that is known."""
     who: str
     """Who may decide, and how many of them have to."""
+    votes: tuple[str, ...]
+    """Who has voted."""
+    still_needed: str
+    """How many more have to approve."""
     deadline: datetime
     until: str
     """The deadline in words, with what is left of it."""
+    at_deadline: str
+    """What happens then."""
     standing: str
     """Where the gate stands."""
+    is_open: bool
+    """Whether it can still be decided."""
     digest: str
+    """What the decision is about: the digest of the subject."""
     short_digest: str
     """The beginning of the digest, to compare by eye across channels."""
 
+    @property
+    def may_approve(self) -> bool:
+        """Whether a view of this may offer to approve."""
+        return self.complete and self.is_open
+
+    @property
+    def seen(self) -> str:
+        """The digest of all that is shown: a vote carries it, to say what the voter had seen."""
+        shown = {name: value for name, value in asdict(self).items() if name not in _PASSING}
+        shown["deadline"] = self.deadline.isoformat()
+        return view_digest(shown, complete=self.complete)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wording:
+    """How the texts of one gate are made safe."""
+
+    redaction: Redaction
+    now: datetime
+    whole: bool
+
+    def name(self, text: str, limit: int = _NAME_LIMIT) -> str:
+        return self.redaction.shown(text, None if self.whole else limit)[0]
+
+    def listed(self, texts: Sequence[str], what: str) -> tuple[str, ...]:
+        """The latest of these, and how many there are before them."""
+        if self.whole or len(texts) <= _LIST_LIMIT:
+            return tuple(texts)
+        return (f"[cut: {len(texts) - _LIST_LIMIT} earlier {what}]", *texts[-_LIST_LIMIT:])
+
 
 def present(
-    gate: Gate, *, reversibility: Reversibility, done: Sequence[str], now: datetime
+    gate: Gate,
+    *,
+    now: datetime,
+    key: str = "",
+    done: Sequence[Deed] | None = (),
+    undone: Sequence[str] = (),
+    votes: Sequence[Vote] = (),
+    former: bytes | None = None,
+    reversibility: Reversibility | None = None,
+    whole: bool = False,
+    whole_at: str | None = None,
 ) -> Presentation:
     """Prepare a gate to be shown.
 
     Args:
         gate: The gate as it is stored.
-        reversibility: The class of the action with these arguments.
-        done: What the saga has done so far, oldest first, in words.
-        now: The instant at which it is shown.
+        now: The instant at which it is shown; aware.
+        key: The journal's id, which keys the hashes of secrets.
+        done: What the saga has done so far, oldest first; None if that cannot be told here.
+        undone: The names of what a rejection would undo, in that order; by default those of `done`
+            that would be, the latest first.
+        votes: What people have said, oldest first.
+        former: The arguments of the revision before, where there is one.
+        reversibility: The class of the action with these arguments, if not the one stored.
+        whole: Cut nothing.
+        whole_at: Where all of it can be seen, in words.
     """
-    facts = facts_of(gate.arguments)
+    words = _Wording(redaction=Redaction(key, gate.stakes.sensitive), now=now, whole=whole)
+    limits = WHOLE if whole else Limits()
+    facts = facts_of(gate.arguments, words.redaction, limits=limits)
+    changes, all_changes = _changes(gate, former, words, limits)
+    because, all_words = _because(gate, words)
+    kind = reversibility or gate.stakes.reversibility
     return Presentation(
         gate_id=gate.id,
-        title=_title(gate),
-        saga_id=_name(gate.saga_id),
-        path=_name(gate.path),
-        requester=_name(gate.requester),
-        action=f"{_name(gate.action)}, version {gate.action_version}",
-        label=reversibility.label,
+        title=_title(gate, words),
+        saga_id=words.name(gate.saga_id),
+        path=words.name(gate.path),
+        requester=words.name(gate.requester),
+        action=f"{words.name(gate.action)}, version {gate.action_version}",
+        reversibility=kind,
+        label=kind.label,
+        cost=_cost(gate.stakes.magnitude, words),
+        recipients=_recipients(gate.stakes.magnitude),
+        revision=gate.revision,
         facts=facts.shown,
-        complete=facts.complete,
-        cannot_undo=_CANNOT_UNDO[reversibility],
-        done_so_far=_done(done),
+        changes=changes,
+        warnings=_warnings(gate, facts),
+        because=because,
+        complete=facts.complete and all_changes and all_words,
+        whole_at=whole_at or f"sagas inbox {gate.id}",
+        cannot_undo=_CANNOT_UNDO[kind],
+        done_so_far=_so_far(done, words),
         on_rejection=_on_rejection(gate, done),
-        who=_who(gate),
+        undone=words.listed(_undone(done or (), undone, words), "steps"),
+        remains=words.listed(_remaining(done or (), words), "steps"),
+        undoable_until=_undoable_until(done or (), now=now),
+        who=_who(gate, words),
+        votes=words.listed([_vote(vote, words) for vote in votes], "votes"),
+        still_needed=_still_needed(gate, votes),
         deadline=gate.deadline,
         until=_until(gate, now=now),
-        standing=standing(gate, now=now),
+        at_deadline=_AT_DEADLINE if gate.direction == FORWARD else _AT_DEADLINE_OF_UNDO,
+        standing=words.redaction.masked(standing(gate, now=now)),
+        is_open=gate.state.is_open and now < gate.deadline,
         digest=gate.digest,
         short_digest=gate.digest[:_SHORT_DIGEST],
     )
-
-
-def render_text(presentation: Presentation) -> str:
-    """Write a presentation as plain text, for a terminal of 80 columns."""
-    lines = _template().render(presentation=presentation).split("\n")
-    return "\n".join(fold(line, width=_COLUMNS, mark=_CONTINUED) for line in lines)
-
-
-@cache
-def _template() -> "Template":
-    # A template engine is loaded by those who show something, not by those who declare a gate.
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-    environment = Environment(
-        loader=PackageLoader("approvals", "templates"),
-        undefined=StrictUndefined,
-        autoescape=select_autoescape(),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("gate.txt.j2")
 
 
 _CANNOT_UNDO = {
@@ -128,38 +209,116 @@ _CANNOT_UNDO = {
     Reversibility.IRREVERSIBLE: "Once it has begun, it cannot be undone.",
     Reversibility.UNKNOWN: "Nobody has declared how to undo it: take it for final.",
 }
+_AT_DEADLINE = "Silence never approves: from then on it does not run."
+_AT_DEADLINE_OF_UNDO = "Silence never approves: from then on a person has to settle it."
+_STAYING = {Fate.REMAINS: "", Fate.ASKED: "a person has to act first"}
 
 
-def _title(gate: Gate) -> str:
+def _title(gate: Gate, words: _Wording) -> str:
     purpose = "" if gate.direction == FORWARD else ", to make up for an earlier step"
-    return f"May {_name(gate.action)} run{purpose}?"
+    return f"May {words.name(gate.action)} run{purpose}?"
 
 
-def _name(text: str) -> str:
-    return cut(text, _NAME_LIMIT)
+def _changes(
+    gate: Gate, former: bytes | None, words: _Wording, limits: Limits
+) -> tuple[tuple[Change, ...], bool]:
+    if former is None:
+        return (), True
+    return changes_between(former, gate.arguments, words.redaction, limits=limits)
 
 
-def _done(done: Sequence[str]) -> tuple[str, ...]:
-    shown = tuple(_name(step) for step in done[-_DONE_LIMIT:])
-    earlier = len(done) - len(shown)
-    return (f"[cut: {earlier} earlier steps]", *shown) if earlier else shown
+def _because(gate: Gate, words: _Wording) -> tuple[str | None, bool]:
+    if gate.because is None:
+        return None, True
+    return words.redaction.shown(gate.because, None)
 
 
-def _on_rejection(gate: Gate, done: Sequence[str]) -> str:
+def _cost(size: Magnitude | None, words: _Wording) -> str | None:
+    if size is None or size.amount is None:
+        return None
+    return words.name(f"{size.amount} {size.currency}")
+
+
+def _recipients(size: Magnitude | None) -> str | None:
+    if size is None or size.recipients is None:
+        return None
+    return f"{size.recipients} {'person' if size.recipients == 1 else 'people'}"
+
+
+def _warnings(gate: Gate, facts: Facts) -> tuple[str, ...]:
+    found = [f"{fact.name}: {warning}" for fact in facts.shown for warning in fact.warnings]
+    found += [f"the words about why: {warning}" for warning in warnings_of(gate.because or "")]
+    more = len(found) - _WARNING_LIMIT
+    return (*found[:_WARNING_LIMIT], *([f"and {more} more like these"] if more > 0 else []))
+
+
+def _so_far(done: Sequence[Deed] | None, words: _Wording) -> tuple[str, ...]:
+    if done is None:
+        return ("it cannot be told here: a newer version wrote it",)
+    return words.listed([_deed(deed, words) for deed in done], "steps")
+
+
+def _deed(deed: Deed, words: _Wording) -> str:
+    doubt = "; nobody knows yet whether it took effect" if deed.is_in_doubt else ""
+    until = f"; until {instant(deed.until, now=words.now)}" if deed.until else ""
+    return f"{words.name(deed.name)}: {deed.reversibility.label}{until}{doubt}"
+
+
+def _undone(done: Sequence[Deed], order: Sequence[str], words: _Wording) -> list[str]:
+    known = {deed.name: deed for deed in done if deed.fate is Fate.UNDONE}
+    names = [name for name in order if name in known] if order else list(reversed(known))
+    return [_going(known[name], words) for name in names]
+
+
+def _going(deed: Deed, words: _Wording) -> str:
+    leaves = f"; may leave: {words.name(deed.leaves)}" if deed.leaves else ""
+    return f"{words.name(deed.name)}{leaves}"
+
+
+def _remaining(done: Sequence[Deed], words: _Wording) -> list[str]:
+    return [
+        f"{words.name(deed.name)}: {_STAYING[deed.fate] or deed.reversibility.label}"
+        for deed in done
+        if deed.fate in _STAYING
+    ]
+
+
+def _on_rejection(gate: Gate, done: Sequence[Deed] | None) -> str:
     if gate.direction != FORWARD:
         return "It does not run, and a person has to settle the step it was to make up for."
-    if not done:
+    if done is not None and all(deed.fate is Fate.SETTLED for deed in done):
         return "It does not run; nothing has been done that would have to be undone."
     return "It does not run; the saga takes another way, or undoes what can be undone."
 
 
-def _who(gate: Gate) -> str:
-    asked = gate.policy.describe()
+def _undoable_until(done: Sequence[Deed], *, now: datetime) -> str | None:
+    end = closing([deed for deed in done if deed.fate is Fate.UNDONE])
+    if end is None:
+        return None
+    return f"{instant(end, now=now)}{' (over)' if end <= now else ''}"
+
+
+def _who(gate: Gate, words: _Wording) -> str:
+    asked = words.name(gate.policy.describe(), 10 * _NAME_LIMIT)
     if not gate.eligible:
         return asked
-    people = ", ".join(_name(person) for person in gate.eligible[:_PEOPLE_LIMIT])
-    more = len(gate.eligible) - _PEOPLE_LIMIT
+    limit = len(gate.eligible) if words.whole else _PEOPLE_LIMIT
+    people = ", ".join(words.name(person) for person in gate.eligible[:limit])
+    more = len(gate.eligible) - limit
     return f"{asked} ({people}{f' and {more} more' if more > 0 else ''})"
+
+
+def _vote(vote: Vote, words: _Wording) -> str:
+    said = "approved" if vote.kind is VoteKind.APPROVE else "rejected"
+    of_old = f" (of revision {vote.revision})" if vote.revision != 1 else ""
+    reason = f": {words.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
+    at = instant(vote.at, now=words.now)
+    return f"{words.name(vote.principal)} {said} at {at}{of_old}{reason}"
+
+
+def _still_needed(gate: Gate, votes: Sequence[Vote]) -> str:
+    lacking = still_needed(gate, votes)
+    return f"still needed: {lacking}" if lacking else "enough people have approved"
 
 
 def _until(gate: Gate, *, now: datetime) -> str:

@@ -20,7 +20,7 @@ from approvals.requirement import groups_asked, people_asked
 from approvals.standing import standing
 from approvals.wording import instant
 
-__all__ = ["Refusal", "Ruling", "Vote", "VoteKind", "cast", "quorum_holds"]
+__all__ = ["Refusal", "Ruling", "Vote", "VoteKind", "cast", "quorum_holds", "still_needed"]
 
 
 class VoteKind(StrEnum):
@@ -319,11 +319,11 @@ def _progress(gate: Gate, votes: Sequence[Vote], vote: Vote) -> str:
     if vote.kind is VoteKind.REJECT:
         more = gate.policy.rejections - len(_given(gate, votes, VoteKind.REJECT))
         return f"your rejection is recorded; {more} more needed to reject"
-    return f"your approval is recorded; still needed: {_still_needed(gate, votes)}"
+    return f"your approval is recorded; still needed: {still_needed(gate, votes)}"
 
 
-def _still_needed(gate: Gate, votes: Sequence[Vote]) -> str:
-    """What is missing by clause: ``1 more of @finance``."""
+def still_needed(gate: Gate, votes: Sequence[Vote]) -> str:
+    """Word what is missing, by clause: ``1 more of @finance``; empty if nothing is."""
     lacking = ((clause, _missing(gate, clause, votes)) for clause in gate.policy.clauses)
     return " and ".join(
         f"{count} more of {', '.join(clause.by)}" for clause, count in lacking if count

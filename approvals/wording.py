@@ -3,10 +3,18 @@
 Pure.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
-from unicodedata import east_asian_width
+from unicodedata import category, east_asian_width
 
-__all__ = ["cut", "duration", "fold", "instant", "visible"]
+__all__ = ["REDACTED", "cut", "duration", "fold", "instant", "visible"]
+
+REDACTED = "redacted"
+"""How what stands in the place of a secret begins, in brackets."""
+
+# Nobody's text may pass for one of our own marks.
+_OUR_MARK = re.compile(rf"\[(?=(?:cut|{REDACTED}):)")
+_MARKS_IN_A_ROW = 3
 
 _UNITS = (
     (timedelta(days=1), "d"),
@@ -63,9 +71,22 @@ def visible(text: str) -> str:
     r"""Show every character of `text` on one line; two different texts never look the same.
 
     Control and format characters, blanks other than the space, fillers and lone surrogates are
-    written as escapes (``\n``, ``\u202e``), and a backslash as two.
+    written as escapes (``\n``, ``\u202e``), and a backslash as two. So are combining marks with
+    nothing to combine with, or so many that they would cover other lines, and the bracket of what
+    could pass for a mark of ours.
     """
-    return "".join(_visible(character) for character in text)
+    if text.isascii() and text.isprintable() and "\\" not in text and "[" not in text:
+        return text
+    return _OUR_MARK.sub(r"\\u005b", _printable(text))
+
+
+def _printable(text: str) -> str:
+    parts: list[str] = []
+    marks = _MARKS_IN_A_ROW
+    for character in text:
+        marks = marks + 1 if category(character) in {"Mn", "Me"} else 0
+        parts.append(_escaped(character) if marks > _MARKS_IN_A_ROW else _visible(character))
+    return "".join(parts)
 
 
 def _visible(character: str) -> str:
@@ -73,6 +94,10 @@ def _visible(character: str) -> str:
         return _ESCAPES[character]
     if character.isprintable() and character not in _BLANK:
         return character
+    return _escaped(character)
+
+
+def _escaped(character: str) -> str:
     point = ord(character)
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 

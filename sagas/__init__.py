@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from approvals import approval, waived
 from compensations import Residue, Retry
 from reversibility import Reversibility
-from sagas.authoring.body import event, now, parallel, savepoint, sleep, uuid
+from sagas.authoring.body import because, event, now, parallel, savepoint, sleep, uuid
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.context import current_step
 from sagas.authoring.limit import Limit
@@ -53,6 +53,7 @@ __all__ = [
     "StepFailed",
     "StepInterrupted",
     "approval",
+    "because",
     "connect",
     "current_step",
     "event",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import Directory, Gate, Principal, Vote, VoteKind
+from approvals.seen import is_cut
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
@@ -221,17 +222,43 @@ class Coordinator(Reader):
         return sent
 
     async def approve(
-        self, gate: str, /, *, by: str | Principal | None = None, reason: str | None = None
+        self,
+        gate: str,
+        /,
+        *,
+        by: str | Principal | None = None,
+        reason: str | None = None,
+        seen: str | None = None,
     ) -> Gate:
         """Vote for what a gate holds back.
+
+        Args:
+            seen: What was shown: the presentation's own `seen`. One that did not show everything
+                is refused.
 
         Raises:
             Refused: The vote has no effect; the message says why.
         """
+        if is_cut(seen):
+            raise Refused(
+                f"not everything that {gate} would run was shown, and what was not seen is not "
+                f"approved: `sagas inbox {gate}` shows all of it"
+            )
         return await self._vote(gate, VoteKind.APPROVE, by, reason)
 
-    async def reject(self, gate: str, /, *, reason: str, by: str | Principal | None = None) -> Gate:
+    async def reject(
+        self,
+        gate: str,
+        /,
+        *,
+        reason: str,
+        by: str | Principal | None = None,
+        seen: str | None = None,
+    ) -> Gate:
         """Vote against what a gate holds back; one rejection rejects it.
+
+        Args:
+            seen: What was shown; a rejection needs no more of it than there was.
 
         Raises:
             Refused: The vote has no effect; the message says why.

@@ -257,7 +257,11 @@ class ParallelClosed(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOpened(Entry):
-    """A person is asked before a step. The payload is the arguments that would run."""
+    """A person is asked before a step. The payload is the arguments that would run.
+
+    `stakes` is JSON text: the class of the call, how much it moves, and where it is secret. `because`
+    is what the body said of why; nobody vouches for it.
+    """
 
     gate: str
     path: str
@@ -269,6 +273,8 @@ class GateOpened(Entry):
     digest: str
     deadline: int
     by: str
+    stakes: str | None = None
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,9 +115,13 @@ class Codec(Generic[T]):
         except PayloadError:
             return False
 
-    def schema(self) -> dict[str, Any]:
-        """The JSON schema, for people and tools."""
-        return self._adapter.json_schema()
+    def schema(self, *, stored: bool = False) -> dict[str, Any]:
+        """The JSON schema, for people and tools.
+
+        Args:
+            stored: With the names that members have where they are stored.
+        """
+        return self._adapter.json_schema(by_alias=not stored)
 
     def _dump(self, value: T) -> bytes:
         # Names and not aliases: a model may read one alias and write another.

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from approvals import Presentation
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
     IMPATIENCE_SECONDS,
@@ -13,10 +14,11 @@ from sagas.driving.rehearsal import (
     Trouble,
     rehearse,
 )
-from sagas.errors import UnknownSaga
+from sagas.errors import Corrupt, Refused, UnknownSaga
 from sagas.fold import fold
 from sagas.model import Status, micros
 from sagas.ports import Clock, Loaded, SagaRow, Store
+from sagas.presenting import present_gate
 from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
 
@@ -77,6 +79,35 @@ class Reader:
             UnknownSaga: There is none of that id.
         """
         return fold(saga_id, entries_of((await self.load(saga_id)).rows))
+
+    async def presentation(self, gate_id: str, /, *, whole: bool = False) -> Presentation:
+        """A gate as people see it before they decide.
+
+        Args:
+            whole: Cut nothing, however long it is.
+
+        Raises:
+            Refused: There is none of that id.
+        """
+        gate = await self.store.gate(gate_id)
+        if gate is None:
+            raise Refused(f"there is no gate {gate_id}; `sagas inbox` lists those that wait")
+        return present_gate(
+            gate,
+            await self._told(gate.saga_id),
+            self._handlers,
+            votes=await self.store.votes(gate_id),
+            journal_id=self.store.journal_id,
+            now=self._clock.now(),
+            whole=whole,
+        )
+
+    async def _told(self, saga_id: str) -> SagaState | None:
+        """What is true of a saga; None if it cannot be read here."""
+        try:
+            return await self.state(saga_id)
+        except Corrupt:
+            return None
 
     async def check(self) -> AsyncGenerator[Rehearsal]:
         """What this process's code would make of each saga that has not ended, one by one.

@@ -5,15 +5,17 @@ module is imported and not when a saga has to be undone.
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from approvals import Approval, Waiver
+from approvals.stakes import Stakes
 from compensations import Residue, Retry
 from compensations.binding import Binding, shown, without_none
-from reversibility import Reversibility, classify
+from reversibility import Magnitude, Reversibility, classify
 from sagas.authoring import context
 from sagas.authoring.handlers import (
     Before,
@@ -33,6 +35,7 @@ from sagas.authoring.options import (
     check_options,
     check_waits,
 )
+from sagas.authoring.secrecy import places_of
 from sagas.authoring.signatures import (
     Shape,
     arguments_codec,
@@ -48,6 +51,8 @@ from sagas.payloads import Codec
 
 __all__ = ["Action", "Before", "Compensation", "Decorator", "Definite", "Options", "Probe"]
 
+log = logging.getLogger("sagas")
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -61,7 +66,7 @@ class Action(Generic[P, R]):
         fn: The bare function, for tests.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is one thing an author may say of an action
         self,
         fn: Callable[..., Any],
         *,
@@ -73,6 +78,8 @@ class Action(Generic[P, R]):
         conflicts: Callable[..., Iterable[str]] | None = None,
         after: tuple[str, ...] = (),
         limits: Iterable[Limit] = (),
+        magnitude: Callable[..., Magnitude] | None = None,
+        sensitive: Iterable[str] = (),
         retired: bool = False,
     ) -> None:
         check_function(fn, name)
@@ -93,6 +100,8 @@ class Action(Generic[P, R]):
         self.limits = limited(name, limits, inputs)
         self._classifier = of_all_inputs(classifier, inputs, f"classify= of {name}")
         self._conflicts = of_all_inputs(conflicts, inputs, f"conflicts= of {name}")
+        self._magnitude = of_all_inputs(magnitude, inputs, f"magnitude= of {name}")
+        self.sensitive = places_of(self.inputs.schema(stored=True), sensitive, inputs, name)
         self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
@@ -135,6 +144,31 @@ class Action(Generic[P, R]):
     def conflict_keys(self, arguments: Mapping[str, object]) -> list[str]:
         """The keys of the resources that a call with these arguments touches."""
         return sorted(set(self._conflicts(arguments))) if self._conflicts else []
+
+    def stakes(
+        self, arguments: Mapping[str, object], reversibility: Reversibility | None = None
+    ) -> Stakes:
+        """What a call with these arguments puts at stake, for those who are asked about it.
+
+        A magnitude that cannot be computed is as one that is not declared.
+
+        Args:
+            reversibility: The class, if it is known already.
+
+        Raises:
+            ClassUpgrade: The classifier returned a better class than declared.
+        """
+        size = None
+        if self._magnitude is not None:
+            try:
+                size = self._magnitude(arguments)
+            except Exception:
+                log.exception("%s: magnitude= failed; people are shown none", self.name)
+        return Stakes(
+            reversibility=reversibility or self.classified(arguments),
+            magnitude=size,
+            sensitive=self.sensitive,
+        )
 
     def gate(self, reversibility: Reversibility) -> Approval | None:
         """The approval that a call of that class needs, if any."""

@@ -4,13 +4,15 @@ Pure.
 """
 
 from collections.abc import Awaitable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
+from contextvars import Token
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from sagas.authoring.catalog import check_name
-from sagas.authoring.context import current_scope
+from sagas.authoring.context import MAX_BECAUSE, current_scope, reason
+from sagas.errors import DefinitionError
 from sagas.moments import given_duration, given_instant
 
 A = TypeVar("A")
@@ -75,6 +77,39 @@ def savepoint(name: str) -> AbstractAsyncContextManager[None]:
     """
     check_name("savepoint", name)
     return current_scope("savepoint(...) belongs into a saga's body").savepoint(name)
+
+
+class because:  # noqa: N801  it reads as a word of the body
+    """Say why the steps in this block are to run, to the people who are asked to approve them.
+
+    ```python
+    with sagas.because("the guest asked for a refund"):
+        await refund(order)
+    ```
+
+    It is recorded with the gate and shown apart from what would run, as words that nobody has
+    verified. It changes nothing of what runs, and may differ when the body runs again. At most 1,000
+    characters are kept. In a block within a block the inner words hold.
+
+    Raises:
+        DefinitionError: `why` is no text, or blank.
+    """
+
+    def __init__(self, why: str) -> None:
+        given: object = why
+        if not isinstance(given, str) or not given.strip():
+            raise DefinitionError(f"because(...) takes the reason in words, not {why!r}")
+        self._why = why if len(why) <= MAX_BECAUSE else f"{why[: MAX_BECAUSE - 1]}…"
+        self._tokens: list[Token[str | None]] = []
+
+    def __enter__(self) -> None:
+        """From here on it is the reason."""
+        self._tokens.append(reason.set(self._why))
+
+    def __exit__(self, *_: object) -> None:
+        """The reason of before holds again."""
+        with suppress(ValueError):  # a body that is let go of is closed from somewhere else
+            reason.reset(self._tokens.pop())
 
 
 def now() -> datetime:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from approvals import Approval, Waiver
 from compensations import Retry
-from reversibility import Reversibility
+from reversibility import Magnitude, Reversibility
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
 from sagas.authoring.options import (
@@ -67,6 +67,8 @@ class Catalog:
         conflicts: Callable[..., Iterable[str]] | None = None,
         after: Iterable[str] = (),
         limits: Iterable[Limit] = (),
+        magnitude: Callable[..., Magnitude] | None = None,
+        sensitive: Iterable[str] = (),
         name: str | None = None,
         version: int = 1,
     ) -> Decorator:
@@ -86,6 +88,10 @@ class Catalog:
             conflicts: Computes keys of the resources that a call touches.
             after: Names of actions whose effect this one builds on: it is undone before they are.
             limits: How often, and how many at once, its partner may be called.
+            magnitude: Computes from the arguments how much the call moves and whom it reaches, for
+                policies and for those who are asked to approve it.
+            sensitive: Inputs that people are not shown, such as `"card.number"` or
+                `"guests.*.passport"`; types can be marked with `Sensitive()` instead.
             name: Its name, if not the function's.
             version: Raise it when its inputs or its meaning change.
 
@@ -124,6 +130,8 @@ class Catalog:
                     conflicts=conflicts,
                     after=self._all_full_names(after),
                     limits=limits,
+                    magnitude=magnitude,
+                    sensitive=sensitive,
                 )
             )
 

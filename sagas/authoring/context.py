@@ -86,6 +86,12 @@ class Scope(Protocol):
         ...
 
 
+MAX_BECAUSE = 1_000
+"""As many characters of why are recorded."""
+
+reason: ContextVar[str | None] = ContextVar("sagas_because", default=None)
+"""Why what is called next is to run, in the words of the body."""
+
 scope: ContextVar[Scope | None] = ContextVar("sagas_scope", default=None)
 step: ContextVar[StepInfo | None] = ContextVar("sagas_step", default=None)
 

@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from approvals import Gate, GateState, present
-from approvals.presentation import render_text
-from reversibility import Reversibility
+from approvals import Gate, GateState, Presentation
+from approvals.rendering import render_text
 from sagas.authoring.catalog import Catalog
 from sagas.cli.asking import Prompt, is_here
 from sagas.cli.reading import Reading, read
 from sagas.cli.settings import Settings, acting
-from sagas.cli.telling import ending, gate_commands
-from sagas.cli.terminal import CommandLine, Part, grid, safe, section, show
+from sagas.cli.telling import arguments, ending, gate_commands
+from sagas.cli.terminal import CommandLine, Part, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.model import Status
 from sagas.ports import SagaRow
-from sagas.story import StepState, Story, Wait, WaitKind
+from sagas.story import Wait, WaitKind
 from sagas.story.wording import moment
 
 SECONDS = 0.5
@@ -75,8 +74,9 @@ class Follower:
             gate = reading.gates.get(wait.ref)
             if gate is None:
                 show(*self._waiting(wait, []))
-            elif not await self._ask(gate, reading.story):
-                show(*self._waiting(wait, self._question(gate)))
+            elif not await self._ask(gate):
+                shown = await self.coordinator.presentation(gate.id)
+                show(*self._waiting(wait, self._question(shown)))
 
     def _waiting(self, wait: Wait, more: Sequence[Part]) -> list[Part]:
         until = f" until {moment(wait.until)}" if wait.until is not None else ""
@@ -88,26 +88,20 @@ class Follower:
             more = [*more, CommandLine(command)]
         return section(what, more)
 
-    def _question(self, gate: Gate) -> list[Part]:
-        shown = present(gate, reversibility=self._class(gate), done=(), now=datetime.now(UTC))
-        facts = grid("", "rest")
-        for fact in shown.facts:
-            facts.add_row(safe(fact.name), Text(fact.value))
-        return [facts, *gate_commands(gate.id, self.settings)]
+    def _question(self, shown: Presentation) -> list[Part]:
+        return [arguments(shown), *gate_commands(shown, self.settings)]
 
     # --- asking here --------------------------------------------------------------------------
 
-    async def _ask(self, gate: Gate, story: Story) -> bool:
+    async def _ask(self, gate: Gate) -> bool:
         """Ask the person at this terminal, if there is one who may decide; whether it is decided."""
         if not is_here() or not self._may_decide(gate):
             return False
-        shown = present(
-            gate, reversibility=self._class(gate), done=done_so_far(story), now=datetime.now(UTC)
-        )
+        shown = await self.coordinator.presentation(gate.id, whole=True)
         show(Text(render_text(shown)))
         answer = await self._answer(gate.id)
         if answer is not None:
-            await self._decide(gate.id, answer)
+            await self._decide(shown, approved=answer)
             return True
         show()
         return not await self._is_open(gate.id)
@@ -135,13 +129,14 @@ class Follower:
         gate = await self.coordinator.store.gate(gate_id)
         return gate is not None and gate.state is GateState.PENDING
 
-    async def _decide(self, gate_id: str, approved: bool) -> None:
-        person = acting(self.settings)
+    async def _decide(self, shown: Presentation, *, approved: bool) -> None:
+        person, gate_id = acting(self.settings), shown.gate_id
         try:
             if approved:
-                await self.coordinator.approve(gate_id, by=person)
+                await self.coordinator.approve(gate_id, by=person, seen=shown.seen)
             else:
-                await self.coordinator.reject(gate_id, by=person, reason="said so in the terminal")
+                reason = "said so in the terminal"
+                await self.coordinator.reject(gate_id, by=person, reason=reason, seen=shown.seen)
         except Refused as error:
             show(safe(str(error), "yellow"))
 
@@ -153,22 +148,3 @@ class Follower:
         separate = gate.policy.separate and person.name == gate.requester
         waited = datetime.now(UTC) - gate.opened_at
         return gate.policy.may_approve(person.name, person.groups, waited) and not separate
-
-    def _class(self, gate: Gate) -> Reversibility:
-        """The class of what the gate holds back, as the catalog declares it."""
-        action = self.catalog.find_action(gate.action, gate.action_version)
-        if action is not None:
-            return action.options.reversibility
-        for known in self.catalog.actions:
-            if known.undo is not None and known.undo.name == gate.action:
-                return known.undo.options.reversibility
-        return Reversibility.UNKNOWN
-
-
-def done_so_far(story: Story) -> list[str]:
-    """What has been done and not undone, oldest first, in words."""
-    return [
-        f"{step.label}: {step.reversibility.label}"
-        for step in story.steps
-        if step.state is StepState.DONE
-    ]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from approvals import Gate, Vote
+from approvals import Gate, Presentation, Vote
 from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
 from sagas.entries import Entry
@@ -16,6 +16,7 @@ class Reading:
     """A saga's story, and what it was made from.
 
     Attributes:
+        presentations: The gates that can be decided, as people see them.
         votes: What each person said, by gate.
         broken: Where its chain does not verify, if anywhere.
         unread: Why the entries after these cannot be read, if there are any.
@@ -26,6 +27,7 @@ class Reading:
     rows: list[Row]
     entries: list[tuple[int, int, Entry]]
     gates: dict[str, Gate]
+    presentations: dict[str, Presentation]
     votes: dict[str, list[Vote]]
     questions: dict[str, QuestionRow]
     broken: Break | None
@@ -62,7 +64,23 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
     )
     broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
     rest = None if unread is None else str(unread)
-    return Reading(story, row, loaded.rows, entries, gates, votes, questions, broken, rest)
+    presentations = {
+        gate.id: await coordinator.presentation(gate.id)
+        for gate in gates.values()
+        if gate.state.is_open
+    }
+    return Reading(
+        story,
+        row,
+        loaded.rows,
+        entries,
+        gates,
+        presentations,
+        votes,
+        questions,
+        broken,
+        rest,
+    )
 
 
 def asked_of(request: Request) -> Asked:

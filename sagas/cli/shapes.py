@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from approvals import Gate, Vote
+from approvals import Gate, Presentation, Vote
+from approvals.redaction import Redaction
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.model import instant
@@ -228,8 +229,9 @@ def intervention(item: QuestionStory) -> Shape:
     }
 
 
-def inbox_gate(found: Gate) -> Shape:
+def inbox_gate(found: Gate, shown: Presentation, journal_id: str) -> Shape:
     """A gate in `inbox --json`."""
+    redaction = Redaction(journal_id, found.stakes.sensitive)
     return {
         "id": found.id,
         "kind": "gate",
@@ -239,11 +241,22 @@ def inbox_gate(found: Gate) -> Shape:
         "direction": found.direction,
         "question": f"may {found.action} run?",
         "choices": ["approve", "reject"],
-        "arguments": value(found.arguments),
+        "arguments": redaction.value(value(found.arguments)),
+        "reversibility": found.stakes.reversibility.value,
+        "moves": shown.cost,
+        "reaches": shown.recipients,
+        "because": shown.because,
+        "warnings": list(shown.warnings),
+        "done_so_far": list(shown.done_so_far),
+        "undone_if_rejected": list(shown.undone),
+        "remains_if_rejected": list(shown.remains),
         "asked": found.policy.describe(),
         "eligible": list(found.eligible),
+        "votes": list(shown.votes),
         "requester": found.requester,
+        "revision": found.revision,
         "digest": found.digest,
+        "seen": shown.seen,
         "opened_at": found.opened_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "deadline": found.deadline.isoformat(timespec="microseconds").replace("+00:00", "Z"),
     }

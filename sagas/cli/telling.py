@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from approvals import Presentation
 from compensations import Choice
 from compensations.interventions import MEANINGS
 from sagas.cli.reading import Reading
@@ -278,7 +279,8 @@ def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[Comm
     story = reading.story
     match wait.kind:
         case WaitKind.GATE:
-            return gate_commands(wait.ref, settings)
+            shown = reading.presentations.get(wait.ref)
+            return gate_commands(shown, settings) if shown is not None else []
         case WaitKind.INTERVENTION:
             question = reading.questions.get(wait.ref)
             if question is None:
@@ -296,11 +298,24 @@ def _commands_for(wait: Wait, reading: Reading, settings: Settings) -> list[Comm
             return []
 
 
-def gate_commands(gate_id: str, settings: Settings) -> list[CommandLine]:
-    """How a gate is decided."""
+def arguments(shown: Presentation) -> RenderableType:
+    """What would run, value by value."""
+    table = grid("", "rest")
+    for fact in shown.facts:
+        table.add_row(Text(fact.name), Text(fact.value))
+    return table
+
+
+def gate_commands(shown: Presentation, settings: Settings) -> list[CommandLine]:
+    """How a gate is decided; what is not shown whole is not approved from there."""
+    approve = CommandLine(settings.command("approve", shown.gate_id))
+    look = CommandLine(
+        settings.command("inbox", shown.gate_id),
+        "not everything is shown here: this shows all of it, and how to approve it",
+    )
     return [
-        CommandLine(settings.command("approve", gate_id)),
-        CommandLine(settings.command("reject", gate_id, "--reason", "TEXT")),
+        approve if shown.complete else look,
+        CommandLine(settings.command("reject", shown.gate_id, "--reason", "TEXT")),
     ]
 
 

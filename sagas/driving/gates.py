@@ -8,6 +8,7 @@ from typing import NoReturn
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate
 from approvals.directory import check_reachable, electorate
 from approvals.quorum import quorum_holds
+from approvals.stakes import Stakes
 from compensations import InterventionKind
 from sagas.driving.drive import Drive
 from sagas.entries import GateDecided, GateOpened
@@ -43,6 +44,8 @@ class Site:
     action: str
     version: int
     arguments: bytes
+    stakes: Stakes
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ class Gates:
             requester=requester,
             eligible=eligible,
             now=instant(drive.now()),
+            stakes=site.stakes,
+            because=site.because,
         )
         drive.waits.append(micros(gate.deadline))
         await drive.log.commit(
@@ -191,6 +196,8 @@ class Gates:
                 digest=gate.digest,
                 deadline=micros(gate.deadline),
                 by=approval.describe(),
+                stakes=gate.stakes.to_json(),
+                because=gate.because,
                 payload=site.arguments,
             ),
             ops=[OpenGate(gate)],

@@ -165,7 +165,13 @@ class Place:
         if is_recorded:  # what is new is refused as it is performed: it may still be moved
             self._match(action, path, arguments)
         return Call(
-            action, path, ordinal, arguments, lambda: self.is_closed, lambda: self.body.left
+            action,
+            path,
+            ordinal,
+            arguments,
+            lambda: self.is_closed,
+            lambda: self.body.left,
+            context.reason.get(),
         )
 
     async def perform(self, call: Call) -> Any:
@@ -379,7 +385,9 @@ class StepCall(Coroutine[Any, Any, Any]):
         """Make it a branch of its own; possible until it is awaited."""
         self.scope.unvisit(self.call.ordinal)
         self.scope = scope
+        because = self.call.because
         self.call = scope.place(self.call.action, self.call.arguments)
+        self.call.because = because
 
     def _begin(self) -> Coroutine[Any, Any, Any]:
         if self._inner is None:

@@ -133,4 +133,5 @@ def begin(body: Body) -> "asyncio.Task[Any]":
     root = body.root = BodyScope(body, saga.short_name)
     ambient = contextvars.copy_context()
     ambient.run(context.step.set, None)
+    ambient.run(context.reason.set, None)
     return body.run(saga.fn(given), root, ambient)

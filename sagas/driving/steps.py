@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from approvals import Approval
 from compensations import InterventionKind
 from reversibility import ClassUpgrade, Reversibility
 from sagas import decide
@@ -51,6 +50,7 @@ class Call:
     Attributes:
         is_closed: Whether nothing new is begun where it was called.
         is_left: Whether the body was left as a whole, so that it calls nothing more.
+        because: Why, in the words of the body.
     """
 
     action: Action[..., Any]
@@ -59,6 +59,7 @@ class Call:
     arguments: bytes
     is_closed: Callable[[], bool] = bool
     is_left: Callable[[], bool] = bool
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,8 @@ class Steps:
         """Wait for the call's permits; None if the step has moved on."""
         drive, action = self._drive, call.action
         arguments = action.inputs.decode(call.arguments)
-        approval = action.gate(self._class(call, arguments))
-        if (await self._admission(call, approval, attempt))[0] is None:
+        reversibility = self._class(call, arguments)
+        if (await self._admission(call, reversibility, attempt))[0] is None:
             return None  # a gate may stand open for days: no permit is kept meanwhile
         options = action.options
         reads = action.image is not None and attempt == 1
@@ -241,13 +242,12 @@ class Steps:
         drive, action = self._drive, call.action
         arguments = action.inputs.decode(call.arguments)
         reversibility = step.reversibility if attempt > 1 and step else self._class(call, arguments)
-        approval = action.gate(reversibility)
-        entries, ops = await self._admission(call, approval, attempt)
+        entries, ops = await self._admission(call, reversibility, attempt)
         if entries is None:
             return None
         before = await self._before(call, arguments) if attempt == 1 else None
         if ops and action.image is not None:  # reading took its time: the approval is held again
-            entries, ops = await self._admission(call, approval, attempt)
+            entries, ops = await self._admission(call, reversibility, attempt)
             if entries is None:
                 return None
         known = step.forward.key if step is not None else ""
@@ -282,9 +282,10 @@ class Steps:
         return self._drive.ready() if reversibility.has_effect else ticks()
 
     async def _admission(
-        self, call: Call, approval: Approval | None, attempt: int
+        self, call: Call, reversibility: Reversibility, attempt: int
     ) -> tuple[list[Entry] | None, list[Op]]:
         """What the unit of the intent must also say about a gate; None if the step was denied."""
+        approval = call.action.gate(reversibility)
         if approval is None or (attempt > 1 and self._approved_before(call)):
             return [], []
         site = Site(
@@ -294,6 +295,8 @@ class Steps:
             call.action.name,
             call.action.version,
             call.arguments,
+            call.action.stakes(call.action.inputs.decode(call.arguments), reversibility),
+            call.because,
         )
         match await self._gates.admit(site, approval):
             case Admitted(gate, use):

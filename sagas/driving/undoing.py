@@ -321,7 +321,7 @@ class Undoing:
             return
         approval, passed = undo.options.approval, step.undo.gate is not None
         if isinstance(approval, Approval) and not passed:
-            passed = await self._admission(undo, step, approval) is not None
+            passed = await self._admission(action, undo, step, approval) is not None
             if not passed:
                 return  # a gate may stand open for days: no permit is kept meanwhile
         permit = await permitted(
@@ -352,7 +352,7 @@ class Undoing:
         entries: list[Entry] = []
         ops: list[Op] = []
         if isinstance(approval, Approval) and step.undo.gate is None:
-            admitted = await self._admission(undo, step, approval)
+            admitted = await self._admission(action, undo, step, approval)
             if admitted is None:
                 return
             entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
@@ -393,11 +393,18 @@ class Undoing:
         await drive.log.durable((await flight.wait()).submission)
 
     async def _admission(
-        self, undo: Compensation, step: Step, approval: Approval
+        self, action: Action[..., Any], undo: Compensation, step: Step, approval: Approval
     ) -> Admitted | None:
         """Ask before an undo that cannot itself be undone; a "no" is put before a person."""
+        arguments = action.inputs.recall(step.arguments)
         site = Site(
-            step.path, step.ordinal, Direction.UNDO, undo.name, step.version, step.arguments
+            step.path,
+            step.ordinal,
+            Direction.UNDO,
+            undo.name,
+            step.version,
+            step.arguments,
+            action.stakes(arguments, undo.options.reversibility),
         )
         match await self._gates.admit(site, approval):
             case Admitted() as admitted:

@@ -18,7 +18,7 @@ _QUESTION = (
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
     "digest, requester, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
-    "eligible"
+    "eligible, stakes, because"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
+from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
 from sagas.errors import PayloadError
@@ -120,6 +121,8 @@ def gate(record: Record) -> Gate:
         reason=record[17],
         valid_until=_instant(record[18]),
         eligible=tuple(json.loads(record[19])),
+        stakes=Stakes.from_json(record[20]),
+        because=record[21],
     )
 
 
@@ -146,6 +149,8 @@ def gate_values(opened: Gate) -> tuple[object, ...]:
         opened.reason,
         _micros(opened.valid_until),
         json.dumps(opened.eligible),
+        opened.stakes.to_json(),
+        None if opened.because is None else storable(opened.because),
     )
 
 

@@ -185,6 +185,8 @@ class Gate(_Table, table=True):
     valid_until: int | None = Field(default=None, sa_type=BigInteger)
     consumed_at: int | None = Field(default=None, sa_type=BigInteger)
     eligible: str = Field(sa_type=Text)
+    stakes: str = Field(sa_type=Text)
+    because: str | None = Field(default=None, sa_type=Text)
 
 
 class Vote(_Table, table=True):

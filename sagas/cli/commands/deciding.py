@@ -6,6 +6,7 @@ drives the saga finds it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from uuid import uuid4
@@ -13,9 +14,9 @@ from uuid import uuid4
 import typer
 from rich.text import Text
 
-from approvals import Gate, GateState, present
+from approvals import Gate, GateState, Presentation
+from approvals.rendering import render_text
 from approvals.standing import standing
-from reversibility import Reversibility
 from sagas.cli import shapes, targets
 from sagas.cli.inputs import json_bytes, json_text, json_value
 from sagas.cli.opening import opened, or_nothing
@@ -28,7 +29,7 @@ from sagas.cli.settings import (
     Settings,
     acting,
 )
-from sagas.cli.telling import gate_commands, question_commands
+from sagas.cli.telling import arguments, gate_commands, question_commands
 from sagas.cli.terminal import Part, evidence, grid, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Corrupt, Refused
@@ -43,38 +44,85 @@ GateId = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, from
 SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
 
 
-def inbox(*, json: Json = False, db: Db = DEFAULT_DB, directory: DirectoryFile = None) -> int:
+@dataclass(frozen=True, slots=True)
+class _AskedGate:
+    """A gate that waits."""
+
+    gate: Gate
+    shown: Presentation
+    journal_id: str
+
+    def shape(self) -> shapes.Shape:
+        return shapes.inbox_gate(self.gate, self.shown, self.journal_id)
+
+    def block(self, settings: Settings) -> list[Part]:
+        return _gate_block(self.shown, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _AskedQuestion:
+    """An intervention that waits."""
+
+    question: QuestionRow
+    action: str | None
+
+    def shape(self) -> shapes.Shape:
+        return shapes.inbox_question(self.question, self.action)
+
+    def block(self, settings: Settings) -> list[Part]:
+        return _question_block(self.question, self.action, settings)
+
+
+def inbox(
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One of them, with nothing left out.")
+    ] = None,
+    *,
+    json: Json = False,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+) -> int:
     """List what waits for a person, with the commands that decide it."""
     settings = Settings(db=db, directory=directory)
 
-    async def main() -> list[tuple[Gate | QuestionRow, str | None]]:
+    async def main() -> list[_AskedGate | _AskedQuestion]:
         async with opened(settings) as coordinator:
-            gates = await coordinator.store.open_gates()
-            questions = await coordinator.store.open_questions()
-            asked = [(item, await _action_of(coordinator, item)) for item in questions]
-            return [*((gate, None) for gate in gates), *asked]
+            return await _waiting(coordinator, id_, whole=json or id_ is not None)
 
     items = asyncio.run(or_nothing(main()))
     if json:
-        print(
-            shapes.dump(
-                [
-                    shapes.inbox_gate(item)
-                    if isinstance(item, Gate)
-                    else shapes.inbox_question(item, action)
-                    for item, action in items
-                ]
-            )
-        )
-        return 0
-    blocks = [
-        _gate_block(item, settings)
-        if isinstance(item, Gate)
-        else _question_block(item, action, settings)
-        for item, action in items
-    ]
-    show(*(_separated(blocks) if blocks else ["nothing waits for a person"]))
+        print(shapes.dump([item.shape() for item in items]))
+    elif id_ is not None and isinstance(items[0], _AskedGate):
+        shown = items[0].shown
+        show(Text(render_text(shown)), *gate_commands(shown, settings))
+    else:
+        blocks = [item.block(settings) for item in items]
+        show(*(_separated(blocks) if blocks else ["nothing waits for a person"]))
     return 0
+
+
+async def _waiting(
+    coordinator: Coordinator, id_: str | None, *, whole: bool
+) -> list[_AskedGate | _AskedQuestion]:
+    """What waits for a person, or one of it.
+
+    Raises:
+        Refused: Nothing of that id waits.
+    """
+    store = coordinator.store
+    items: list[_AskedGate | _AskedQuestion] = [
+        _AskedGate(gate, await coordinator.presentation(gate.id, whole=whole), store.journal_id)
+        for gate in await store.open_gates()
+        if id_ in (None, gate.id)
+    ]
+    items += [
+        _AskedQuestion(item, await _action_of(coordinator, item))
+        for item in await store.open_questions()
+        if id_ in (None, item.id)
+    ]
+    if id_ is not None and not items:
+        raise Refused(f"{id_} waits for nobody here; `sagas inbox` lists what does")
+    return items
 
 
 async def _action_of(coordinator: Coordinator, question: QuestionRow) -> str | None:
@@ -95,25 +143,42 @@ def _separated(blocks: list[list[Part]]) -> list[Part]:
     return parts[:-1]
 
 
-def _gate_block(gate: Gate, settings: Settings) -> list[Part]:
-    shown = present(gate, reversibility=Reversibility.UNKNOWN, done=(), now=datetime.now(UTC))
+def _gate_block(shown: Presentation, settings: Settings) -> list[Part]:
     facts = grid("", "rest")
-    for label, value in (
+    for label, value in _head(shown):
+        if value is not None:
+            facts.add_row(Text(label, style="dim"), Text(value))
+    parts: list[Part] = [facts, *section(Text("would run with", "dim"), [arguments(shown)])]
+    parts += [Text(f"! {warning}", style="yellow") for warning in shown.warnings]
+    if not shown.complete:
+        parts.append(Text("! not everything is shown: it cannot be approved so", style="yellow"))
+    if shown.because is not None:
+        title = Text("why, in words that nobody has verified", "dim")
+        parts += section(title, [Text(f"> {shown.because}")])
+    title = Text.assemble((shown.gate_id, "bold"), "  ", (shown.title, "bold yellow"))
+    return section(title, [*parts, *gate_commands(shown, settings)])
+
+
+def _head(shown: Presentation) -> list[tuple[str, str | None]]:
+    return [
         ("saga", f"{shown.saga_id}, started by {shown.requester}"),
         ("step", shown.path),
+        ("class", shown.label),
+        ("moves", shown.cost),
+        ("reaches", shown.recipients),
+        ("done so far", "; ".join(shown.done_so_far) or None),
+        ("if rejected", _if_rejected(shown)),
         ("who", shown.who),
+        ("votes", "; ".join(shown.votes) or None),
         ("until", shown.until),
         ("digest", shown.short_digest),
-    ):
-        facts.add_row(Text(label, style="dim"), Text(value))
-    arguments = grid("", "rest")
-    for fact in shown.facts:
-        arguments.add_row(Text(fact.name), Text(fact.value))
-    parts: list[Part] = [facts, *section(Text("would run with", "dim"), [arguments])]
-    if not shown.complete:
-        parts.append(Text("! not everything is shown: inbox --json has the rest", style="yellow"))
-    title = Text.assemble((gate.id, "bold"), "  ", (shown.title, "bold yellow"))
-    return section(title, [*parts, *gate_commands(gate.id, settings)])
+    ]
+
+
+def _if_rejected(shown: Presentation) -> str | None:
+    undone = [f"undoing would undo {', '.join(shown.undone)}"] if shown.undone else []
+    left = [f"leave {'; '.join(shown.remains)}"] if shown.remains else []
+    return " and ".join([*undone, *left]) or None
 
 
 def _question_block(question: QuestionRow, action: str | None, settings: Settings) -> list[Part]:
@@ -146,7 +211,10 @@ def approve(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        return await coordinator.approve(gate, by=person, reason=reason)
+        shown = await coordinator.presentation(gate, whole=True)
+        decided = await coordinator.approve(gate, by=person, reason=reason, seen=shown.seen)
+        show(Text(render_text(shown)))
+        return decided
 
     return _voted(_decided(settings, vote))
 

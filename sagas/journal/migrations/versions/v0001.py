@@ -187,6 +187,8 @@ def _gate() -> None:
         _large("valid_until", nullable=True),
         _large("consumed_at", nullable=True),
         _text("eligible"),
+        _text("stakes"),
+        _text("because", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])
     _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")

@@ -153,7 +153,7 @@ def present(
         done: What the saga has done so far, oldest first; None if that cannot be told here.
         undone: The names of what a rejection would undo, in that order; by default those of `done`
             that would be, the latest first.
-        votes: What people have said, oldest first.
+        votes: What people have said, oldest first; what was refused is not shown.
         former: The arguments of the revision before, where there is one.
         reversibility: The class of the action with these arguments, if not the one stored.
         whole: Cut nothing.
@@ -190,7 +190,7 @@ def present(
         remains=words.listed(_remaining(done or (), words), "steps"),
         undoable_until=_undoable_until(done or (), now=now),
         who=_who(gate, words),
-        votes=words.listed([_vote(vote, words) for vote in votes], "votes"),
+        votes=words.listed([_vote(vote, words) for vote in votes if vote.refusal is None], "votes"),
         still_needed=_still_needed(gate, votes),
         deadline=gate.deadline,
         until=_until(gate, now=now),
@@ -211,6 +211,12 @@ _CANNOT_UNDO = {
 }
 _AT_DEADLINE = "Silence never approves: from then on it does not run."
 _AT_DEADLINE_OF_UNDO = "Silence never approves: from then on a person has to settle it."
+_SAID = {
+    VoteKind.APPROVE: "approved",
+    VoteKind.REJECT: "rejected",
+    VoteKind.WITHDRAW: "withdrew that",
+    VoteKind.REVOKE: "revoked the approval",
+}
 _STAYING = {Fate.REMAINS: "", Fate.ASKED: "a person has to act first"}
 
 
@@ -309,7 +315,7 @@ def _who(gate: Gate, words: _Wording) -> str:
 
 
 def _vote(vote: Vote, words: _Wording) -> str:
-    said = "approved" if vote.kind is VoteKind.APPROVE else "rejected"
+    said = _SAID[vote.kind]
     of_old = f" (of revision {vote.revision})" if vote.revision != 1 else ""
     reason = f": {words.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
     at = instant(vote.at, now=words.now)

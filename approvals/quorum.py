@@ -2,15 +2,17 @@
 
 Eligibility is the policy's word about the voter's name and groups at the time of the vote; a vote
 keeps those groups, so that the count can be repeated later. People count, not votes: whoever
-approves twice is one person. Every clause of the policy needs its quorum. A vote that comes too late changes nothing
-and is told what had been decided. Pure.
+approves twice is one person. Every clause of the policy needs its quorum. A vote is for one revision,
+and for the digest that its voter was shown. One that is refused, or comes too late, is on the record
+with its refusal, changes nothing, and its voter is told what had been decided. Before the decision a
+vote can be withdrawn; an approval that was not used yet can be revoked. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 from approvals.clause import Clause
 from approvals.gate import Gate, GateState, expire
@@ -18,7 +20,7 @@ from approvals.names import GROUP_MARK
 from approvals.principal import Principal
 from approvals.requirement import groups_asked, people_asked
 from approvals.standing import standing
-from approvals.wording import instant
+from approvals.wording import instant, visible
 
 __all__ = ["Refusal", "Ruling", "Vote", "VoteKind", "cast", "quorum_holds", "still_needed"]
 
@@ -28,9 +30,20 @@ class VoteKind(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+    WITHDRAW = "withdraw"
+    """Takes the voter's own vote back, as long as nothing is decided."""
+    REVOKE = "revoke"
+    """Takes an approval back that was not used yet; whoever could reject may do so."""
 
 
-_DONE = {VoteKind.APPROVE: "approved", VoteKind.REJECT: "rejected"}
+_DONE = {
+    VoteKind.APPROVE: "approved this",
+    VoteKind.REJECT: "rejected this",
+    VoteKind.WITHDRAW: "withdrawn your vote",
+    VoteKind.REVOKE: "revoked this",
+}
+_SHORT_DIGEST = 12
+_AGAINST = frozenset({VoteKind.REJECT, VoteKind.REVOKE})
 
 
 class Refusal(StrEnum):
@@ -40,7 +53,10 @@ class Refusal(StrEnum):
     NOT_SEPARATE = "not-separate"
     EXPIRED = "expired"
     ALREADY_DECIDED = "already-decided"
+    NOT_APPROVED = "not-approved"
+    NOTHING_TO_WITHDRAW = "nothing-to-withdraw"
     OTHER_REVISION = "other-revision"
+    WRONG_DIGEST = "wrong-digest"
     REASON_MISSING = "reason-missing"
 
 
@@ -62,6 +78,12 @@ class Vote:
     """The groups the voter was in at that time."""
     evidence: str
     """How the voter was identified."""
+    digest: str | None = None
+    """The digest that the voter was shown, or its beginning if it is wrong; None says nothing."""
+    seen: str | None = None
+    """The digest of the presentation that the voter had before them, where one was made."""
+    refusal: Refusal | None = None
+    """Why it was refused; None if it counts."""
 
     @classmethod
     def of(
@@ -73,6 +95,8 @@ class Vote:
         channel: str,
         at: datetime,
         revision: int,
+        digest: str | None = None,
+        seen: str | None = None,
     ) -> "Vote":
         """Make the vote of an identified person, with a snapshot of their rights."""
         return cls(
@@ -84,6 +108,8 @@ class Vote:
             revision=revision,
             groups=principal.groups,
             evidence=principal.evidence,
+            digest=digest,
+            seen=seen,
         )
 
 
@@ -112,7 +138,7 @@ def cast(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> Rul
 
     Args:
         gate: The gate as it is stored.
-        votes: The votes counted so far, oldest first.
+        votes: The votes so far, oldest first; those that were refused count for nothing.
         vote: The new vote.
         now: The instant of the ruling; the deadline is compared with it, not with the vote's own.
 
@@ -120,13 +146,13 @@ def cast(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> Rul
         The gate as it is from now on, and what to tell the voter.
     """
     current = _tally(expire(gate, now), votes, now=now)
-    refusal = _bar(current, vote)
+    refusal = _bar(current, vote) or _unfounded(current, votes, vote)
     if refusal is None and (earlier := _same_vote(current, votes, vote)):
         return _repeated(current, earlier, now=now)
     refusal = refusal or _objection(current, vote)
     if refusal is not None:
         return _refused(current, vote, refusal, now=now)
-    return _accepted(_tally(current, [*votes, vote], now=now), [*votes, vote], vote)
+    return _accepted(_after(current, votes, vote, now=now), [*votes, vote], vote)
 
 
 def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozenset[str]]) -> bool:
@@ -145,6 +171,8 @@ def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozens
 
 def _bar(gate: Gate, vote: Vote) -> Refusal | None:
     """Why this person cannot vote here, whatever they say."""
+    if vote.kind is VoteKind.WITHDRAW:
+        return None  # whoever has voted may take it back, even one who may not vote any more
     if not _may_vote(gate, vote):
         return Refusal.NOT_ENTITLED
     if gate.policy.separate and vote.principal == gate.requester:
@@ -156,7 +184,14 @@ def _may_vote(gate: Gate, vote: Vote) -> bool:
     """Whether the policy gives this person this word; a veto is a right to reject only."""
     if gate.policy.may_approve(vote.principal, vote.groups, _waited(gate, vote)):
         return True
-    return vote.kind is VoteKind.REJECT and gate.policy.may_veto(vote.principal, vote.groups)
+    return vote.kind in _AGAINST and gate.policy.may_veto(vote.principal, vote.groups)
+
+
+def _unfounded(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Refusal | None:
+    """Whether there is no vote of theirs to be withdrawn."""
+    if vote.kind is VoteKind.WITHDRAW and vote.principal not in _votes_that_count(gate, votes):
+        return Refusal.NOTHING_TO_WITHDRAW
+    return None
 
 
 def _waited(gate: Gate, vote: Vote) -> timedelta:
@@ -167,15 +202,21 @@ def _objection(gate: Gate, vote: Vote) -> Refusal | None:
     """Why this vote cannot be taken now."""
     if gate.state is GateState.EXPIRED:
         return Refusal.EXPIRED
-    if not gate.state.is_open:
-        return Refusal.ALREADY_DECIDED
-    return _flaw(gate, vote)
+    if vote.kind is VoteKind.REVOKE:
+        if gate.state is GateState.PENDING:
+            return Refusal.NOT_APPROVED
+        return _flaw(gate, vote) if gate.state is GateState.APPROVED else Refusal.ALREADY_DECIDED
+    return _flaw(gate, vote) if gate.state.is_open else Refusal.ALREADY_DECIDED
 
 
 def _flaw(gate: Gate, vote: Vote) -> Refusal | None:
+    if vote.refusal is not None:
+        return vote.refusal
     if vote.revision != gate.revision:
         return Refusal.OTHER_REVISION
-    if gate.policy.reason_required and not _reason(vote):
+    if vote.digest is not None and vote.digest != gate.digest:
+        return Refusal.WRONG_DIGEST
+    if gate.policy.reason_required and vote.kind is not VoteKind.WITHDRAW and not _reason(vote):
         return Refusal.REASON_MISSING
     return None
 
@@ -196,6 +237,13 @@ def _votes_that_count(gate: Gate, votes: Sequence[Vote]) -> dict[str, Vote]:
 
 def _given(gate: Gate, votes: Sequence[Vote], kind: VoteKind) -> list[Vote]:
     return [vote for vote in _votes_that_count(gate, votes).values() if vote.kind is kind]
+
+
+def _after(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> Gate:
+    """The gate once a vote that is in order has been given."""
+    if vote.kind is VoteKind.REVOKE:
+        return _decide(gate, GateState.REVOKED, [vote], now)
+    return _tally(gate, [*votes, vote], now=now)
 
 
 def _tally(gate: Gate, votes: Sequence[Vote], *, now: datetime) -> Gate:
@@ -244,9 +292,9 @@ def _missing(gate: Gate, clause: Clause, votes: Sequence[Vote]) -> int:
 
 def _same_vote(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Vote | None:
     earlier = _votes_that_count(gate, votes).get(vote.principal)
-    if earlier and (earlier.kind, earlier.revision) == (vote.kind, vote.revision):
-        return earlier
-    return None
+    if earlier is None or (earlier.kind, earlier.revision) != (vote.kind, vote.revision):
+        return None
+    return earlier if vote.digest in (None, gate.digest) else None
 
 
 def _repeated(gate: Gate, earlier: Vote, *, now: datetime) -> Ruling:
@@ -255,7 +303,7 @@ def _repeated(gate: Gate, earlier: Vote, *, now: datetime) -> Ruling:
         accepted=True,
         counted=False,
         message=(
-            f"you had {_DONE[earlier.kind]} this at {instant(earlier.at, now=now)}, and that "
+            f"you had {_DONE[earlier.kind]} at {instant(earlier.at, now=now)}, and that "
             f"counts once; the gate: {standing(gate, now=now)}"
         ),
         refusal=None,
@@ -282,16 +330,50 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
                 f"{_whom(gate, vote)}"
             )
         case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
-            return standing(gate, now=now)
+            return standing(gate, now=now) + _way_out(gate, vote)
+        case Refusal.NOT_APPROVED:
+            return f"there is no approval to revoke, it is {standing(gate, now=now)}: reject it"
+        case Refusal.NOTHING_TO_WITHDRAW:
+            return "you have no vote here to withdraw"
+        case _:
+            return _why_again(gate, vote, refusal)
+
+
+def _why_again(
+    gate: Gate,
+    vote: Vote,
+    refusal: Literal[Refusal.OTHER_REVISION, Refusal.WRONG_DIGEST, Refusal.REASON_MISSING],
+) -> str:
+    """Why a vote has to be given again, in another way."""
+    match refusal:
         case Refusal.OTHER_REVISION:
             return (
                 f"you had revision {vote.revision} before you, and revision {gate.revision} is "
                 "to be decided: look at it and vote again"
             )
+        case Refusal.WRONG_DIGEST:
+            return (
+                f"the digest {_short(vote.digest)} is not that of what is to be decided, which is "
+                f"{_short(gate.digest)} (revision {gate.revision}): look at it and vote again; "
+                "nothing was decided"
+            )
         case Refusal.REASON_MISSING:
             return "this decision needs a reason: vote again and give one"
         case _:
             assert_never(refusal)
+
+
+def _way_out(gate: Gate, vote: Vote) -> str:
+    """What can be done all the same."""
+    if vote.kind is VoteKind.WITHDRAW and gate.state is GateState.APPROVED:
+        return "; an approval that is not used yet can be revoked"
+    if vote.kind is VoteKind.REVOKE and gate.state is GateState.CONSUMED:
+        return "; cancel the saga to have undone what can be undone"
+    return ""
+
+
+def _short(digest: str | None) -> str:
+    return visible((digest or "")[:_SHORT_DIGEST])
 
 
 def _whom(gate: Gate, vote: Vote) -> str:
@@ -314,8 +396,12 @@ def _accepted(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Ruling:
 def _progress(gate: Gate, votes: Sequence[Vote], vote: Vote) -> str:
     if gate.state is GateState.REJECTED:
         return "rejected: the action does not run"
+    if gate.state is GateState.REVOKED:
+        return "revoked: the action does not run on this approval"
     if gate.state is GateState.APPROVED:
         return f"approved by {gate.decided_by}"
+    if vote.kind is VoteKind.WITHDRAW:
+        return f"your vote is withdrawn; still needed: {still_needed(gate, votes)}"
     if vote.kind is VoteKind.REJECT:
         more = gate.policy.rejections - len(_given(gate, votes, VoteKind.REJECT))
         return f"your rejection is recorded; {more} more needed to reject"

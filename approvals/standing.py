@@ -32,7 +32,7 @@ _SENTENCES = {
     GateState.SUPERSEDED: "replaced{decided} by a newer gate{because}",
     GateState.CONSUMED: "already approved{decided}, and the action has been started{because}",
     GateState.LAPSED: "already approved{decided}, but not used in time{because}",
-    GateState.REVOKED: "already approved{decided}, and taken back before it was used{because}",
+    GateState.REVOKED: "approved, and taken back{decided} before it was used{because}",
     GateState.INVALIDATED: (
         "already approved{decided}, but what was approved is no longer what would run{because}"
     ),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -31,6 +32,7 @@ I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 MAX_ID = 200
+_DIGEST = re.compile("[0-9a-fA-F]{8,64}")
 
 
 class Coordinator(Reader):
@@ -228,11 +230,15 @@ class Coordinator(Reader):
         *,
         by: str | Principal | None = None,
         reason: str | None = None,
+        digest: str | None = None,
         seen: str | None = None,
     ) -> Gate:
         """Vote for what a gate holds back.
 
         Args:
+            by: The voter: identified, or on this program's word.
+            digest: That of the gate as the voter saw it, or its first 8 digits at least. Without
+                it the vote is for what the gate asks when it is given.
             seen: What was shown: the presentation's own `seen`. One that did not show everything
                 is refused.
 
@@ -244,7 +250,7 @@ class Coordinator(Reader):
                 f"not everything that {gate} would run was shown, and what was not seen is not "
                 f"approved: `sagas inbox {gate}` shows all of it"
             )
-        return await self._vote(gate, VoteKind.APPROVE, by, reason)
+        return await self._vote(gate, VoteKind.APPROVE, by, reason=reason, digest=digest, seen=seen)
 
     async def reject(
         self,
@@ -253,20 +259,48 @@ class Coordinator(Reader):
         *,
         reason: str,
         by: str | Principal | None = None,
+        digest: str | None = None,
         seen: str | None = None,
     ) -> Gate:
-        """Vote against what a gate holds back; one rejection rejects it.
+        """Vote against what a gate holds back; one rejection rejects it, unless more are asked for.
 
         Args:
+            by: As for `approve`.
+            digest: As for `approve`.
             seen: What was shown; a rejection needs no more of it than there was.
 
         Raises:
             Refused: The vote has no effect; the message says why.
         """
-        return await self._vote(gate, VoteKind.REJECT, by, reason)
+        return await self._vote(gate, VoteKind.REJECT, by, reason=reason, digest=digest, seen=seen)
+
+    async def withdraw(
+        self, gate: str, /, *, by: str | Principal | None = None, reason: str | None = None
+    ) -> Gate:
+        """Take one's own vote back, as long as nothing is decided.
+
+        Raises:
+            Refused: There is none, or it was decided; the message says what.
+        """
+        return await self._vote(gate, VoteKind.WITHDRAW, by, reason=reason)
+
+    async def revoke(self, gate: str, /, *, reason: str, by: str | Principal | None = None) -> Gate:
+        """Take an approval back that was not used yet; another gate asks again.
+
+        Raises:
+            Refused: There is no approval, or it was used; or this person could not reject it.
+        """
+        return await self._vote(gate, VoteKind.REVOKE, by, reason=reason)
 
     async def _vote(
-        self, gate: str, kind: VoteKind, by: str | Principal | None, reason: str | None
+        self,
+        gate: str,
+        kind: VoteKind,
+        by: str | Principal | None,
+        *,
+        reason: str | None,
+        digest: str | None = None,
+        seen: str | None = None,
     ) -> Gate:
         voter = by if isinstance(by, Principal) else self.principal(by)
         stored = await self.store.gate(gate)
@@ -279,6 +313,8 @@ class Coordinator(Reader):
             channel="program" if not isinstance(by, Principal) else "cli",
             at=self._clock.now(),
             revision=stored.revision,
+            digest=shown_digest(stored, digest),
+            seen=seen,
         )
         decided = await self.store.vote(gate, vote, voter)
         await self._worker.look_if_begun()
@@ -388,6 +424,22 @@ def check_id(saga_id: str) -> None:
         or saga_id != saga_id.strip()
     ):
         raise SagaError(f"a saga's id is 1 to {MAX_ID} printable characters, not {saga_id[:40]!r}")
+
+
+def shown_digest(gate: Gate, given: str | None) -> str:
+    """The digest that a decision is about: the gate's own, or what was given if that is another.
+
+    Raises:
+        Refused: It is no digest, or too short to tell one from another.
+    """
+    if given is None:
+        return gate.digest
+    if not _DIGEST.fullmatch(given):
+        raise Refused(
+            "a digest is given with its first 8 hexadecimal digits at least, as `sagas inbox` shows "
+            "them; nothing was decided"
+        )
+    return gate.digest if gate.digest.startswith(given.lower()) else given.lower()
 
 
 def _plain(payload: object) -> bytes:

@@ -353,7 +353,7 @@ class Journal(Protocol):
         ...
 
     async def votes(self, gate_id: str) -> list[Vote]:
-        """The votes on a gate, in order."""
+        """The votes on a gate, in order, with those that were refused."""
         ...
 
 
@@ -444,7 +444,7 @@ class Desk(Protocol):
         ...
 
     async def vote(self, gate_id: str, vote: Vote, voter: Principal) -> Gate:
-        """Count a vote, and decide the gate if it is enough.
+        """Count a vote, and decide the gate if it is enough; record it where it is refused.
 
         Raises:
             Refused: The vote has no effect; the message is the truth to tell the voter.

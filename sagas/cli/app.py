@@ -74,6 +74,8 @@ for command in (
     deciding.inbox,
     deciding.approve,
     deciding.reject,
+    deciding.withdraw,
+    deciding.revoke,
     deciding.resolve,
     deciding.cancel,
     deciding.send,

@@ -206,6 +206,10 @@ def vote(given: Vote) -> Shape:
         "at": given.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "channel": given.channel,
         "evidence": given.evidence,
+        "revision": given.revision,
+        "digest": given.digest,
+        "seen": given.seen,
+        "refusal": None if given.refusal is None else given.refusal.value,
     }
 
 

@@ -7,6 +7,8 @@ in order, before its next move. A deadline that has passed is folded after them.
 import asyncio
 from contextlib import suppress
 
+from approvals import GateState
+from approvals.gate import may_move
 from compensations import Choice
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
@@ -109,6 +111,7 @@ class _Batch:
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
         self._answered: set[str] = set()
+        self._moved: dict[str, GateState] = {}
         self._ended = drive.state.ended is not None
         self.heard: dict[str, Entry] = {}
         self.entries: list[Entry] = []
@@ -200,9 +203,11 @@ class _Batch:
         self.ops += ops
 
     def _gate(self, request: Request) -> None:
-        gate = self._drive.state.gates.get(request.ref)
-        if gate is None or gate.state != "pending":
+        """A gate was decided, or an approval was revoked or had lapsed when somebody looked."""
+        gate, new = self._drive.state.gates.get(request.ref), GateState(request.state)
+        if gate is None or not may_move(self._moved.get(gate.id, GateState(gate.state)), new):
             return
+        self._moved[gate.id] = new
         self.entries.append(
             GateDecided(
                 gate=gate.id,

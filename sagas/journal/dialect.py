@@ -21,7 +21,7 @@ _GATE = (
     "eligible, stakes, because"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
-_VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence"
+_VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal"
 
 COLUMNS = {
     "saga": _SAGA,

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
+from approvals.quorum import Refusal
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
@@ -168,7 +169,8 @@ def decision_values(decided: Gate) -> tuple[object, ...]:
 
 def vote(record: Record) -> Vote:
     """The row of `{vote}`."""
-    principal, kind, reason, channel, cast_at, revision, member_of, evidence = record
+    principal, kind, reason, channel, cast_at, revision, member_of, *shown = record
+    evidence, digest, seen, refusal = shown
     return Vote(
         principal=principal,
         kind=VoteKind(kind),
@@ -178,21 +180,27 @@ def vote(record: Record) -> Vote:
         revision=revision,
         groups=frozenset(json.loads(member_of)),
         evidence=evidence,
+        digest=digest,
+        seen=seen,
+        refusal=None if refusal is None else Refusal(refusal),
     )
 
 
-def vote_values(gate_id: str, counted: Vote) -> tuple[object, ...]:
-    """The values of `COUNT_VOTE`."""
+def vote_values(gate_id: str, given: Vote) -> tuple[object, ...]:
+    """The values of `RECORD_VOTE`."""
     return (
         gate_id,
-        counted.principal,
-        counted.kind.value,
-        counted.reason,
-        counted.channel,
-        micros(counted.at),
-        counted.revision,
-        json.dumps(sorted(counted.groups)),
-        counted.evidence,
+        given.principal,
+        given.kind.value,
+        given.reason,
+        given.channel,
+        micros(given.at),
+        given.revision,
+        json.dumps(sorted(given.groups)),
+        given.evidence,
+        given.digest,
+        given.seen,
+        None if given.refusal is None else given.refusal.value,
     )
 
 

@@ -304,11 +304,18 @@ LOCK_GATE = "select {gate} from gate where id = $1 {for_update}"
 """Under the lock on the saga: holds the gate still while a vote is counted."""
 
 VOTES = "select {vote} from vote where gate_id = $1 order by id"
-"""In the order in which they were counted, because each was inserted under the gate's lock."""
+"""In the order in which they were ruled on, because each was inserted under the gate's lock."""
 
-COUNT_VOTE = """
-insert into vote (gate_id, principal, kind, reason, channel, cast_at, revision, member_of, evidence)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+COUNTED_VOTES = "select {vote} from vote where gate_id = $1 and refusal is null order by id"
+"""The same without those that were refused: however many there are, they do not hold up a decision."""
+
+REFUSED_VOTE = """
+select 1 from vote where gate_id = $1 and principal = $2 and cast_at = $3 and refusal is not null
+"""
+"""Under the lock on the gate: whether a refusal is on the record whose answer was lost."""
+
+RECORD_VOTE = """
+insert into vote (gate_id, {vote}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 """Under the lock on the gate."""
 

@@ -105,7 +105,7 @@ class SqlStore:
         return await self._look(lambda: reading.gate(self.journal_id, gate_id))
 
     async def votes(self, gate_id: str) -> list[Vote]:
-        """The votes on a gate, in order."""
+        """The votes on a gate, in order, with those that were refused."""
         return await self._look(lambda: reading.votes(gate_id))
 
     # --- ownership ----------------------------------------------------------------------------
@@ -210,13 +210,15 @@ class SqlStore:
         )
 
     async def vote(self, gate_id: str, vote: Vote, voter: Principal) -> Gate:
-        """Count a vote, and decide the gate if it is enough.
+        """Count a vote, and decide the gate if it is enough; record it where it is refused.
 
         Raises:
             Refused: The vote has no effect; the message is the truth to tell the voter.
         """
         check_text(vote.reason, "the reason")
-        counted = await self._write(lambda _: desk.vote(self.journal_id, gate_id, vote, voter))
+        counted = await self._write(
+            lambda settling: desk.vote(self.journal_id, gate_id, vote, voter, settling=settling)
+        )
         if counted.refusal is not None:
             raise Refused(counted.refusal)
         return counted.gate

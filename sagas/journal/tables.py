@@ -18,7 +18,7 @@ append that must not overlook a request compares `worker.control`, whose row it 
 saga that kills whoever drives it must not go round for ever.
 
 A **gate** is one question to people, with a digest over everything it shows; its **votes** are
-what each person said. An **intervention** is a question that only a person can answer. Both are
+what each person said; one with a `refusal` counts for nothing. An **intervention** is a question that only a person can answer. Both are
 decided by compare-and-set, so that the first decision wins and everybody else is told.
 
 A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
@@ -207,6 +207,9 @@ class Vote(_Table, table=True):
     revision: int = Field(sa_type=Integer)
     member_of: str = Field(sa_type=Text)
     evidence: str = Field(sa_type=Text)
+    digest: str | None = Field(default=None, sa_type=Text)
+    seen: str | None = Field(default=None, sa_type=Text)
+    refusal: str | None = Field(default=None, sa_type=Text)
 
 
 class Intervention(_Table, table=True):

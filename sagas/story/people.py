@@ -6,6 +6,7 @@ Pure.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from approvals.gate import GateState, may_move
 from sagas import entries as e
 from sagas.model import Direction, Status
 from sagas.state import SagaState, Timer
@@ -27,7 +28,7 @@ def gates(
         elif isinstance(entry, e.GateConsumed):
             found[entry.gate] = replace(found[entry.gate], state="consumed")
     for item in asked:
-        if item.kind == "gate" and item.ref in found and found[item.ref].state == "pending":
+        if item.kind == "gate" and item.ref in found and _is_next(found[item.ref], item):
             found[item.ref] = replace(
                 found[item.ref],
                 state=item.state,
@@ -36,6 +37,10 @@ def gates(
                 reason=item.reason or None,
             )
     return tuple(found.values())
+
+
+def _is_next(gate: GateStory, item: Asked) -> bool:
+    return may_move(GateState(gate.state), GateState(item.state))
 
 
 def _opened(at: int, entry: e.GateOpened, labels: Mapping[str, str]) -> GateStory:

@@ -1,6 +1,5 @@
 """The command line as a test uses it: in this process where it can be, in another where it must."""
 
-import io
 import os
 import sqlite3
 import subprocess
@@ -118,10 +117,20 @@ def first_id(sagas: Sagas, prefix: str) -> str:
 
 def everything(database: Path = Path("sagas.db")) -> str:
     """All that a database says, or nothing where there is none."""
+    return "".join(_lines(database))
+
+
+def all_but_votes(database: Path = Path("sagas.db")) -> str:
+    """All that a database says, without the votes: refused ones are on the record too."""
+    return "".join(
+        line
+        for line in _lines(database)
+        if not line.startswith('INSERT INTO "vote"') and "VALUES('vote'," not in line
+    )
+
+
+def _lines(database: Path) -> list[str]:
     if not database.exists():
-        return ""
-    dump = io.StringIO()
+        return []
     with closing(sqlite3.connect(database)) as connection:
-        for line in connection.iterdump():
-            dump.write(line)
-    return dump.getvalue()
+        return list(connection.iterdump())

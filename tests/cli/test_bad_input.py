@@ -14,7 +14,7 @@ import pytest
 from sagas.cli.settings import operating_system_user
 from sagas.journal import migrate
 from sagas.payloads import MAX_BYTES
-from tests.cli.conftest import OSLO, TRIPS, Sagas, Said, Spawn, everything, first_id
+from tests.cli.conftest import OSLO, TRIPS, Sagas, Said, Spawn, all_but_votes, everything, first_id
 
 BOOK = f"{TRIPS}:travel.book"
 
@@ -303,9 +303,9 @@ def test_a_decided_gate_is_not_decided_again(sagas: Sagas, trip: Trip) -> None:
     trip("write")
     gate = first_id(sagas, "g-")
     assert sagas("reject", gate, "--reason", "too soon").code == 0
-    before = everything()
+    before = all_but_votes()
     sagas("approve", gate).refused("already rejected by", "too soon")
-    assert everything() == before
+    assert all_but_votes() == before
 
 
 def test_an_expired_gate_is_not_decided(sagas: Sagas, trip: Trip) -> None:
@@ -320,9 +320,38 @@ def test_a_gate_of_others_is_not_decided(sagas: Sagas, trip: Trip) -> None:
     directory({"ben": "ben"}, desk=["ben"], me="ana")
     trip("tell")
     gate = first_id(sagas, "g-")
-    before = everything()
+    before = all_but_votes()
     sagas("approve", gate, "--directory", "people.toml").refused("not among the approvers", "@desk")
+    assert all_but_votes() == before
+
+
+@pytest.mark.parametrize("digest", ["", "12345", "0123456", "g" * 12, "a" * 65, "0x12345678"])
+def test_what_is_no_digest_is_refused(sagas: Sagas, trip: Trip, digest: str) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    before = everything()
+    sagas("approve", gate, "--digest", digest).refused("first 8 hexadecimal digits")
     assert everything() == before
+
+
+def test_t27_a_wrong_digest_is_refused_and_the_gate_stays_open(sagas: Sagas, trip: Trip) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    before = all_but_votes()
+    sagas("approve", gate, "--digest", "0123456789ab").refused("0123456789ab is not that of what")
+    assert all_but_votes() == before
+
+
+def test_nothing_is_withdrawn_that_was_not_said(sagas: Sagas, trip: Trip) -> None:
+    trip("write")
+    sagas("withdraw", first_id(sagas, "g-")).refused("you have no vote here to withdraw")
+
+
+def test_nothing_is_revoked_that_was_not_approved(sagas: Sagas, trip: Trip) -> None:
+    trip("write")
+    sagas("revoke", first_id(sagas, "g-"), "--reason", "x").refused(
+        "there is no approval to revoke"
+    )
 
 
 def directory(users: dict[str, str], *, desk: list[str], me: str | None) -> None:

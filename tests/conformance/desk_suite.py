@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from approvals import GateState, VoteKind
+from approvals import Gate, GateState, VoteKind
+from approvals.quorum import Refusal
 from compensations import Choice
 from sagas.errors import PayloadError, Refused, UnknownSaga
 from sagas.model import Direction, Status, micros
@@ -198,7 +199,88 @@ class DeskSuite:
         with pytest.raises(Refused) as refused:
             await store.vote(gate.id, ballot("cy"), person("cy"))
         assert str(refused.value) == "already rejected by bo at 10:00 UTC: dear"
-        assert len(await store.votes(gate.id)) == 1
+
+    async def test_a_vote_that_comes_too_late_is_on_the_record(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.vote(gate.id, ballot("bo", VoteKind.REJECT), person("bo"))
+        with pytest.raises(Refused):
+            await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert await store.votes(gate.id) == [
+            ballot("bo", VoteKind.REJECT),
+            replace(ballot("cy"), refusal=Refusal.ALREADY_DECIDED),
+        ]
+
+    async def test_t27_a_wrong_digest_is_refused_recorded_and_the_gate_stays_open(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        wrong = replace(ballot("bo"), digest="ab" * 32, seen="cd" * 32)
+        with pytest.raises(Refused, match="abababababab is not that of what is to be decided"):
+            await store.vote(gate.id, wrong, person("bo"))
+        assert await store.gate(gate.id) == gate
+        assert await store.votes(gate.id) == [replace(wrong, refusal=Refusal.WRONG_DIGEST)]
+        assert await store.requests("trip-1") == (0, [])
+
+    async def test_refused_votes_count_for_nothing(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        wrong = replace(ballot("bo"), digest="ab" * 32)
+        with pytest.raises(Refused):
+            await store.vote(gate.id, wrong, person("bo"))
+        after = await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert after.state is GateState.PENDING
+
+    async def test_a_vote_that_is_withdrawn_counts_no_more(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        for kind in (VoteKind.APPROVE, VoteKind.WITHDRAW):
+            await store.vote(gate.id, ballot("bo", kind), person("bo"))
+        after = await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert after.state is GateState.PENDING
+        assert [vote.kind.value for vote in await store.votes(gate.id)] == [
+            "approve",
+            "withdraw",
+            "approve",
+        ]
+
+    async def test_a_revocation_takes_an_unused_approval_and_is_a_request(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        revoke = ballot("cy", VoteKind.REVOKE, reason="wrong room")
+        after = await store.vote(gate.id, revoke, person("cy"))
+        assert (after.state, after.decided_by, after.reason) == ("revoked", "cy", "wrong room")
+        _, requests = await store.requests("trip-1")
+        assert [(item.kind, item.state, item.by) for item in requests] == [
+            ("gate", "approved", "bo"),
+            ("gate", "revoked", "cy"),
+        ]
+
+    async def test_consume_against_revoke_one_of_the_two_wins(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        consume = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, AT)
+
+        async def revoke() -> Gate | str:
+            try:
+                return await other.vote(gate.id, ballot("cy", VoteKind.REVOKE), person("cy"))
+            except Refused as refused:
+                return str(refused)
+
+        (applied,), revoked = await asyncio.gather(
+            store.commit(lease, [tale.unit(1, consume)]), revoke()
+        )
+        stored = await store.gate(gate.id)
+        assert stored is not None
+        if applied is Applied.YES:
+            assert "the action has been started; cancel the saga" in str(revoked)
+            assert stored.state is GateState.CONSUMED
+        else:
+            assert (applied, stored) == (Applied.MOVED, revoked)
+            assert stored.state is GateState.REVOKED
 
     async def test_of_ten_deciders_one_wins_and_everybody_is_told_the_truth(
         self, store: Store, another: Opening
@@ -220,7 +302,8 @@ class DeskSuite:
         [won] = [text for text in told if text.startswith("won")]
         truth = "already " + won.removeprefix("won: ") + " at 10:00 UTC"
         assert [text for text in told if text != won] == [truth] * 9
-        assert len(await store.votes(gate.id)) == 1
+        refusals = [vote.refusal for vote in await store.votes(gate.id)]
+        assert refusals == [None, *[Refusal.ALREADY_DECIDED] * 9]
         assert len((await store.requests("trip-1"))[1]) == 1
 
     async def test_a_gate_that_nobody_decided_in_time_expires_when_somebody_comes(
@@ -246,7 +329,8 @@ class DeskSuite:
         with pytest.raises(Refused, match="you are not among the approvers"):
             await store.vote(gate.id, ballot("bo"), person("bo"))
         assert await store.gate(gate.id) == gate
-        assert await store.votes(gate.id) == []
+        [vote] = await store.votes(gate.id)
+        assert vote.refusal is Refusal.NOT_ENTITLED
 
     async def test_nobody_votes_in_the_name_of_another(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store))

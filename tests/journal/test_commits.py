@@ -20,7 +20,7 @@ ROWS = {
     "entry": "saga_id, seq, kind, version, written_at, body, payload",
     "request": "saga_id, kind, ref, actor, reason, state, made_at, payload, folded, delivery_key",
     "gate": "id, state, opened_at, decided_at, decided_by, reason, valid_until, consumed_at",
-    "vote": "gate_id, principal, kind, reason, cast_at, revision",
+    "vote": "gate_id, principal, kind, reason, cast_at, revision, digest, refusal",
     "intervention": "id, saga_id, state, choice, actor, reason, closed_at",
     "permit": "bucket, kind, holder, start, saga_id",
     "drill": "drill_id, action, version, result, runs",

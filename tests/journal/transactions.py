@@ -6,10 +6,13 @@ Whoever adds a method or an op adds a row, or `test_commits.py` fails.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from approvals import GateState
+import pytest
+
+from approvals import GateState, VoteKind
 from compensations import Choice
 from sagas.allotment import Demand, Mark, Want
 from sagas.allotment import Kind as Permit
+from sagas.errors import Refused
 from sagas.model import Direction, Status
 from sagas.ports import (
     Applied,
@@ -282,6 +285,17 @@ async def _vote(scene: Scene) -> object:
     return (await scene.store.vote(scene.gate_id, ballot("bo"), person("bo"))).state
 
 
+async def _refuse(scene: Scene) -> object:
+    with pytest.raises(Refused):
+        await scene.store.vote(scene.gate_id, ballot("cy"), person("cy"))
+    return [vote.refusal for vote in await scene.store.votes(scene.gate_id)]
+
+
+async def _revoke(scene: Scene) -> object:
+    revocation = ballot("cy", VoteKind.REVOKE)
+    return (await scene.store.vote(scene.gate_id, revocation, person("cy"))).state
+
+
 async def _answer(scene: Scene) -> object:
     answered = await scene.store.answer(
         scene.question_id, Choice.RETRY, by="bo", reason="again", payload=None, at=AT
@@ -356,6 +370,8 @@ KINDS: Mapping[str, Kind] = {
     "cancel": Kind(_cancel, ("cancel",)),
     "send": Kind(_send, ("send",)),
     "vote": Kind(_vote, ("vote",), _gate),
+    "refuse a vote": Kind(_refuse, ("vote",), _approval),
+    "revoke": Kind(_revoke, ("vote",), _approval),
     "answer": Kind(_answer, ("answer",), _question),
     "report": Kind(_report, ("report",)),
     "register": Kind(_register, ("register",)),

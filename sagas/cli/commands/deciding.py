@@ -1,4 +1,4 @@
-"""`inbox`, `approve`, `reject`, `resolve`, `cancel` and `send`: what people decide.
+"""`inbox`, `approve`, `reject`, `withdraw`, `revoke`, `resolve`, `cancel`, `send`: what people decide.
 
 None of them needs the code of a saga, nor a running process: a decision is a row, and whoever
 drives the saga finds it.
@@ -40,6 +40,15 @@ T = TypeVar("T")
 GOES_ON = "whoever drives it goes on, or else `sagas worker TARGET`"
 
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
+MaybeReason = Annotated[
+    str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")
+]
+Digest = Annotated[
+    str | None,
+    typer.Option(
+        "--digest", metavar="HEX", help="What you saw: its digest, or 8 digits of it at least."
+    ),
+]
 GateId = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, from the inbox.")]
 SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
 
@@ -199,9 +208,8 @@ def _question_block(question: QuestionRow, action: str | None, settings: Setting
 def approve(
     gate: GateId,
     *,
-    reason: Annotated[
-        str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")
-    ] = None,
+    reason: MaybeReason = None,
+    digest: Digest = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     as_user: AsUser = None,
@@ -212,7 +220,9 @@ def approve(
 
     async def vote(coordinator: Coordinator) -> Gate:
         shown = await coordinator.presentation(gate, whole=True)
-        decided = await coordinator.approve(gate, by=person, reason=reason, seen=shown.seen)
+        decided = await coordinator.approve(
+            gate, by=person, reason=reason, digest=digest or shown.digest, seen=shown.seen
+        )
         show(Text(render_text(shown)))
         return decided
 
@@ -223,16 +233,55 @@ def reject(
     gate: GateId,
     *,
     reason: Reason,
+    digest: Digest = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     as_user: AsUser = None,
 ) -> int:
-    """Vote against what a gate holds back; one rejection rejects it."""
+    """Vote against what a gate holds back; one rejection rejects it, unless more are asked for."""
     settings = Settings(db=db, directory=directory, as_user=as_user)
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        return await coordinator.reject(gate, by=person, reason=reason)
+        return await coordinator.reject(gate, by=person, reason=reason, digest=digest)
+
+    return _voted(_decided(settings, vote))
+
+
+def withdraw(
+    gate: GateId,
+    *,
+    reason: MaybeReason = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Take your vote back, as long as nothing is decided."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    person = acting(settings)
+
+    async def vote(coordinator: Coordinator) -> Gate:
+        return await coordinator.withdraw(gate, by=person, reason=reason)
+
+    found = _decided(settings, vote)
+    show(safe(f"{found.id}: your vote is withdrawn"))
+    return 0
+
+
+def revoke(
+    gate: GateId,
+    *,
+    reason: Reason,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Take back an approval that was not used yet; another gate asks again."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    person = acting(settings)
+
+    async def vote(coordinator: Coordinator) -> Gate:
+        return await coordinator.revoke(gate, by=person, reason=reason)
 
     return _voted(_decided(settings, vote))
 

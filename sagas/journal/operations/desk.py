@@ -7,7 +7,7 @@ applied between the request and its being seen.
 Pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from approvals import Gate, GateState, Principal, Vote, cast, wording
 from approvals.gate import is_intact
@@ -64,8 +64,13 @@ def send(
     return True
 
 
-def vote(journal_id: str, gate_id: str, given: Vote, voter: Principal) -> Operation[Counted]:
-    """Count a vote, and decide the gate if it is enough or if its time is over."""
+def vote(
+    journal_id: str, gate_id: str, given: Vote, voter: Principal, *, settling: bool
+) -> Operation[Counted]:
+    """Count a vote, and decide the gate if it is enough or if its time is over.
+
+    One that is refused is recorded with its refusal.
+    """
     if given.principal != voter.name:
         raise Refused(f"the vote is {given.principal}'s, but {voter.name} was identified")
     if given.groups != voter.groups:
@@ -80,14 +85,23 @@ def vote(journal_id: str, gate_id: str, given: Vote, voter: Principal) -> Operat
             f"gate {gate_id} was tampered with: what it shows is not what its digest stands for; "
             "nothing was decided"
         )
-    counted = [records.vote(row) for row in (yield Query(statements.VOTES, (gate_id,)))]
+    counted = [records.vote(row) for row in (yield Query(statements.COUNTED_VOTES, (gate_id,)))]
     ruling = cast(gate, counted, given, now=given.at)
-    if ruling.counted:
-        yield Query(statements.COUNT_VOTE, records.vote_values(gate_id, given))
+    if ruling.counted or not ruling.accepted:
+        yield from _record(gate_id, replace(given, refusal=ruling.refusal), settling=settling)
     if ruling.gate.state is not gate.state:
         yield Query(statements.DECIDE_GATE, records.decision_values(ruling.gate))
         yield from _decided(held, ruling.gate, at=micros(given.at))
     return Counted(ruling.gate, None if ruling.accepted else ruling.message)
+
+
+def _record(gate_id: str, given: Vote, *, settling: bool) -> Operation[None]:
+    """Keep a vote, and a refused one once, however often its transaction is made."""
+    if settling and given.refusal is not None:
+        place = (gate_id, given.principal, micros(given.at))
+        if (yield Query(statements.REFUSED_VOTE, place)):
+            return
+    yield Query(statements.RECORD_VOTE, records.vote_values(gate_id, given))
 
 
 def answer(

@@ -49,6 +49,6 @@ def gate(journal_id: str, gate_id: str) -> Operation[Gate | None]:
 
 
 def votes(gate_id: str) -> Operation[list[Vote]]:
-    """The votes on a gate, in the order in which they were counted."""
+    """The votes on a gate, in the order in which they were ruled on, the refused ones too."""
     found = yield Query(statements.VOTES, (gate_id,))
     return [records.vote(vote) for vote in found]

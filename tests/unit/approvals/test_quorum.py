@@ -24,7 +24,8 @@ from tests.unit.approvals.builders import (
 )
 
 S = GateState
-REJECT = VoteKind.REJECT
+REJECT, WITHDRAW, REVOKE = VoteKind.REJECT, VoteKind.WITHDRAW, VoteKind.REVOKE
+DECISIONS = (VoteKind.APPROVE, REJECT)
 FOUR_HOURS = timedelta(hours=4)
 PAIR = of_desk(2)
 DESK_GROUP = frozenset({"travel-desk"})
@@ -190,14 +191,14 @@ def test_whoever_comes_second_is_told_of_the_first() -> None:
 
 
 @pytest.mark.parametrize("state", [s for s in GateState if s not in {S.PENDING, S.EXPIRED}])
-@pytest.mark.parametrize("kind", VoteKind)
+@pytest.mark.parametrize("kind", DECISIONS)
 def test_a_decided_gate_takes_no_more_votes(state: GateState, kind: VoteKind) -> None:
     gate = in_state(state)
     ruling = cast(gate, [], vote("ana", kind), now=NOW)
     assert (ruling.refusal, ruling.gate) == (Refusal.ALREADY_DECIDED, gate)
 
 
-@pytest.mark.parametrize("kind", VoteKind)
+@pytest.mark.parametrize("kind", DECISIONS)
 def test_a_vote_at_the_deadline_is_too_late(kind: VoteKind) -> None:
     gate = pending()
     ruling = cast(gate, [], vote("ana", kind), now=gate.deadline)
@@ -255,7 +256,7 @@ def test_a_vote_repeated_for_a_new_revision_is_a_new_vote() -> None:
 SEPARATE = replace(DESK, separate=True)
 
 
-@pytest.mark.parametrize("kind", VoteKind)
+@pytest.mark.parametrize("kind", DECISIONS)
 def test_the_requester_does_not_decide_where_duties_are_separate(kind: VoteKind) -> None:
     ruling = rule(pending(SEPARATE), member("eve", kind))
     assert (ruling.refusal, ruling.state) == (Refusal.NOT_SEPARATE, S.PENDING)
@@ -290,7 +291,7 @@ def test_a_stored_vote_of_the_requester_does_not_count_where_duties_are_separate
 REASONED = replace(DESK, reason_required=True)
 
 
-@pytest.mark.parametrize(("kind", "reason"), list(product(VoteKind, [None, "", "  "])))
+@pytest.mark.parametrize(("kind", "reason"), list(product(DECISIONS, [None, "", "  "])))
 def test_a_vote_without_a_reason_is_refused_where_one_is_required(
     kind: VoteKind, reason: str | None
 ) -> None:
@@ -329,7 +330,7 @@ def test_two_of_three_suffice_in_any_order(order: tuple[str, ...]) -> None:
 def votes_cast(draw: st.DrawFn) -> Vote:
     return vote(
         draw(st.sampled_from(["ana", "ben", "cem", "eve", "zoe"])),
-        draw(st.sampled_from([VoteKind.APPROVE, VoteKind.APPROVE, VoteKind.REJECT])),
+        draw(st.sampled_from([VoteKind.APPROVE, VoteKind.APPROVE, REJECT, WITHDRAW])),
         groups=draw(st.sampled_from([frozenset[str](), DESK_GROUP])),
     )
 
@@ -347,9 +348,11 @@ def test_no_votes_approve_but_those_of_enough_entitled_people(
         gate = ruling.gate
         counted += [one] if ruling.counted else []
     for one in counted:
-        assert one.principal == "ana" or "travel-desk" in one.groups
+        entitled = one.principal == "ana" or "travel-desk" in one.groups
+        assert entitled or one.kind is WITHDRAW
         assert not (separate and one.principal == "eve")
-    approvers = {one.principal for one in counted if one.kind is VoteKind.APPROVE}
+    latest = {one.principal: one.kind for one in counted}
+    approvers = [name for name, kind in latest.items() if kind is VoteKind.APPROVE]
     rejected = any(one.kind is REJECT for one in counted)
     assert (gate.state is S.REJECTED) == rejected
     assert (gate.state is S.APPROVED) == (len(approvers) >= quorum and not rejected)
@@ -391,6 +394,171 @@ def test_a_vote_keeps_the_rights_and_the_evidence_of_the_voter() -> None:
         groups=DESK_GROUP,
         evidence="token of ana",
     )
+
+
+# --- what a vote is about -------------------------------------------------------------------------
+
+
+def test_a_vote_for_the_digest_that_was_shown_counts() -> None:
+    gate = pending()
+    assert rule(gate, replace(vote("ana"), digest=gate.digest)).state is S.APPROVED
+
+
+@pytest.mark.parametrize("kind", DECISIONS)
+def test_t27_a_wrong_digest_is_refused_and_the_gate_stays_open(kind: VoteKind) -> None:
+    gate = pending()
+    ruling = rule(gate, replace(vote("ana", kind), digest="ab" * 32))
+    assert (ruling.refusal, ruling.accepted, ruling.counted, ruling.gate) == (
+        Refusal.WRONG_DIGEST,
+        False,
+        False,
+        gate,
+    )
+
+
+def test_whoever_gives_a_wrong_digest_is_told_the_right_one() -> None:
+    gate = pending()
+    assert rule(gate, replace(vote("ana"), digest="ab" * 32)).message == (
+        f"the digest abababababab is not that of what is to be decided, which is {gate.digest[:12]} "
+        "(revision 1): look at it and vote again; nothing was decided"
+    )
+
+
+def test_a_wrong_digest_is_refused_even_where_the_voter_had_voted_before() -> None:
+    again = replace(vote("ana"), digest="ab" * 32)
+    assert rule(pending(PAIR), vote("ana"), again).refusal is Refusal.WRONG_DIGEST
+
+
+def test_a_wrong_digest_can_be_put_right() -> None:
+    gate = pending()
+    wrong = replace(vote("ana"), digest="ab" * 32)
+    assert rule(gate, wrong, replace(wrong, digest=gate.digest)).state is S.APPROVED
+
+
+@pytest.mark.parametrize("refusal", Refusal)
+def test_a_vote_that_was_refused_counts_for_nothing(refusal: Refusal) -> None:
+    ruling = cast(pending(PAIR), [replace(vote("ana"), refusal=refusal)], member("ben"), now=NOW)
+    assert ruling.state is S.PENDING
+
+
+# --- taking back ----------------------------------------------------------------------------------
+
+
+def test_a_vote_that_is_withdrawn_counts_no_more() -> None:
+    ruling = rule(pending(PAIR), vote("ana"), vote("ana", WITHDRAW), member("ben"))
+    assert ruling.state is S.PENDING
+
+
+def test_whoever_withdraws_is_told_what_is_needed_now() -> None:
+    ruling = rule(pending(PAIR), vote("ana"), vote("ana", WITHDRAW))
+    assert (ruling.accepted, ruling.counted, ruling.message) == (
+        True,
+        True,
+        "your vote is withdrawn; still needed: 2 more of @travel-desk, ana",
+    )
+
+
+def test_a_rejection_can_be_withdrawn_as_long_as_more_are_asked_for() -> None:
+    lenient = replace(PAIR, rejections=2)
+    ruling = rule(
+        pending(lenient), vote("ana", REJECT), vote("ana", WITHDRAW), member("ben", REJECT)
+    )
+    assert ruling.state is S.PENDING
+
+
+def test_whoever_has_withdrawn_can_vote_again() -> None:
+    ruling = rule(pending(PAIR), vote("ana"), vote("ana", WITHDRAW), vote("ana"), member("ben"))
+    assert ruling.state is S.APPROVED
+
+
+def test_withdrawing_twice_is_withdrawing_once() -> None:
+    ruling = rule(pending(PAIR), vote("ana"), vote("ana", WITHDRAW), vote("ana", WITHDRAW))
+    assert (ruling.accepted, ruling.counted) == (True, False)
+
+
+def test_nobody_withdraws_what_they_did_not_say() -> None:
+    ruling = rule(pending(PAIR), vote("ana"), member("ben", WITHDRAW))
+    assert (ruling.refusal, ruling.message) == (
+        Refusal.NOTHING_TO_WITHDRAW,
+        "you have no vote here to withdraw",
+    )
+
+
+def test_whoever_may_not_vote_any_more_can_still_withdraw() -> None:
+    ruling = rule(pending(PAIR), member("ben"), vote("ben", WITHDRAW))
+    assert (ruling.accepted, ruling.state) == (True, S.PENDING)
+
+
+def test_a_withdrawal_needs_no_reason() -> None:
+    strict = replace(PAIR, reason_required=True)
+    assert rule(pending(strict), vote("ana", reason="ok"), vote("ana", WITHDRAW)).accepted
+
+
+def test_after_the_quorum_a_vote_is_not_withdrawn() -> None:
+    ruling = rule(pending(), vote("ana"), vote("ana", WITHDRAW))
+    assert (ruling.refusal, ruling.state, ruling.message) == (
+        Refusal.ALREADY_DECIDED,
+        S.APPROVED,
+        "already approved by ana at 10:02 UTC; an approval that is not used yet can be revoked",
+    )
+
+
+def test_an_approval_is_revoked_by_somebody_who_could_reject() -> None:
+    ruling = rule(pending(), vote("ana"), member("ben", REVOKE, reason="wrong room"))
+    gate = ruling.gate
+    assert (ruling.accepted, gate.state, gate.decided_by, gate.decided_at, gate.reason) == (
+        True,
+        S.REVOKED,
+        "ben",
+        NOW,
+        "wrong room",
+    )
+
+
+def test_somebody_with_a_veto_revokes() -> None:
+    vetoed = approval(by="ana", within=FOUR_HOURS, veto="cem")
+    assert rule(pending(vetoed), vote("ana"), vote("cem", REVOKE)).state is S.REVOKED
+
+
+def test_a_stranger_does_not_revoke() -> None:
+    ruling = rule(pending(), vote("ana"), vote("zoe", REVOKE))
+    assert (ruling.refusal, ruling.state) == (Refusal.NOT_ENTITLED, S.APPROVED)
+
+
+def test_what_is_pending_is_rejected_and_not_revoked() -> None:
+    ruling = rule(pending(), vote("ana", REVOKE))
+    assert (ruling.refusal, ruling.message) == (
+        Refusal.NOT_APPROVED,
+        "there is no approval to revoke, it is waiting for a decision until 13:02 UTC: reject it",
+    )
+
+
+def test_after_it_was_used_an_approval_is_not_revoked() -> None:
+    ruling = cast(in_state(S.CONSUMED), [], vote("ana", REVOKE), now=NOW)
+    assert ruling.refusal is Refusal.ALREADY_DECIDED
+    assert ruling.message == (
+        "already approved by ana at 10:02 UTC, and the action has been started; cancel the saga to "
+        "have undone what can be undone"
+    )
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in GateState if s not in {S.PENDING, S.APPROVED, S.EXPIRED}]
+)
+def test_nothing_but_an_unused_approval_is_revoked(state: GateState) -> None:
+    gate = in_state(state)
+    ruling = cast(gate, [], vote("ana", REVOKE), now=NOW)
+    assert (ruling.refusal, ruling.gate) == (Refusal.ALREADY_DECIDED, gate)
+
+
+def test_an_approval_that_has_lapsed_is_not_revoked() -> None:
+    ruling = cast(in_state(S.APPROVED), [], vote("ana", REVOKE), now=NOW + timedelta(hours=24))
+    assert (ruling.refusal, ruling.state) == (Refusal.ALREADY_DECIDED, S.LAPSED)
+
+
+def test_revoking_twice_is_revoking_once() -> None:
+    ruling = rule(pending(), vote("ana"), vote("ana", REVOKE), vote("ana", REVOKE))
+    assert (ruling.accepted, ruling.counted, ruling.state) == (True, False, S.REVOKED)
 
 
 # --- several clauses, several rejections, vetoes, ladders ----------------------------------------

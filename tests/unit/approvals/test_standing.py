@@ -28,7 +28,7 @@ S = GateState
         (S.LAPSED, "already approved by ana at 10:02 UTC, but not used in time: no"),
         (
             S.REVOKED,
-            "already approved by ana at 10:02 UTC, and taken back before it was used: no",
+            "approved, and taken back by ana at 10:02 UTC before it was used: no",
         ),
         (
             S.INVALIDATED,

@@ -207,6 +207,9 @@ def _vote() -> None:
         _whole("revision"),
         _text("member_of"),
         _text("evidence"),
+        _text("digest", nullable=True),
+        _text("seen", nullable=True),
+        _text("refusal", nullable=True),
         sqlite_autoincrement=True,
     )
     _index("vote_of_gate", "vote", ["gate_id"])

@@ -8,12 +8,12 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
-import certifi
 import pytest
 
 from examples.travel.partner import KINDS
 from examples.travel.world import World
 from sagas.journal import migrate
+from tests.authority import one_authority
 from tests.crash.nursery import Nursery, open_nursery
 from tests.crash.pasture import Pasture, pasture_at
 from tests.crash.scenarios import SCENARIOS
@@ -122,15 +122,6 @@ async def pasture(
     """Where beasts are kept, on each database."""
     async with pasture_at(either_url, tmp_path, keepers) as pasture:
         yield pasture
-
-
-def one_authority(directory: Path) -> Path:
-    """A file with a single certificate."""
-    end = "-----END CERTIFICATE-----\n"
-    bundle = Path(certifi.where()).read_text()
-    path = directory / "authority.pem"
-    path.write_text(bundle[: bundle.index(end) + len(end)])
-    return path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,11 +4,8 @@ Touches: the event loop.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from inspect import CORO_CREATED, getcoroutinestate
-from types import CoroutineType
 from typing import Any
 
 from sagas.connecting import assemble
@@ -17,6 +14,7 @@ from sagas.errors import JournalError, LeaseLost, Refused, UnknownSaga
 from sagas.journal.store import SqlStore
 from sagas.ports import Store
 from sagas.tenure import Surroundings
+from sagas.testing.simulating.burying import put_away
 from sagas.testing.simulating.loop import VirtualLoop
 from sagas.testing.simulating.machine import Machine
 from sagas.testing.simulating.striking import Striking
@@ -156,34 +154,10 @@ def bury(loop: VirtualLoop) -> None:
     """Put away what a process left when it ended: nothing of it may go on."""
     loop.count(None)
     loop.set_exception_handler(_unheard)
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        # Nobody will ever wait for it, and that is meant.
-        task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
-    for task in tasks:
-        work = task.get_coro()
-        if isinstance(work, CoroutineType):
-            _close(work)
+    for task in asyncio.all_tasks(loop):
+        put_away(loop, task)
     loop.close()
 
 
 def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What a process did not live to hear of is nobody's."""
-
-
-def _close(work: "CoroutineType[Any, Any, Any]") -> None:
-    begun_by = () if getcoroutinestate(work) != CORO_CREATED else _within(work)
-    for inner in (work, *begun_by):
-        with contextlib.suppress(BaseException):  # what it does at its end reaches nobody
-            inner.close()
-
-
-def _within(work: "CoroutineType[Any, Any, Any]") -> "list[CoroutineType[Any, Any, Any]]":
-    """What a coroutine that was never begun would have awaited: nobody else will either.
-
-    If it were left to the garbage collector, that would complain, wherever it happens to run.
-    """
-    frame = work.cr_frame
-    held = [] if frame is None else list(frame.f_locals.values())
-    held += [getattr(value, "_work", None) for value in held]
-    return [value for value in held if isinstance(value, CoroutineType)]

@@ -17,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any, TypeVar
 
+from sagas.authoring.context import StepInfo, step
+
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 1.0
@@ -56,6 +58,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._outside = Outside()
         self._counted: Callable[[int], None] | None = None
         self._turns = 0
+        self._talkers: dict[int, StepInfo] = {}
         self._threads = threads
         super().__init__(_Selector(self))
         # What is due now is due: after months, a float has no room for the nanosecond that asyncio
@@ -87,11 +90,25 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Call back in the next turn.
 
-        Each such turn is counted: it is a point at which somebody else could get in between.
+        Each such turn is counted: it is a point at which somebody else could get in between. Not
+        counted are those of a call that has opened a socket: in how many pieces the answer comes,
+        nobody can know.
         """
-        if self._counted is None:
+        if self._counted is None or self._talks(context):
             return super().call_soon(callback, *args, context=context)
         return super().call_soon(self._count, callback, args, context=context)
+
+    def opened(self) -> None:
+        """A socket is waited for, perhaps by a call of an action."""
+        info = step.get()
+        if info is not None:
+            self._talkers[id(info)] = info
+
+    def _talks(self, around: contextvars.Context | None) -> bool:
+        if not self._talkers:
+            return False
+        info = step.get() if around is None else around.get(step)
+        return id(info) in self._talkers
 
     def _count(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         self._turns += 1

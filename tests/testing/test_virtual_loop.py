@@ -1,15 +1,17 @@
 """Virtual time: it stands still while anything is done or asked, and else goes on at once."""
 
 import asyncio
+import contextvars
 import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
+from sagas.authoring.context import StepInfo, step
 from sagas.testing.simulating.loop import Stalled, VirtualLoop
 
 T = TypeVar("T")
@@ -135,3 +137,44 @@ def test_a_short_wait_ends_after_years_too(loop: VirtualLoop) -> None:
     loop.run_until_complete(asyncio.sleep(0.3))
 
     assert loop.time() == pytest.approx(years + 0.3)
+
+
+def turns_of_an_answer(pieces: int) -> int:
+    """How many turns are counted while a call reads an answer that comes in so many pieces."""
+    here, there = socket.socketpair()
+    counted: list[int] = []
+
+    async def talk() -> None:
+        reader, writer = await asyncio.open_connection(sock=here)
+        writer.write(b"?")
+        for _ in range(pieces):
+            await reader.readexactly(1)
+        writer.close()
+
+    def answer() -> None:
+        there.recv(1)
+        for _ in range(pieces):
+            there.sendall(b"!")
+            time.sleep(0.01)  # so that they do not arrive as one
+
+    asked = threading.Thread(target=answer)
+    asked.start()
+    with there, ThreadPoolExecutor(1) as threads:
+        loop = VirtualLoop(threads)
+
+        async def main() -> None:
+            loop.count(counted.append)
+            with loop.outside():
+                await talk()
+            loop.count(None)
+
+        context = contextvars.copy_context()
+        context.run(step.set, cast(StepInfo, object()))
+        loop.run_until_complete(loop.create_task(main(), context=context))
+        asked.join()
+        loop.close()
+    return len(counted)
+
+
+def test_an_answer_takes_as_many_turns_however_many_pieces_it_comes_in() -> None:
+    assert turns_of_an_answer(1) == turns_of_an_answer(7)

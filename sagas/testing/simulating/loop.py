@@ -192,6 +192,7 @@ class _Selector(selectors.BaseSelector):
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self._loop.opened()
         key = self._real.register(fileobj, events, data)
         self._watched += 1
         return key

@@ -41,7 +41,7 @@ test: postgres ## Run every ring of tests and report the coverage
 	@echo "the pure modules, to the last branch:"
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
-soak: postgres ## Kill, stop and cut off processes for as long as SECONDS says
+soak: postgres ## Explore correct sagas, and kill processes, for as long as SECONDS says
 	$(BIN)/python -m tests.crash.soak $(SECONDS)
 
 check: $(INSTALLED)-check ## Check format, lint, types and architecture

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -578,7 +578,7 @@ async def test_a_snapshot_that_cannot_be_copied_is_refused() -> None:
             return threading.Lock()
 
     sound = shop(provider=Locked())
-    with pytest.raises(Unexplorable, match="cannot be copied"):
+    with pytest.raises(Unexplorable, match="cannot pickle"):
         await explore(sound.stay, "ana", world=sound.provider)
 
 
@@ -597,6 +597,134 @@ async def test_a_ledger_of_other_lines_is_refused() -> None:
     broken = shop(provider=Talkative())
     with pytest.raises(Unexplorable, match="three texts"):
         await explore(broken.stay, "ana", world=broken.provider)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ({"name": "hold", "direction": "do", "key": "k"}, "'name': 'hold'"),
+        (("hold", "forward", "k"), "says 'forward'"),
+        ("do!", "'do!'"),
+    ],
+    ids=["dict", "direction", "text"],
+)
+async def test_a_line_of_a_ledger_that_says_something_else_is_shown(line: Any, said: str) -> None:
+    class Talkative(Provider):
+        def ledger(self) -> Any:
+            return [line for _ in super().ledger()]
+
+    broken = shop(provider=Talkative())
+    with pytest.raises(Unexplorable, match=said):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_a_world_that_cannot_be_reset_is_told_so() -> None:
+    class Away(Provider):
+        def reset(self) -> None:
+            raise ConnectionError("the sandbox is away")
+
+    broken = shop(provider=Away())
+    with pytest.raises(WorldNotReset, match=r"`reset\(\)` failed \(ConnectionError: the sandbox"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_a_world_that_cannot_be_looked_at_is_told_so() -> None:
+    class Dark(Provider):
+        def snapshot(self) -> Any:
+            raise KeyError("rooms")
+
+    broken = shop(provider=Dark())
+    with pytest.raises(Unexplorable, match=r"`snapshot\(\)` failed \(KeyError: 'rooms'\)"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_a_snapshot_with_the_time_in_it_is_told_so() -> None:
+    class Ticking(Provider):
+        def snapshot(self) -> Any:
+            return {"at": time.monotonic_ns()}
+
+    broken = shop(provider=Ticking())
+    with pytest.raises(Unexplorable, match="two looks at the empty world differ"):
+        await explore(broken.stay, "ana", world=broken.provider)
+
+
+async def test_a_snapshot_that_is_the_living_world_itself_hides_nothing() -> None:
+    class Living(Provider):
+        def __init__(self) -> None:
+            super().__init__()
+            self.held: dict[str, int] = {}
+
+        def reset(self) -> None:
+            super().reset()
+            self.held.clear()
+
+        def snapshot(self) -> Any:
+            return self.held
+
+    world, catalog = Living(), Catalog("living")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def hold(room: str) -> str:
+        world.held[room] = 1
+        return await world.do("hold", room)
+
+    @hold.compensation()
+    async def release(room: str, result: str) -> None:
+        await world.undo("hold", result)  # and it stays in what the world holds
+
+    @catalog.saga
+    async def stay(guest: str) -> str:
+        return await hold(await hold(guest) + "!")
+
+    report = await explore_unwind(stay, "ana", world=world)
+
+    assert [violation.rule for violation in report.violations] == ["the_world_is_as_before"]
+
+
+async def test_a_class_is_no_world() -> None:
+    sound, world = shop(), cast(Any, Provider)
+    with pytest.raises(Unexplorable, match=r"make one, Provider\(\)"):
+        await explore(sound.stay, "ana", world=world)
+
+
+async def test_a_function_is_no_saga() -> None:
+    async def stay(guest: str) -> str:
+        return guest
+
+    with pytest.raises(Unexplorable, match=r"is no saga: hand over what `@catalog\.saga` made"):
+        await explore(cast(Any, stay), "ana", world=Provider())
+
+
+async def test_an_option_that_there_is_not_is_refused() -> None:
+    sound, options = shop(), cast(Any, {"rule": []})
+    with pytest.raises(Unexplorable, match=r"no option 'rule'.*rules"):
+        await explore(sound.stay, "ana", world=sound.provider, **options)
+
+
+def nothing_said(evidence: Evidence) -> Any:
+    return None
+
+
+def one_text(evidence: Evidence) -> Any:
+    return "it is wrong"
+
+
+def raises(evidence: Evidence) -> Any:
+    raise KeyError("room")
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (nothing_said, "gave None"),
+        (one_text, "gave 'it is wrong'"),
+        (raises, r"failed \(KeyError: 'room'\)"),
+    ],
+)
+async def test_a_rule_that_yields_no_sentences_is_told_so(rule: Any, said: str) -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match=f"the rule {rule.__name__} on .*`untouched` {said}"):
+        await explore(sound.stay, "ana", world=sound.provider, rules=[rule])
 
 
 async def test_an_action_that_goes_by_what_earlier_runs_left_is_told_so() -> None:
@@ -630,7 +758,7 @@ async def test_nothing_more_is_tried_once_the_rule_was_broken() -> None:
 
 async def test_a_fault_that_does_not_strike_is_an_error() -> None:
     sound = shop()
-    with pytest.raises(FaultMissed, match="kill:999:1"):
+    with pytest.raises(FaultMissed, match=r"kill:999:1.*Explore without `only=`"):
         await explore_crashes(sound.stay, "ana", world=sound.provider, only="kill:999:1")
 
 

@@ -11,7 +11,7 @@ from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
 from sagas.testing.errors import Unexplorable
 from sagas.testing.exploring import profiles
-from sagas.testing.exploring.exploration import Exploration, Rule, Wishes
+from sagas.testing.exploring.exploration import GOES_BY_ITSELF, Exploration, Rule, Wishes
 from sagas.testing.exploring.waiting import wait_for
 from sagas.testing.people import Responder
 from sagas.testing.report import Report
@@ -33,6 +33,11 @@ __all__ = [
 
 SCHEDULES = 600
 LAST_WORDS_SECONDS = 10.0
+
+ELSEWHERE = (
+    "this saga does not come to that place. The text of `only=` is that of one report: it holds for "
+    "the code, the input and the seed of that report. Explore without `only=` for a new one"
+)
 
 
 class Options(TypedDict, total=False):
@@ -252,7 +257,7 @@ async def _explore(
     later: Sequence[Catalog] = (),
     processes: bool = False,
 ) -> Report:
-    check_world(world)
+    _check(saga, world, options)
     subject = Subject(
         saga,
         input,
@@ -280,6 +285,7 @@ async def _explore(
         options.get("rules", ()),
         rerun=f"{name}(..., processes=True" if processes else f"{name}(...",
         until=options.get("until"),
+        missed=GOES_BY_ITSELF if only is None else ELSEWHERE,
         processes=processes,
         patience=patience,
     )
@@ -308,12 +314,26 @@ def check_kills(faults: Sequence[Fault]) -> None:
             )
 
 
+def _check(saga: object, world: World, options: Options) -> None:
+    if not isinstance(saga, Saga):
+        raise Unexplorable(
+            f"{saga!r} is no saga: hand over what `@catalog.saga` made of a function"
+        )
+    unknown = sorted(options.keys() - Options.__annotations__.keys())
+    if unknown:
+        known = ", ".join(sorted(Options.__annotations__))
+        raise Unexplorable(f"there is no option {unknown[0]!r}: beside `world` there are {known}")
+    check_world(world)
+
+
 def check_world(world: World) -> None:
     """Refuse what is no world.
 
     Raises:
         Unexplorable: It lacks a method.
     """
+    if isinstance(world, type):
+        raise Unexplorable(f"{world.__name__} is a class of worlds: make one, {world.__name__}()")
     for method in ("reset", "snapshot", "ledger"):
         if not callable(getattr(world, method, None)):
             raise Unexplorable(

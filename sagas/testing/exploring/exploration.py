@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 from compensations import InterventionKind
@@ -45,6 +46,11 @@ BLOCKING = frozenset(
 
 Rule = Callable[[Evidence], Iterable[str]]
 
+GOES_BY_ITSELF = (
+    "the saga, an action or the world does something else each time. Let nothing in them depend on "
+    "a clock, on chance or on what an earlier run left behind"
+)
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -53,6 +59,7 @@ class Wishes:
     Attributes:
         rules: The user's own rules: each yields one sentence for each violation.
         until: The rule that, once it was broken, ends the exploration.
+        missed: What it means that a fault did not strike, and what to do then.
         rerun: How this exploration is called, for the text that makes a schedule happen again.
         processes: Whether each life is that of a real process.
         patience: How long one run, and one process, may take (seconds).
@@ -61,6 +68,7 @@ class Wishes:
     rules: Sequence[Rule] = ()
     rerun: str = "explore(..."
     until: str | None = None
+    missed: str = GOES_BY_ITSELF
     processes: bool = False
     patience: float = 60.0
 
@@ -207,9 +215,7 @@ class Exploration:
             report.faults_landed += len(faults) - len(run.missed)
         if run.missed:
             raise FaultMissed(
-                f"{run.missed[0]} did not strike in the schedule `{code}`: the saga, an action or "
-                "the world does something else each time. Let nothing in them depend on a clock, "
-                "on chance or on what an earlier run left behind"
+                f"{run.missed[0]} did not strike in the schedule `{code}`: {self._wishes.missed}"
             )
         self._judge(run, code)
         if self._wishes.until in self._found:
@@ -257,8 +263,9 @@ class Exploration:
         else:
             yield from unmet(self.subject.saga, run)
         for rule in self._wishes.rules:
-            for detail in rule(run.evidence):
-                yield getattr(rule, "__name__", "rule"), detail
+            name = getattr(rule, "__name__", "rule")
+            for detail in _told_by(rule, name, run):
+                yield name, detail
 
     def _check_alike(
         self, first: Run, again: Run, error: type[NotDeterministic] | type[Leak]
@@ -269,13 +276,14 @@ class Exploration:
         if error is Leak:
             raise Leak(
                 "after the exploration the same run goes another way than before it, so something "
-                f"of a run went on into the next: {difference}. Keep what an action remembers in "
-                "the world, and forget it in `reset()`"
+                f"of a run went on into the next: {difference}. Keep what an action or the body "
+                "remembers in the world, and forget it in `reset()`"
             )
         raise NotDeterministic(
             f"two runs in which nothing went wrong differ: {difference}. Let the body take the "
             "time, random ids and waits from `sagas` (now, uuid, sleep), and the world from "
-            "nothing but its calls"
+            "nothing but its calls; and let an action keep nothing from one run to the next: no "
+            "cache, and no client that belongs to an event loop"
         )
 
     def _check_threads(self, before: set[threading.Thread]) -> None:
@@ -288,8 +296,9 @@ class Exploration:
         ]
         if left:
             raise Leak(
-                f"an action left the thread {left[0].name!r} running: end what it begins before it "
-                "returns"
+                f"an action left the thread {left[0].name!r} running: have it end what it begins "
+                "before it returns, or begin what is to live longer (a pool, a client) before you "
+                "explore"
             )
 
 
@@ -350,6 +359,28 @@ def _ending(run: Run) -> str:
     if evidence.end is not None:
         return evidence.end.status
     return "nothing" if evidence.history.saga is None else evidence.history.saga.status.value
+
+
+def _told_by(rule: Rule, name: str, run: Run) -> list[str]:
+    """What a rule of the user's finds in a run.
+
+    Raises:
+        Unexplorable: It fails, or gives something else than sentences.
+    """
+    where = f"the rule {name} on the schedule `{code_of(run.faults)}`"
+    try:
+        found: Any = rule(run.evidence)
+        told = None if found is None or isinstance(found, str) else list(found)
+    except Exception as error:
+        raise Unexplorable(
+            f"{where} failed ({type(error).__name__}: {error}): have it yield a sentence for each "
+            "violation, and raise nothing"
+        ) from error
+    if told is None:
+        raise Unexplorable(
+            f"{where} gave {found!r}: have it yield a sentence for each violation, or return a list"
+        )
+    return told
 
 
 def shorter(new: Violation, found: Violation | None) -> Violation:

@@ -18,7 +18,8 @@ from sagas.clock import ticking
 from sagas.driving.environment import Handlers
 from sagas.journal.memory import MemoryJournal
 from sagas.journal.store import SqlStore
-from sagas.testing.errors import Unexplorable, WorldNotReset
+from sagas.model import Direction
+from sagas.testing.errors import TestingError, Unexplorable, WorldNotReset
 from sagas.testing.history import History, read_history
 from sagas.testing.oracles import Evidence
 from sagas.testing.people import Responder, exploring
@@ -37,6 +38,7 @@ from sagas.testing.world import Effect, Snapshot, World
 T = TypeVar("T")
 
 SHOWN = 300
+FIELDS = 3
 
 
 @dataclass(frozen=True)
@@ -179,14 +181,19 @@ class Simulation:
             bury(loop)
 
     async def _begin(self) -> Snapshot:
-        world, room = self._subject.world, self._room
-        await _maybe(world.reset())
+        room = self._room
+        await self._reset()
         if left := await self._ledger():
             raise WorldNotReset(
                 f"after `reset()` the world still has {len(left)} effects in its ledger, the first "
                 f"is {left[0].name}: let `reset` forget them"
             )
         empty = await self._snapshot()
+        if room.empty is None and await self._snapshot() != empty:
+            raise Unexplorable(
+                f"two looks at the empty world differ: {_shown(empty)} and then another. Let "
+                "`snapshot` give plain data (dicts, lists, texts, numbers), and no time of day"
+            )
         if room.empty is not None and room.empty != [empty]:
             raise WorldNotReset(
                 "after `reset()` the world is not as it was after the first one: let `reset` put "
@@ -194,6 +201,29 @@ class Simulation:
             )
         room.empty = [empty]
         return empty
+
+    async def _reset(self) -> None:
+        try:
+            await _maybe(self._subject.world.reset())
+        except TestingError:
+            raise
+        except Exception as error:
+            raise WorldNotReset(
+                f"`reset()` failed ({type(error).__name__}: {error}): without an empty world no run "
+                "would show anything. Let it empty the world, whatever an earlier run left there"
+            ) from error
+
+    async def _snapshot(self) -> Snapshot:
+        """What the world holds, in a copy: it may be the very data that the world goes on to change."""
+        try:
+            return deepcopy(await _maybe(self._subject.world.snapshot()))
+        except TestingError:
+            raise
+        except Exception as error:
+            raise Unexplorable(
+                f"`snapshot()` failed ({type(error).__name__}: {error}): let it say what the world "
+                "holds, in plain data (dicts, lists, texts, numbers), at any time"
+            ) from error
 
     async def _end(self, before: Snapshot) -> Run:
         subject, carried = self._subject, self._carried
@@ -218,21 +248,10 @@ class Simulation:
             evidence,
         )
 
-    async def _snapshot(self) -> Snapshot:
-        """What the world holds, as a copy that does not change when the world does."""
-        held = await _maybe(self._subject.world.snapshot())
-        try:
-            return deepcopy(held)
-        except Exception as error:
-            raise Unexplorable(
-                f"the world's snapshot cannot be copied ({type(error).__name__}: {error}): let "
-                "`snapshot()` return dicts, lists, texts and numbers"
-            ) from error
-
     async def _ledger(self) -> list[Effect]:
         lines = await _maybe(self._subject.world.ledger())
         try:
-            return [Effect(*line) for line in lines]
+            return [_effect(line) for line in lines]
         except TypeError as error:
             raise Unexplorable(
                 "a line of the world's ledger is three texts: the name of what was done, `do` or "
@@ -278,7 +297,24 @@ def _at_once(work: Coroutine[Any, Any, T]) -> T:
     )
 
 
-def _shown(snapshot: Snapshot) -> str:
+def _effect(line: object) -> Effect:
+    """A line of a ledger.
+
+    Raises:
+        TypeError: It is none.
+    """
+    is_line = isinstance(line, Sequence) and not isinstance(line, str)
+    fields: tuple[object, ...] = tuple(cast(Sequence[object], line)) if is_line else ()
+    texts = [field for field in fields if isinstance(field, str)]
+    if not len(fields) == len(texts) == FIELDS:
+        raise TypeError(f"one is {_shown(cast(object, line))}")
+    effect = Effect(*texts)
+    if effect.direction not in (Direction.DO, Direction.UNDO):
+        raise TypeError(f"one says {effect.direction!r}")
+    return effect
+
+
+def _shown(snapshot: object) -> str:
     text = repr(snapshot)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 

@@ -18,7 +18,7 @@ from sagas.driving.attempts import Flight
 from sagas.driving.calling import Answer, TimedOut
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Gates
-from sagas.driving.log import SagaLog
+from sagas.driving.log import SagaLog, Submission
 from sagas.driving.places import Place
 from sagas.driving.requests import _Batch
 from sagas.driving.timers import Waiting
@@ -74,6 +74,24 @@ def _applied_at_once(kind: type[entries.Entry], *, written: bool) -> list[Change
             folding._HANDLERS[type(entry)](self.state, self.state.head + 1, 0, entry)
 
     return [(SagaLog, "commit", hasty)]
+
+
+def _applied_at_emission(kind: type[entries.Entry]) -> list[Change]:
+    """Entries of a kind, and what travels with them, are believed and never written."""
+    emit = SagaLog.emit
+
+    def forgetful(
+        self: SagaLog, *given: entries.Entry, ops: Any = (), guarded: bool = False
+    ) -> Submission:
+        if not any(isinstance(entry, kind) for entry in given):
+            return emit(self, *given, ops=ops, guarded=guarded)
+        for entry in given:
+            folding._HANDLERS[type(entry)](self.state, self.state.head + 1, 0, entry)
+        believed = Submission(given, tuple(ops), guarded)
+        believed.resolve()
+        return believed
+
+    return [(SagaLog, "emit", forgetful)]
 
 
 # --- intents --------------------------------------------------------------------------------------
@@ -162,6 +180,12 @@ def outcome_dropped_with_what_was_refused() -> list[Change]:
             submission.resolve(error if refused(submission) else None)
 
     return [(SagaLog, "_take_back", take_back)]
+
+
+@defect("in_sequence", "nothing_is_left_open")
+def result_lost_after_the_effect() -> list[Change]:
+    """A body is given a result that is never written."""
+    return _applied_at_emission(entries.Succeeded)
 
 
 @defect("a_gate_before_the_end", "doubt_is_not_called_again")

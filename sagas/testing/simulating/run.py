@@ -303,11 +303,12 @@ def _effect(line: object) -> Effect:
     Raises:
         TypeError: It is none.
     """
+    shown = _shown(line)
     is_line = isinstance(line, Sequence) and not isinstance(line, str)
     fields: tuple[object, ...] = tuple(cast(Sequence[object], line)) if is_line else ()
     texts = [field for field in fields if isinstance(field, str)]
     if not len(fields) == len(texts) == FIELDS:
-        raise TypeError(f"one is {_shown(cast(object, line))}")
+        raise TypeError(f"one is {shown}")
     effect = Effect(*texts)
     if effect.direction not in (Direction.DO, Direction.UNDO):
         raise TypeError(f"one says {effect.direction!r}")

@@ -291,6 +291,6 @@ class Striking(FaultPoints):
 
 def _goes_on(task: "asyncio.Task[Any]") -> bool:
     """Whether a task that a call began is neither done nor about to end."""
-    if task is asyncio.current_task():
-        return False  # it is the call
+    if task is asyncio.current_task() or task.get_name().startswith("sagas-"):
+        return False  # it is the call, or one of ours that a call woke, such as the limiter's
     return not task.done() and not task.cancelling()

@@ -232,6 +232,7 @@ class Coordinator(Reader):
         reason: str | None = None,
         digest: str | None = None,
         seen: str | None = None,
+        channel: str | None = None,
     ) -> Gate:
         """Vote for what a gate holds back.
 
@@ -241,6 +242,7 @@ class Coordinator(Reader):
                 it the vote is for what the gate asks when it is given.
             seen: What was shown: the presentation's own `seen`. One that did not show everything
                 is refused.
+            channel: Where the vote came in; recorded with it.
 
         Raises:
             Refused: The vote has no effect; the message says why.
@@ -250,7 +252,9 @@ class Coordinator(Reader):
                 f"not everything that {gate} would run was shown, and what was not seen is not "
                 f"approved: `sagas inbox {gate}` shows all of it"
             )
-        return await self._vote(gate, VoteKind.APPROVE, by, reason=reason, digest=digest, seen=seen)
+        return await self._vote(
+            gate, VoteKind.APPROVE, by, reason=reason, digest=digest, seen=seen, channel=channel
+        )
 
     async def reject(
         self,
@@ -261,6 +265,7 @@ class Coordinator(Reader):
         by: str | Principal | None = None,
         digest: str | None = None,
         seen: str | None = None,
+        channel: str | None = None,
     ) -> Gate:
         """Vote against what a gate holds back; one rejection rejects it, unless more are asked for.
 
@@ -268,29 +273,46 @@ class Coordinator(Reader):
             by: As for `approve`.
             digest: As for `approve`.
             seen: What was shown; a rejection needs no more of it than there was.
+            channel: Where the vote came in; recorded with it.
 
         Raises:
             Refused: The vote has no effect; the message says why.
         """
-        return await self._vote(gate, VoteKind.REJECT, by, reason=reason, digest=digest, seen=seen)
+        return await self._vote(
+            gate, VoteKind.REJECT, by, reason=reason, digest=digest, seen=seen, channel=channel
+        )
 
     async def withdraw(
-        self, gate: str, /, *, by: str | Principal | None = None, reason: str | None = None
+        self,
+        gate: str,
+        /,
+        *,
+        by: str | Principal | None = None,
+        reason: str | None = None,
+        channel: str | None = None,
     ) -> Gate:
         """Take one's own vote back, as long as nothing is decided.
 
         Raises:
             Refused: There is none, or it was decided; the message says what.
         """
-        return await self._vote(gate, VoteKind.WITHDRAW, by, reason=reason)
+        return await self._vote(gate, VoteKind.WITHDRAW, by, reason=reason, channel=channel)
 
-    async def revoke(self, gate: str, /, *, reason: str, by: str | Principal | None = None) -> Gate:
+    async def revoke(
+        self,
+        gate: str,
+        /,
+        *,
+        reason: str,
+        by: str | Principal | None = None,
+        channel: str | None = None,
+    ) -> Gate:
         """Take an approval back that was not used yet; another gate asks again.
 
         Raises:
             Refused: There is no approval, or it was used; or this person could not reject it.
         """
-        return await self._vote(gate, VoteKind.REVOKE, by, reason=reason)
+        return await self._vote(gate, VoteKind.REVOKE, by, reason=reason, channel=channel)
 
     async def _vote(
         self,
@@ -301,6 +323,7 @@ class Coordinator(Reader):
         reason: str | None,
         digest: str | None = None,
         seen: str | None = None,
+        channel: str | None = None,
     ) -> Gate:
         voter = by if isinstance(by, Principal) else self.principal(by)
         stored = await self.store.gate(gate)
@@ -310,7 +333,7 @@ class Coordinator(Reader):
             voter,
             kind,
             reason=reason,
-            channel="program" if not isinstance(by, Principal) else "cli",
+            channel=channel or ("cli" if isinstance(by, Principal) else "program"),
             at=self._clock.now(),
             revision=stored.revision,
             digest=shown_digest(stored, digest),

@@ -10,7 +10,7 @@ Pure.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from approvals import Gate, GateState, Principal, Vote
@@ -293,6 +293,70 @@ class Drill:
 
 
 @dataclass(frozen=True, slots=True)
+class WebSession:
+    """A browser that somebody is logged in with; instants are microseconds since 1970.
+
+    Attributes:
+        token_hash: The SHA-256 of what the browser shows.
+        principal: The name of whoever is logged in; what they may do, the directory says.
+        evidence: How they were identified when they logged in.
+        until: When it is over, however much it is used.
+    """
+
+    token_hash: str
+    principal: str
+    evidence: str
+    begun_at: int
+    seen_at: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoginLink:
+    """A link that logs somebody in, once; instants are microseconds since 1970.
+
+    Attributes:
+        token_hash: The SHA-256 of what the link holds.
+        evidence: How whoever had it made was identified.
+        used_by: The hash of the session that it began, if it did.
+    """
+
+    token_hash: str
+    principal: str
+    evidence: str
+    made_at: int
+    until: int
+    used_by: str | None = None
+
+
+class Scope(StrEnum):
+    """What a token of a program is good for, at most."""
+
+    READ = "read"
+    DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiToken:
+    """What a program shows to act for its owner; instants are microseconds since 1970.
+
+    Attributes:
+        id: Its public name, by which it is listed and revoked.
+        token_hash: The SHA-256 of what the program shows.
+        label: What it is for, in its owner's words.
+    """
+
+    id: str
+    token_hash: str
+    owner: str
+    label: str
+    scopes: frozenset[Scope]
+    made_at: int
+    until: int
+    revoked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """One worker incarnation: its number is the fencing token.
 
@@ -501,6 +565,17 @@ class Library(Protocol):
         """Every gate that can be decided."""
         ...
 
+    async def waiting_gates(
+        self, *, person: str | None, after: tuple[int, str] | None, limit: int
+    ) -> list[Gate]:
+        """A page of the gates that can be decided, the oldest first.
+
+        Args:
+            person: Only gates that were theirs to decide when they opened; None for every gate.
+            after: The page begins after the gate with this opening (microseconds) and id.
+        """
+        ...
+
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
         ...
@@ -546,7 +621,70 @@ class Drills(Protocol):
         ...
 
 
-class Store(Journal, Timekeeper, Ownership, Desk, Library, Limits, Drills, Protocol):
+class Entrance(Protocol):
+    """Who is let in by a browser. Of what is secret, it is given hashes only."""
+
+    async def record_link(self, link: LoginLink) -> None:
+        """Add a link that logs somebody in, once."""
+        ...
+
+    async def link(self, token_hash: str) -> LoginLink | None:
+        """A link, whether or not it still opens anything."""
+        ...
+
+    async def enter(self, link_hash: str, session: WebSession) -> bool:
+        """Use a link up and begin a session with it; False if it is unknown, used up or over."""
+        ...
+
+    async def begin_session(self, session: WebSession) -> None:
+        """Add a session."""
+        ...
+
+    async def session(self, token_hash: str) -> WebSession | None:
+        """A session, whether or not its time is over."""
+        ...
+
+    async def see_session(self, token_hash: str, at: int) -> None:
+        """Note that a session was used."""
+        ...
+
+    async def end_session(self, token_hash: str) -> None:
+        """Log a browser out; nothing, if it is."""
+        ...
+
+    async def spend(self, form_hash: str, *, spender: str, until: int, at: int) -> bool:
+        """Take a form, once; False if another sending of it was first.
+
+        Args:
+            spender: Unlike that of any other sending.
+            until: Until when it has to be remembered.
+        """
+        ...
+
+
+class Keys(Protocol):
+    """The tokens of programs. Of what is secret, it is given hashes only."""
+
+    async def record_token(self, token: ApiToken) -> None:
+        """Add a token."""
+        ...
+
+    async def token(self, token_hash: str) -> ApiToken | None:
+        """A token, whether or not it still opens anything."""
+        ...
+
+    async def tokens(self, owner: str) -> list[ApiToken]:
+        """The tokens of a person, the oldest first, with those that are over or revoked."""
+        ...
+
+    async def revoke_token(self, token_id: str, *, owner: str, at: int) -> ApiToken | None:
+        """Take a token back for ever; None if that person has none of that id."""
+        ...
+
+
+class Store(
+    Journal, Timekeeper, Ownership, Desk, Library, Limits, Drills, Entrance, Keys, Protocol
+):
     """All of it: one database."""
 
     async def close(self) -> None:

@@ -33,6 +33,10 @@ class Reader:
         self._handlers = handlers
         self._clock = clock
 
+    def now(self) -> datetime:
+        """The present instant, by the clock that decisions are made by."""
+        return self._clock.now()
+
     async def get(self, saga_id: str, /) -> SagaRow:
         """A saga's row: what it is and where it stands.
 

@@ -360,6 +360,14 @@ GATE = "select {gate} from gate where id = $1"
 OPEN_GATES = "select {gate} from gate where state = 'pending' order by opened_at, id"
 """Committed rows; each may be decided a moment later."""
 
+WAITING_GATES = """
+select {gate} from gate
+where state = 'pending' and (opened_at, id) > ($2, $3)
+    and (cast($1 as text) is null or eligible = '[]' or eligible like $1 escape '!')
+order by opened_at, id limit $4
+"""
+"""A page of committed rows, from the index of open gates; each may be decided a moment later."""
+
 GATES_OF = "select {gate} from gate where saga_id = $1 order by opened_at, id"
 """Committed rows."""
 

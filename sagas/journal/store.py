@@ -12,20 +12,31 @@ from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
 from sagas.journal.operation import Making, Mode, Operation
-from sagas.journal.operations import desk, drills, library, limits, ownership, reading
+from sagas.journal.operations import (
+    desk,
+    drills,
+    entrance,
+    library,
+    limits,
+    ownership,
+    reading,
+)
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
     ANY_NUMBER,
+    ApiToken,
     Applied,
     Drill,
     LateAnswer,
     Lease,
     Loaded,
+    LoginLink,
     QuestionRow,
     Request,
     SagaRow,
     Suspects,
     Unit,
+    WebSession,
 )
 
 T = TypeVar("T")
@@ -285,6 +296,18 @@ class SqlStore:
         """Every gate that can be decided."""
         return await self._look(library.open_gates)
 
+    async def waiting_gates(
+        self, *, person: str | None, after: tuple[int, str] | None, limit: int
+    ) -> list[Gate]:
+        """A page of the gates that can be decided, the oldest first.
+
+        With `person` only those that were theirs to decide when they opened; `after` is the opening
+        and the id of the last gate of the page before.
+        """
+        return await self._look(
+            lambda: library.waiting_gates(person=person, after=after, limit=limit)
+        )
+
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
         return await self._look(lambda: library.gates_of(saga_id))
@@ -322,6 +345,67 @@ class SqlStore:
     async def drills(self, catalog: str) -> list[Drill]:
         """The last drill of each action and version of that catalog, in the order of names."""
         return await self._look(lambda: drills.drills(catalog))
+
+    # --- the entrance -------------------------------------------------------------------------
+
+    async def record_link(self, link: LoginLink) -> None:
+        """Add a link that logs somebody in, once."""
+        await self._write(lambda _: entrance.record_link(link))
+
+    async def link(self, token_hash: str) -> LoginLink | None:
+        """A link, whether or not it still opens anything."""
+        return await self._look(lambda: entrance.link(token_hash))
+
+    async def enter(self, link_hash: str, session: WebSession) -> bool:
+        """Use a link up and begin a session with it; False if it is unknown, used up or over."""
+        check_text(session.evidence, "the evidence")
+        return await self._write(lambda _: entrance.enter(link_hash, session))
+
+    async def begin_session(self, session: WebSession) -> None:
+        """Add a session."""
+        check_text(session.evidence, "the evidence")
+        await self._write(lambda _: entrance.begin_session(session))
+
+    async def session(self, token_hash: str) -> WebSession | None:
+        """A session, whether or not its time is over."""
+        return await self._look(lambda: entrance.session(token_hash))
+
+    async def see_session(self, token_hash: str, at: int) -> None:
+        """Note that a session was used."""
+        await self._write(lambda _: entrance.see_session(token_hash, at))
+
+    async def end_session(self, token_hash: str) -> None:
+        """Log a browser out; nothing, if it is."""
+        await self._write(lambda _: entrance.end_session(token_hash))
+
+    async def spend(self, form_hash: str, *, spender: str, until: int, at: int) -> bool:
+        """Take a form, once; False if another sending of it was first."""
+        return await self._write(
+            lambda _: entrance.spend(form_hash, spender=spender, until=until, at=at)
+        )
+
+    # --- keys ---------------------------------------------------------------------------------
+
+    async def record_token(self, token: ApiToken) -> None:
+        """Add a token.
+
+        Raises:
+            PayloadError: The label cannot be stored.
+        """
+        check_text(token.label, "the label")
+        await self._write(lambda _: entrance.record_token(token))
+
+    async def token(self, token_hash: str) -> ApiToken | None:
+        """A token, whether or not it still opens anything."""
+        return await self._look(lambda: entrance.token(token_hash))
+
+    async def tokens(self, owner: str) -> list[ApiToken]:
+        """The tokens of a person, the oldest first, with those that are over or revoked."""
+        return await self._look(lambda: entrance.tokens(owner))
+
+    async def revoke_token(self, token_id: str, *, owner: str, at: int) -> ApiToken | None:
+        """Take a token back for ever; None if that person has none of that id."""
+        return await self._write(lambda _: entrance.revoke_token(token_id, owner=owner, at=at))
 
     async def close(self) -> None:
         """Let go of connections and threads."""

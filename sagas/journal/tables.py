@@ -29,6 +29,11 @@ holds it and until when; past that instant it counts for nothing, whoever has di
 A **drill** is one rehearsed do and undo of one action against a sandbox: what code was drilled, and
 whether it passed. A newer one does not replace it; the one with the highest number counts.
 
+A **web_session** is one browser that somebody logged in with, and a **login_link** what they may have
+logged in by; an **api_token** lets a program act for its owner. Of each only a hash is kept of what is
+secret. A **spent_form** is a form of a page that was sent, and is not taken a second time. None of
+them says what a person may do: that is asked of the directory each time.
+
 The **journal** has one row: the random id that keeps its keys apart from every other journal's.
 
 Instants are microseconds since 1970 in UTC: what is hashed is what is stored, and no time zone can
@@ -299,3 +304,57 @@ class Drill(_Table, table=True):
     sandbox: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
     drilled_at: int = Field(sa_type=BigInteger)
+
+
+class WebSession(_Table, table=True):
+    """One browser that somebody is logged in with."""
+
+    __table_args__: ClassVar[Any] = (Index("web_session_until", "until"),)
+
+    token_hash: str = Field(sa_type=Text, primary_key=True)
+    principal: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    begun_at: int = Field(sa_type=BigInteger)
+    seen_at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+
+
+class LoginLink(_Table, table=True):
+    """A link that logs somebody in, once; `used_by` is the hash of the session it began."""
+
+    __table_args__: ClassVar[Any] = (Index("login_link_until", "until"),)
+
+    token_hash: str = Field(sa_type=Text, primary_key=True)
+    principal: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+    used_by: str | None = Field(default=None, sa_type=Text)
+
+
+class SpentForm(_Table, table=True):
+    """A form that was sent; `spender` tells one sending from another."""
+
+    __table_args__: ClassVar[Any] = (Index("spent_form_until", "until"),)
+
+    form_hash: str = Field(sa_type=Text, primary_key=True)
+    spender: str = Field(sa_type=Text)
+    until: int = Field(sa_type=BigInteger)
+
+
+class ApiToken(_Table, table=True):
+    """What a program shows to act for its owner; never removed, so that it is known who had one."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("token_hash", name="api_token_once"),
+        Index("api_token_of_owner", "owner", "made_at"),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    token_hash: str = Field(sa_type=Text)
+    owner: str = Field(sa_type=Text)
+    label: str = Field(sa_type=Text)
+    scopes: str = Field(sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)

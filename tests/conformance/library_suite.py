@@ -1,11 +1,14 @@
 """What every store must show to people."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
-from sagas.model import Status
+from sagas.model import Status, micros
 from sagas.ports import OpenGate, Project, Store
 from tests.conformance.support import (
     AT,
+    NOW,
     SECOND,
     ballot,
     begun,
@@ -73,6 +76,43 @@ class LibrarySuite:
         await store.vote(gate.id, ballot("bo"), person("bo"))
         assert await store.open_gates() == [other]
         assert [each.id for each in await store.gates_of(tale.saga_id)] == ["g-1", "g-2"]
+
+    async def test_gates_that_wait_come_page_by_page_the_oldest_first(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        gates = [gate_of(store, tale.saga_id, f"g-{number}") for number in (3, 1, 2)]
+        gates[0] = replace(gates[0], opened_at=NOW - timedelta(hours=1))
+        await store.commit(lease, [tale.unit(1, *(OpenGate(gate) for gate in gates))])
+        first = await store.waiting_gates(person=None, after=None, limit=2)
+        assert [gate.id for gate in first] == ["g-3", "g-1"]
+        last = (micros(first[-1].opened_at), first[-1].id)
+        rest = await store.waiting_gates(person=None, after=last, limit=2)
+        assert [gate.id for gate in rest] == ["g-2"]
+
+    async def test_gates_that_wait_for_a_person_are_theirs_or_everybodys(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        people = {"g-1": ("bo", 'c"y_%!\u00fc'), "g-2": ("bob",), "g-3": ()}
+        opened = [
+            OpenGate(replace(gate_of(store, tale.saga_id, gate_id), eligible=names))
+            for gate_id, names in people.items()
+        ]
+        await store.commit(lease, [tale.unit(1, *opened)])
+
+        async def waiting(person: str) -> list[str]:
+            found = await store.waiting_gates(person=person, after=None, limit=9)
+            return [gate.id for gate in found]
+
+        assert await waiting("bo") == ["g-1", "g-3"]
+        assert await waiting('c"y_%!\u00fc') == ["g-1", "g-3"]
+        assert await waiting("%") == ["g-3"]
+
+    async def test_a_gate_that_is_decided_waits_no_more(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        assert await store.waiting_gates(person=None, after=None, limit=9) == []
 
     async def test_votes_are_shown_in_the_order_in_which_they_were_cast(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store), quorum=3)

@@ -17,7 +17,21 @@ from approvals import (
 from compensations import Choice
 from sagas.chain import Fields, Row, genesis, link
 from sagas.model import micros
-from sagas.ports import CreateSaga, Drill, Lease, MoveGate, Op, OpenGate, OpenQuestion, Store, Unit
+from sagas.ports import (
+    ApiToken,
+    CreateSaga,
+    Drill,
+    Lease,
+    LoginLink,
+    MoveGate,
+    Op,
+    OpenGate,
+    OpenQuestion,
+    Scope,
+    Store,
+    Unit,
+    WebSession,
+)
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 AT = micros(NOW)
@@ -69,6 +83,32 @@ async def begun(store: Store, lease: Lease, saga_id: str = "trip-1", **creating:
 async def registered(store: Store, name: str = "worker") -> Lease:
     """A worker with a long lease."""
     return await store.register(name, LEASE_SECONDS)
+
+
+def login_link(hashed: str = "link", **different: Any) -> LoginLink:
+    """A link that logs Ana in, for ten minutes."""
+    link = LoginLink(hashed, "ana", "operating-system user ana", AT, AT + 600 * SECOND)
+    return replace(link, **different)
+
+
+def web_session(hashed: str = "session", **different: Any) -> WebSession:
+    """A session of Ana's that has begun."""
+    session = WebSession(hashed, "ana", "a link of ana", AT, AT, AT + 3600 * SECOND)
+    return replace(session, **different)
+
+
+def api_token(number: str = "t-1", **different: Any) -> ApiToken:
+    """A token of Ana's."""
+    token = ApiToken(
+        id=number,
+        token_hash=f"hash of {number}",
+        owner="ana",
+        label="the night shift's script",
+        scopes=frozenset({Scope.READ}),
+        made_at=AT,
+        until=AT + 3600 * SECOND,
+    )
+    return replace(token, **different)
 
 
 def drilled(**different: Any) -> Drill:

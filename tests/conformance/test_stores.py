@@ -5,12 +5,21 @@ import pytest
 from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.drills_suite import DrillsSuite
+from tests.conformance.entrance_suite import EntranceSuite
 from tests.conformance.library_suite import LibrarySuite
 from tests.conformance.limits_suite import LimitsSuite
 from tests.conformance.ownership_suite import OwnershipSuite
 
 
-class StoreSuite(AppendingSuite, OwnershipSuite, DeskSuite, LibrarySuite, LimitsSuite, DrillsSuite):
+class StoreSuite(
+    AppendingSuite,
+    OwnershipSuite,
+    DeskSuite,
+    LibrarySuite,
+    LimitsSuite,
+    DrillsSuite,
+    EntranceSuite,
+):
     """Everything that a store promises."""
 
 

@@ -24,6 +24,10 @@ ROWS = {
     "intervention": "id, saga_id, state, choice, actor, reason, closed_at",
     "permit": "bucket, kind, holder, start, saga_id",
     "drill": "drill_id, action, version, result, runs",
+    "login_link": "token_hash, principal, evidence, made_at, until, used_by",
+    "web_session": "token_hash, principal, evidence, begun_at, seen_at, until",
+    "spent_form": "form_hash, spender, until",
+    "api_token": "id, token_hash, owner, label, scopes, made_at, until, revoked_at",
 }
 """What is compared: everything but what differs from saga to saga."""
 

@@ -27,16 +27,20 @@ from tests.journal.conftest import Opening
 from tests.journal.support import raw
 
 TABLES = [
+    "api_token",
     "bucket",
     "drill",
     "entry",
     "gate",
     "intervention",
     "journal",
+    "login_link",
     "permit",
     "request",
     "saga",
+    "spent_form",
     "vote",
+    "web_session",
     "worker",
 ]
 

@@ -34,13 +34,16 @@ from tests.conformance.support import (
     AT,
     SECOND,
     Tale,
+    api_token,
     ballot,
     begun,
     drilled,
     gate_of,
+    login_link,
     person,
     question,
     registered,
+    web_session,
 )
 
 READS = frozenset(
@@ -51,6 +54,7 @@ READS = frozenset(
         "gate",
         "gates_of",
         "held",
+        "link",
         "live_sagas",
         "load",
         "due",
@@ -63,8 +67,12 @@ READS = frozenset(
         "requests",
         "saga",
         "sagas",
+        "session",
         "time",
+        "token",
+        "tokens",
         "votes",
+        "waiting_gates",
     }
 )
 """What changes nothing."""
@@ -346,6 +354,57 @@ async def _record_drill(scene: Scene) -> object:
     return len(await scene.store.drills(scene.saga_id))
 
 
+async def _record_link(scene: Scene) -> object:
+    await scene.store.record_link(login_link(scene.saga_id))
+    return await scene.store.link(scene.saga_id)
+
+
+async def _enter(scene: Scene) -> object:
+    return await scene.store.enter(scene.saga_id, web_session(f"s-{scene.saga_id}"))
+
+
+async def _linked(scene: Scene) -> None:
+    await _record_link(scene)
+
+
+async def _begin_session(scene: Scene) -> object:
+    await scene.store.begin_session(web_session(scene.saga_id))
+    return await scene.store.session(scene.saga_id)
+
+
+async def _logged_in(scene: Scene) -> None:
+    await _begin_session(scene)
+
+
+async def _see_session(scene: Scene) -> object:
+    await scene.store.see_session(scene.saga_id, AT + SECOND)
+    return await scene.store.session(scene.saga_id)
+
+
+async def _end_session(scene: Scene) -> object:
+    await scene.store.end_session(scene.saga_id)
+    return await scene.store.session(scene.saga_id)
+
+
+async def _spend(scene: Scene) -> object:
+    return await scene.store.spend(
+        scene.saga_id, spender=f"by {scene.saga_id}", until=AT + SECOND, at=AT
+    )
+
+
+async def _record_token(scene: Scene) -> object:
+    await scene.store.record_token(api_token(scene.saga_id))
+    return await scene.store.token(f"hash of {scene.saga_id}")
+
+
+async def _with_token(scene: Scene) -> None:
+    await _record_token(scene)
+
+
+async def _revoke_token(scene: Scene) -> object:
+    return await scene.store.revoke_token(scene.saga_id, owner="ana", at=AT + SECOND)
+
+
 async def _tidy(scene: Scene) -> object:
     await scene.store.tidy()
     return (await scene.store.load(scene.saga_id)) is not None
@@ -382,5 +441,13 @@ KINDS: Mapping[str, Kind] = {
     "give a permit back": Kind(_give_back_permit, ("exchange",), _permit),
     "tidy": Kind(_tidy, ("tidy",), _permit),
     "record a drill": Kind(_record_drill, ("record",)),
+    "record a link": Kind(_record_link, ("record_link",)),
+    "enter": Kind(_enter, ("enter",), _linked),
+    "begin a session": Kind(_begin_session, ("begin_session",)),
+    "see a session": Kind(_see_session, ("see_session",), _logged_in),
+    "end a session": Kind(_end_session, ("end_session",), _logged_in),
+    "spend a form": Kind(_spend, ("spend",)),
+    "record a token": Kind(_record_token, ("record_token",)),
+    "revoke a token": Kind(_revoke_token, ("revoke_token",), _with_token),
     "bury and claim": Kind(lambda scene: scene.claim(), ("claim",), _dead_owner),
 }

@@ -3,6 +3,8 @@
 Pure.
 """
 
+import json
+
 from approvals import Gate
 from sagas.journal import records, statements
 from sagas.journal.operation import Operation, Query
@@ -33,6 +35,21 @@ def open_gates() -> Operation[list[Gate]]:
     """Every gate that can be decided."""
     found = yield Query(statements.OPEN_GATES)
     return [records.gate(row) for row in found]
+
+
+def waiting_gates(
+    *, person: str | None, after: tuple[int, str] | None, limit: int
+) -> Operation[list[Gate]]:
+    """A page of the gates that can be decided, the oldest first."""
+    opened_at, gate_id = after or (-1, "")
+    who = None if person is None else f"%{_literal(json.dumps(person))}%"
+    found = yield Query(statements.WAITING_GATES, (who, opened_at, gate_id, limit))
+    return [records.gate(row) for row in found]
+
+
+def _literal(text: str) -> str:
+    """A pattern for `like ... escape '!'` that stands for the text itself."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
 def gates_of(saga_id: str) -> Operation[list[Gate]]:

@@ -65,6 +65,10 @@ def upgrade() -> None:
     _bucket()
     _permit()
     _drill()
+    _web_session()
+    _login_link()
+    _spent_form()
+    _api_token()
     for guard in _POSTGRES_GUARDS if _is_postgres() else _SQLITE_GUARDS:
         op.execute(guard)
     _name_the_journal()
@@ -294,6 +298,58 @@ def _drill() -> None:
         sqlite_autoincrement=True,
     )
     _index("drill_of_action", "drill", ["action", "version", "id"])
+
+
+def _web_session() -> None:
+    op.create_table(
+        "web_session",
+        _text("token_hash", primary_key=True),
+        _text("principal"),
+        _text("evidence"),
+        _large("begun_at"),
+        _large("seen_at"),
+        _large("until"),
+    )
+    _index("web_session_until", "web_session", ["until"])
+
+
+def _login_link() -> None:
+    op.create_table(
+        "login_link",
+        _text("token_hash", primary_key=True),
+        _text("principal"),
+        _text("evidence"),
+        _large("made_at"),
+        _large("until"),
+        _text("used_by", nullable=True),
+    )
+    _index("login_link_until", "login_link", ["until"])
+
+
+def _spent_form() -> None:
+    op.create_table(
+        "spent_form",
+        _text("form_hash", primary_key=True),
+        _text("spender"),
+        _large("until"),
+    )
+    _index("spent_form_until", "spent_form", ["until"])
+
+
+def _api_token() -> None:
+    op.create_table(
+        "api_token",
+        _text("id", primary_key=True),
+        _text("token_hash"),
+        _text("owner"),
+        _text("label"),
+        _text("scopes"),
+        _large("made_at"),
+        _large("until"),
+        _large("revoked_at", nullable=True),
+        sa.UniqueConstraint("token_hash", name="api_token_once"),
+    )
+    _index("api_token_of_owner", "api_token", ["owner", "made_at"])
 
 
 def _name_the_journal() -> None:

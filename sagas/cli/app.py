@@ -15,6 +15,7 @@ from sagas.cli.commands import (
     linting,
     looking,
     running,
+    serving,
 )
 
 
@@ -79,6 +80,8 @@ for command in (
     deciding.resolve,
     deciding.cancel,
     deciding.send,
+    serving.serve,
+    serving.login,
     checking.check,
     linting.lint,
     drilling.drill,

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -50,7 +50,7 @@ def page(reading: Reading, *, now: datetime) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(_FILTERS)
-    style = files("sagas.cli").joinpath("templates/story.css").read_text(encoding="utf-8")
+    style = _style()
     story = reading.story
     return environment.get_template("story.html.j2").render(
         story=story,
@@ -63,9 +63,19 @@ def page(reading: Reading, *, now: datetime) -> str:
         words=WORDS,
         remains=[(item, item.why is Lasting.IRREVERSIBLE, WHY[item.why]) for item in story.remains],
         style=Markup(style),  # noqa: S704  our own file
-        style_hash=base64.b64encode(sha256(style.encode()).digest()).decode(),
+        style_hash=style_hash(),
         now=micros(now),
     )
+
+
+def style_hash() -> str:
+    """The hash of the page's one style, as a content security policy names it."""
+    return base64.b64encode(sha256(_style().encode()).digest()).decode()
+
+
+@cache
+def _style() -> str:
+    return files("sagas.cli").joinpath("templates/story.css").read_text(encoding="utf-8")
 
 
 def safe_text(value: object) -> str:

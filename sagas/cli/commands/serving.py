@@ -1,0 +1,140 @@
+"""`serve` and `login`: the inbox in a browser, and how to get in."""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from approvals import Principal
+from sagas.cli import targets
+from sagas.cli.logs import logged
+from sagas.cli.opening import opened
+from sagas.cli.settings import DEFAULT_DB, AsUser, Db, DirectoryFile, Settings, acting
+from sagas.cli.stopping import interruptible
+from sagas.cli.terminal import CommandLine, safe, show
+from sagas.connecting import check_catalogs
+from sagas.coordinator import Coordinator
+from sagas.errors import Refused
+
+if TYPE_CHECKING:
+    from sagas.cli.inbox import Plan
+
+PORT = 8421
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="SAGAS_URL",
+        metavar="URL",
+        help="Where browsers reach the inbox: https://host, or loopback.",
+    ),
+]
+
+
+def serve(
+    target: Annotated[
+        list[str] | None, typer.Argument(metavar="[TARGET]...", help="module:catalog")
+    ] = None,
+    *,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="The port to listen on; 0 for any.")
+    ] = PORT,
+    url: Url = None,
+    links: Annotated[
+        bool | None,
+        typer.Option(
+            "--links/--no-links",
+            help="Whether links of `sagas login` log in; yes, unless a provider does.",
+        ),
+    ] = None,
+    trusted_proxy: Annotated[
+        str | None,
+        typer.Option(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            help="The reverse proxy, whose word about the client's address is taken.",
+        ),
+    ] = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Serve the inbox and the HTTP API, until SIGTERM, SIGHUP or Ctrl-C.
+
+    It drives no saga: `sagas worker` does. With the targets it shows the classes of their actions,
+    and checks results that people give.
+    """
+    from sagas.cli import inbox
+
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    catalogs = targets.catalogs(target or [])
+    check_catalogs(catalogs)
+    plan = inbox.plan(host=host, port=port, url=url, links=links)
+
+    async def main() -> int:
+        async with opened(settings, *catalogs, make=True) as coordinator:
+            link = await _own_link(coordinator, settings, plan)
+            await inbox.serve(
+                coordinator,
+                catalogs,
+                plan,
+                trusted_proxy=trusted_proxy,
+                ready=lambda: _tell(plan.site.url, link),
+            )
+        return 0
+
+    with logged():
+        return interruptible(main(), "stopped", clean=True)
+
+
+async def _own_link(coordinator: Coordinator, settings: Settings, plan: "Plan") -> str | None:
+    """A link for whoever started this in a terminal; where output is kept, a link is a secret."""
+    if not plan.site.links or not sys.stdout.isatty():
+        return None
+    try:
+        person = acting(settings)
+    except Refused:
+        return None
+    return await _link(coordinator, person, plan.site.url)
+
+
+def _tell(url: str, link: str | None) -> None:
+    if link is not None:
+        show(safe(f"the inbox is at {url}; this link logs you in, once, within 10 minutes:"))
+        show(CommandLine(link))
+    else:
+        show(safe(f"the inbox is at {url}"))
+    sys.stdout.flush()
+
+
+def login(
+    *,
+    url: Url = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Print a link that logs you in to the inbox, once, within ten minutes."""
+    from sagas.web.site import origins_of
+
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    [origin, *_] = origins_of(url, port=PORT)
+    person = acting(settings)
+
+    async def main() -> str:
+        async with opened(settings) as coordinator:
+            return await _link(coordinator, person, origin)
+
+    print(asyncio.run(main()))
+    return 0
+
+
+async def _link(coordinator: Coordinator, person: Principal, origin: str) -> str:
+    from sagas.web import links
+
+    return await links.make(coordinator.store, person, now=coordinator.now(), origin=origin)

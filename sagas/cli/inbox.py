@@ -1,0 +1,70 @@
+"""Putting the inbox together from what was typed, and serving it."""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sagas.authoring.catalog import Catalog
+from sagas.cli import html
+from sagas.cli.failing import Mistake
+from sagas.cli.reading import read
+from sagas.coordinator import Coordinator
+from sagas.web import serving
+from sagas.web.app import make_app
+from sagas.web.office import Document
+from sagas.web.site import Provider, Site, is_loopback, origins_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An inbox that can be served: its socket is bound, so that nobody else takes its port."""
+
+    site: Site
+    listener: socket.socket
+
+
+def plan(
+    *, host: str, port: int, url: str | None, links: bool | None, provider: Provider | None = None
+) -> Plan:
+    """Check what was typed, and bind the socket.
+
+    Raises:
+        SagaError: The URL cannot be right, or the address cannot be had.
+        Mistake: Others would reach it in the clear, or nobody could log in.
+    """
+    if url is None and not is_loopback(host):
+        raise Mistake(
+            f"{host} can be reached by other machines: put a reverse proxy with TLS in front, and "
+            "name it with --url https://HOST"
+        )
+    if links is False and provider is None:
+        raise Mistake("nobody could log in: leave --no-links out, or name an --oidc-issuer")
+    origins_of(url, port=port)
+    listener = serving.bound(host, port)
+    bound_port: int = listener.getsockname()[1]
+    site = Site(
+        origins=origins_of(url, port=bound_port),
+        links=provider is None if links is None else links,
+        provider=provider,
+    )
+    return Plan(site, listener)
+
+
+async def serve(
+    coordinator: Coordinator,
+    catalogs: Sequence[Catalog],
+    planned: Plan,
+    *,
+    trusted_proxy: str | None,
+    ready: Callable[[], None],
+) -> None:
+    """Serve the inbox until cancelled."""
+    app = make_app(coordinator, planned.site, history=history, catalogs=catalogs)
+    await serving.serve(app, planned.listener, trusted_proxies=trusted_proxy, ready=ready)
+
+
+async def history(coordinator: Coordinator, saga_id: str) -> Document:
+    """A saga's whole history, as `sagas history --html` writes it."""
+    reading = await read(coordinator, saga_id)
+    return Document(html.page(reading, now=datetime.now(UTC)), html.style_hash())

@@ -1,0 +1,155 @@
+"""Deciding on behalf of somebody who was identified: one way for pages and for programs.
+
+What was shown is what is decided: a vote names the digest of the gate as it was shown, and a gate
+that is another by now stays open.
+"""
+
+from dataclasses import dataclass
+
+from approvals import Gate, Principal, VoteKind, present
+from approvals.standing import standing
+from sagas.errors import Refused
+from sagas.ports import QuestionRow
+from sagas.web.errors import WebError
+from sagas.web.office import Office
+from sagas.web.secret import same
+
+LONGEST_REASON = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """What somebody says about a gate that was shown to them."""
+
+    kind: VoteKind
+    digest: str
+    reason: str | None
+
+
+class NotCounted(WebError):
+    """A vote that has no effect, with the gate as it is."""
+
+    def __init__(self, status: int, detail: str, gate: Gate) -> None:
+        super().__init__(status, detail, title="Your vote has no effect")
+        self.gate = gate
+
+
+async def find_gate(gate_id: str, office: Office) -> Gate:
+    """A gate.
+
+    Raises:
+        WebError: There is none of that id.
+    """
+    gate = await office.coordinator.store.gate(gate_id) if _is_id(gate_id) else None
+    if gate is None:
+        raise WebError(404, "there is no such gate: see the inbox", title="No such gate")
+    return gate
+
+
+async def find_question(question_id: str, office: Office) -> QuestionRow:
+    """An intervention.
+
+    Raises:
+        WebError: There is none of that id.
+    """
+    store = office.coordinator.store
+    question = await store.question(question_id) if _is_id(question_id) else None
+    if question is None:
+        raise WebError(
+            404, "there is no such intervention: see the inbox", title="No such intervention"
+        )
+    return question
+
+
+def _is_id(text: str) -> bool:
+    return text.isprintable() and len(text) <= 200
+
+
+async def vote(
+    gate_id: str, ballot: Ballot, principal: Principal, office: Office, *, channel: str
+) -> Gate:
+    """Count a vote of somebody who was identified.
+
+    Raises:
+        NotCounted: The vote has no effect; it says what was decided, by whom and when.
+        WebError: There is no such gate, or the vote lacks something.
+    """
+    gate = await find_gate(gate_id, office)
+    reason = checked_reason(ballot.reason)
+    if gate.state.is_open:
+        _check_ballot(gate, ballot, reason, office)
+    coordinator = office.coordinator
+    try:
+        if ballot.kind is VoteKind.APPROVE:
+            return await coordinator.approve(gate_id, by=principal, reason=reason, channel=channel)
+        return await coordinator.reject(gate_id, by=principal, reason=reason or "", channel=channel)
+    except Refused as error:
+        now = await find_gate(gate_id, office)
+        entitled = not now.state.is_open or now.policy.admits(principal.name, principal.groups)
+        raise NotCounted(409 if entitled else 403, str(error), now) from error
+
+
+def _check_ballot(gate: Gate, ballot: Ballot, reason: str | None, office: Office) -> None:
+    if not same(ballot.digest, gate.digest):
+        raise NotCounted(
+            409,
+            "this is not what was shown to you: the gate has another digest now; read it again",
+            gate,
+        )
+    if reason is None and (ballot.kind is VoteKind.REJECT or gate.policy.reason_required):
+        raise WebError(422, "this decision needs a reason: say why", title="A reason is missing")
+    if ballot.kind is VoteKind.APPROVE and not is_complete(gate, office):
+        raise NotCounted(
+            409,
+            "not everything that would run can be shown here, and nobody approves what they have "
+            "not seen: decide with `sagas approve`, after reading `sagas inbox --json`",
+            gate,
+        )
+
+
+def is_complete(gate: Gate, office: Office) -> bool:
+    """Whether everything that would run can be shown."""
+    shown = present(gate, reversibility=office.reversibility(gate), done=(), now=office.now())
+    return shown.complete
+
+
+def checked_reason(text: str | None) -> str | None:
+    """A reason as it is recorded; None for a blank one.
+
+    Raises:
+        WebError: It is too long.
+    """
+    reason = (text or "").replace("\r\n", "\n").strip()
+    if len(reason) > LONGEST_REASON:
+        raise WebError(422, f"the reason is longer than {LONGEST_REASON} characters: shorten it")
+    return reason or None
+
+
+async def resolve(
+    question_id: str,
+    choice: str,
+    principal: Principal,
+    office: Office,
+    *,
+    reason: str | None,
+    result_json: str | None,
+) -> QuestionRow:
+    """Answer an intervention on behalf of somebody who was identified.
+
+    Raises:
+        Refused: It is answered already, or the choice is not on offer or lacks a result.
+        PayloadError: The result does not fit the action's type.
+        WebError: There is no such intervention, or the answer lacks a reason.
+    """
+    await find_question(question_id, office)
+    why = checked_reason(reason)
+    if why is None:
+        raise WebError(422, "an answer needs a reason: say why", title="A reason is missing")
+    return await office.coordinator.resolve(
+        question_id, choice, reason=why, result_json=result_json, by=principal.name
+    )
+
+
+def where_it_stands(gate: Gate, office: Office) -> str:
+    """Where a gate stands, with who decided it and when."""
+    return standing(gate, now=office.now())

@@ -1,0 +1,71 @@
+"""The inbox: what waits for a person, a page at a time."""
+
+from fastapi import APIRouter, Request, Response
+
+from approvals import Gate, present
+from approvals.presentation import Presentation
+from sagas.model import micros
+from sagas.web.errors import WebError
+from sagas.web.office import Office
+from sagas.web.rendering import html
+from sagas.web.sessions import Visitor, visitor
+
+PAGE = 25
+QUESTIONS = 100
+
+
+def router(office: Office) -> APIRouter:
+    """The inbox."""
+    routes = APIRouter()
+
+    @routes.api_route("/", methods=["GET", "HEAD"])
+    async def inbox(request: Request) -> Response:
+        who = await visitor(request, office)
+        everything = request.query_params.get("show") == "all"
+        after = cursor(request.query_params.get("after"))
+        store = office.coordinator.store
+        person = None if everything else who.principal.name
+        gates = await store.waiting_gates(person=person, after=after, limit=PAGE + 1)
+        questions = await store.open_questions() if after is None else []
+        shown = gates[:PAGE]
+        return html(
+            "inbox.html",
+            office.site,
+            visitor=who,
+            items=[(gate, _presented(gate, office), _is_theirs(gate, who)) for gate in shown],
+            questions=questions[:QUESTIONS],
+            more_questions=max(0, len(questions) - QUESTIONS),
+            everything=everything,
+            first=after is None,
+            following=mark(shown[-1]) if len(gates) > PAGE else None,
+        )
+
+    return routes
+
+
+def _presented(gate: Gate, office: Office) -> Presentation:
+    return present(gate, reversibility=office.reversibility(gate), done=(), now=office.now())
+
+
+def _is_theirs(gate: Gate, who: Visitor) -> bool:
+    separate = gate.policy.separate and who.principal.name == gate.requester
+    return gate.policy.admits(who.principal.name, who.principal.groups) and not separate
+
+
+def mark(gate: Gate) -> str:
+    """Where the next page begins."""
+    return f"{micros(gate.opened_at)}.{gate.id}"
+
+
+def cursor(text: str | None) -> tuple[int, str] | None:
+    """Where a page begins.
+
+    Raises:
+        WebError: It is no mark that was given.
+    """
+    if text is None:
+        return None
+    at, _, gate_id = text.partition(".")
+    if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not gate_id.isprintable():
+        raise WebError(400, "this is no mark of a page: begin at the inbox")
+    return int(at), gate_id[:200]

@@ -7,7 +7,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from approvals import ApprovalError
-
 from sagas.authoring.catalog import Catalog
 from sagas.coordinator import Coordinator
 from sagas.errors import SagaError

@@ -57,7 +57,7 @@ class Guard:
         sent = _Sent(guarded)
         try:
             await self._app(scope, _once(body, receive), sent)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the last place where it can be told
             if sent.begun:
                 return  # it was answered and logged where it happened
             await answer(told(error), scope["path"], self._site)(scope, receive, guarded)

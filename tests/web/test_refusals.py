@@ -362,8 +362,7 @@ async def test_every_answer_tells_browsers_to_be_strict(
         assert headers["referrer-policy"] == "same-origin"
 
 
-async def paced(coordinator: Coordinator, **paces: Pace) -> Inbox:
-    site: Site = replace(SITE, **paces)
+def paced(coordinator: Coordinator, site: Site) -> Inbox:
     return Inbox(coordinator, make_app(coordinator, site, history=history), site)
 
 
@@ -371,20 +370,20 @@ SLOW = Pace(burst=3, every=timedelta(hours=1))
 
 
 async def test_an_address_that_asks_too_often_is_told_to_wait(coordinator: Coordinator) -> None:
-    inbox = await paced(coordinator, requests=SLOW)
+    inbox = paced(coordinator, replace(SITE, requests=SLOW))
     codes = [(await inbox.stranger().get("/login")).status_code for _ in range(4)]
     assert codes == [200, 200, 200, 429]
 
 
 async def test_links_cannot_be_guessed_at_will(coordinator: Coordinator) -> None:
-    inbox = await paced(coordinator, attempts=SLOW)
+    inbox = paced(coordinator, replace(SITE, attempts=SLOW))
     answers = [await inbox.stranger().get(f"/enter/{number}") for number in range(4)]
     assert [answer.status_code for answer in answers] == [410, 410, 410, 429]
     assert int(answers[-1].headers["retry-after"]) > 3000
 
 
 async def test_a_session_that_sends_too_much_is_told_to_wait(coordinator: Coordinator) -> None:
-    inbox = await paced(coordinator, decisions=SLOW)
+    inbox = paced(coordinator, replace(SITE, decisions=SLOW))
     gate = await inbox.gate(shop.publish, "book")
     ana, path = await inbox.browser("ana"), f"/gates/{gate.id}"
     codes: list[int] = []

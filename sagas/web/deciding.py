@@ -12,6 +12,7 @@ from sagas.errors import Refused
 from sagas.ports import QuestionRow
 from sagas.web.errors import WebError
 from sagas.web.office import Office
+from sagas.web.rights import rights_of
 from sagas.web.secret import same
 
 LONGEST_REASON = 2_000
@@ -85,7 +86,7 @@ async def vote(
         return await coordinator.reject(gate_id, by=principal, reason=reason or "", channel=channel)
     except Refused as error:
         now = await find_gate(gate_id, office)
-        entitled = not now.state.is_open or now.policy.admits(principal.name, principal.groups)
+        entitled = not now.state.is_open or rights_of(principal, now, office.now())
         raise NotCounted(409 if entitled else 403, str(error), now) from error
 
 

@@ -14,6 +14,7 @@ from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
 from sagas.web.rendering import html
+from sagas.web.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
 
 CHANNEL = "web"
@@ -103,21 +104,11 @@ async def _page(
         own=own,
         is_open=gate.state.is_open and now < gate.deadline,
         standing=where_it_stands(gate, office),
-        bar=_bar(gate, who),
+        rights=rights_of(who.principal, gate, now),
         refusal=refusal,
         reason=reason or "",
         seal=forms.seal(who.session, f"decide {gate.id} {gate.digest}", now=now),
     )
-
-
-def _bar(gate: Gate, who: Visitor) -> str | None:
-    """Why this person cannot decide here, if they cannot."""
-    person = who.principal
-    if not gate.policy.admits(person.name, person.groups):
-        return "You are not among those who decide this."
-    if gate.policy.separate and person.name == gate.requester:
-        return "You started this saga, so that somebody else has to decide."
-    return None
 
 
 async def _story(saga_id: str, office: Office) -> Story | None:

@@ -8,7 +8,8 @@ from sagas.model import micros
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.rendering import html
-from sagas.web.sessions import Visitor, visitor
+from sagas.web.rights import rights_of
+from sagas.web.sessions import visitor
 
 PAGE = 25
 QUESTIONS = 100
@@ -32,7 +33,10 @@ def router(office: Office) -> APIRouter:
             "inbox.html",
             office.site,
             visitor=who,
-            items=[(gate, _presented(gate, office), _is_theirs(gate, who)) for gate in shown],
+            items=[
+                (gate, _presented(gate, office), rights_of(who.principal, gate, office.now()))
+                for gate in shown
+            ],
             questions=questions[:QUESTIONS],
             more_questions=max(0, len(questions) - QUESTIONS),
             everything=everything,
@@ -45,11 +49,6 @@ def router(office: Office) -> APIRouter:
 
 def _presented(gate: Gate, office: Office) -> Presentation:
     return present(gate, reversibility=office.reversibility(gate), done=(), now=office.now())
-
-
-def _is_theirs(gate: Gate, who: Visitor) -> bool:
-    separate = gate.policy.separate and who.principal.name == gate.requester
-    return gate.policy.admits(who.principal.name, who.principal.groups) and not separate
 
 
 def mark(gate: Gate) -> str:

@@ -561,6 +561,22 @@ class Library(Protocol):
         """A page of sagas that have not ended, in the order of their ids, after that one."""
         ...
 
+    async def gates_of(self, saga_id: str) -> list[Gate]:
+        """Every gate of a saga, in the order in which they opened."""
+        ...
+
+    async def questions_of(self, saga_id: str) -> list[QuestionRow]:
+        """Every intervention of a saga, in the order in which they opened."""
+        ...
+
+    async def question(self, intervention_id: str) -> QuestionRow | None:
+        """One intervention."""
+        ...
+
+
+class Inbox(Protocol):
+    """What waits for people."""
+
     async def open_gates(self) -> list[Gate]:
         """Every gate that can be decided."""
         ...
@@ -576,20 +592,8 @@ class Library(Protocol):
         """
         ...
 
-    async def gates_of(self, saga_id: str) -> list[Gate]:
-        """Every gate of a saga, in the order in which they opened."""
-        ...
-
     async def open_questions(self) -> list[QuestionRow]:
         """Every intervention that waits for an answer."""
-        ...
-
-    async def questions_of(self, saga_id: str) -> list[QuestionRow]:
-        """Every intervention of a saga, in the order in which they opened."""
-        ...
-
-    async def question(self, intervention_id: str) -> QuestionRow | None:
-        """One intervention."""
         ...
 
 
@@ -683,7 +687,7 @@ class Keys(Protocol):
 
 
 class Store(
-    Journal, Timekeeper, Ownership, Desk, Library, Limits, Drills, Entrance, Keys, Protocol
+    Journal, Timekeeper, Ownership, Desk, Library, Inbox, Limits, Drills, Entrance, Keys, Protocol
 ):
     """All of it: one database."""
 

@@ -1,11 +1,10 @@
 """Putting the inbox together from what was typed, and serving it."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sagas.authoring.catalog import Catalog
 from sagas.cli import html
 from sagas.cli.failing import Mistake
 from sagas.cli.reading import read
@@ -53,14 +52,13 @@ def plan(
 
 async def serve(
     coordinator: Coordinator,
-    catalogs: Sequence[Catalog],
     planned: Plan,
     *,
     trusted_proxy: str | None,
     ready: Callable[[], None],
 ) -> None:
     """Serve the inbox until cancelled."""
-    app = make_app(coordinator, planned.site, history=history, catalogs=catalogs)
+    app = make_app(coordinator, planned.site, history=history)
     await serving.serve(app, planned.listener, trusted_proxies=trusted_proxy, ready=ready)
 
 

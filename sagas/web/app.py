@@ -1,13 +1,10 @@
 """The inbox as one application: pages, the API, and what stands in front of both."""
 
-from collections.abc import Sequence
-
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from approvals import ApprovalError
-from sagas.authoring.catalog import Catalog
 from sagas.coordinator import Coordinator
 from sagas.errors import SagaError
 from sagas.web.answering import API, answer, told
@@ -25,17 +22,14 @@ def make_app(
     site: Site,
     *,
     history: History,
-    catalogs: Sequence[Catalog] = (),
 ) -> Guard:
     """The inbox over a coordinator, as an ASGI application.
 
     Args:
         history: Tells a saga's whole history as one page.
-        catalogs: The code whose classes and types are shown and checked.
     """
     office = Office(
         coordinator=coordinator,
-        catalogs=catalogs,
         site=site,
         history=history,
         decisions=Buckets(site.decisions),

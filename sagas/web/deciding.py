@@ -6,8 +6,7 @@ that is another by now stays open.
 
 from dataclasses import dataclass
 
-from approvals import Gate, Principal, VoteKind, present
-from approvals.standing import standing
+from approvals import Gate, Presentation, Principal, VoteKind
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
 from sagas.web.errors import WebError
@@ -16,14 +15,22 @@ from sagas.web.rights import rights_of
 from sagas.web.secret import same
 
 LONGEST_REASON = 2_000
+LONGEST_SHOWN = 64 * 1024
+"""Bytes of arguments of which a page shows every one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ballot:
-    """What somebody says about a gate that was shown to them."""
+    """What somebody says about a gate that was shown to them.
+
+    Attributes:
+        digest: The gate's, as it was shown.
+        seen: The presentation's own, if one was shown.
+    """
 
     kind: VoteKind
     digest: str
+    seen: str | None
     reason: str | None
 
 
@@ -78,19 +85,23 @@ async def vote(
     gate = await find_gate(gate_id, office)
     reason = checked_reason(ballot.reason)
     if gate.state.is_open:
-        _check_ballot(gate, ballot, reason, office)
+        _check_ballot(gate, ballot, reason)
     coordinator = office.coordinator
     try:
         if ballot.kind is VoteKind.APPROVE:
-            return await coordinator.approve(gate_id, by=principal, reason=reason, channel=channel)
-        return await coordinator.reject(gate_id, by=principal, reason=reason or "", channel=channel)
+            return await coordinator.approve(
+                gate_id, by=principal, reason=reason, channel=channel, seen=ballot.seen
+            )
+        return await coordinator.reject(
+            gate_id, by=principal, reason=reason or "", channel=channel, seen=ballot.seen
+        )
     except Refused as error:
         now = await find_gate(gate_id, office)
         entitled = not now.state.is_open or rights_of(principal, now, office.now())
         raise NotCounted(409 if entitled else 403, str(error), now) from error
 
 
-def _check_ballot(gate: Gate, ballot: Ballot, reason: str | None, office: Office) -> None:
+def _check_ballot(gate: Gate, ballot: Ballot, reason: str | None) -> None:
     if not same(ballot.digest, gate.digest):
         raise NotCounted(
             409,
@@ -99,19 +110,12 @@ def _check_ballot(gate: Gate, ballot: Ballot, reason: str | None, office: Office
         )
     if reason is None and (ballot.kind is VoteKind.REJECT or gate.policy.reason_required):
         raise WebError(422, "this decision needs a reason: say why", title="A reason is missing")
-    if ballot.kind is VoteKind.APPROVE and not is_complete(gate, office):
-        raise NotCounted(
-            409,
-            "not everything that would run can be shown here, and nobody approves what they have "
-            "not seen: decide with `sagas approve`, after reading `sagas inbox --json`",
-            gate,
-        )
 
 
-def is_complete(gate: Gate, office: Office) -> bool:
-    """Whether everything that would run can be shown."""
-    shown = present(gate, reversibility=office.reversibility(gate), done=(), now=office.now())
-    return shown.complete
+async def shown_gate(gate: Gate, office: Office) -> Presentation:
+    """A gate as people see it on a page of its own: all of it, unless it is too long for a page."""
+    whole = len(gate.arguments) <= LONGEST_SHOWN
+    return await office.coordinator.presentation(gate.id, whole=whole)
 
 
 def checked_reason(text: str | None) -> str | None:
@@ -149,8 +153,3 @@ async def resolve(
     return await office.coordinator.resolve(
         question_id, choice, reason=why, result_json=result_json, by=principal.name
     )
-
-
-def where_it_stands(gate: Gate, office: Office) -> str:
-    """Where a gate stands, with who decided it and when."""
-    return standing(gate, now=office.now())

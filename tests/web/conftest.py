@@ -119,7 +119,7 @@ async def coordinator(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Coordina
 @pytest.fixture
 async def inbox(coordinator: Coordinator) -> AsyncIterator[Inbox]:
     """An inbox in which nobody has to hurry or to wait."""
-    app = make_app(coordinator, SITE, history=history, catalogs=[shop.shop])
+    app = make_app(coordinator, SITE, history=history)
     made = Inbox(coordinator, app, SITE)
     yield made
     for client in made.clients:

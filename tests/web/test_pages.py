@@ -118,7 +118,7 @@ async def test_what_an_agent_words_is_shown_and_not_obeyed(inbox: Inbox) -> None
 
 
 async def test_what_cannot_be_shown_whole_cannot_be_approved(inbox: Inbox) -> None:
-    long = shop.Letter(to="a@example.org", subject="long", body="x" * 30_000)
+    long = shop.Letter(to="a@example.org", subject="long", body="x" * 100_000)
     await inbox.coordinator.start(shop.announce, long, id="long")
     gate = await until(lambda: inbox.gate_of("long"))
     path = f"/gates/{gate.id}"

@@ -14,6 +14,7 @@ from sagas.cli.inbox import history
 from sagas.coordinator import Coordinator
 from sagas.web import forms
 from sagas.web.app import make_app
+from sagas.web.pages.gates import purpose
 from sagas.web.site import Pace, Site
 from tests.web import shop
 from tests.web.conftest import FORM, ORIGIN, SITE, Inbox, sealed
@@ -272,8 +273,8 @@ async def test_somebody_who_may_not_decide_is_told_whom_to_ask(inbox: Inbox, gat
     dee = await inbox.browser("dee")
     now = inbox.coordinator.now()
     [cookie] = dee.cookies.values()
-    seal = forms.seal(cookie, f"decide {gate.id} {gate.digest}", now=now)
-    data = {"seal": seal, "digest": gate.digest, "decision": "approve"}
+    seal = forms.seal(cookie, purpose(gate.id, gate.digest, "whole:"), now=now)
+    data = {"seal": seal, "digest": gate.digest, "seen": "whole:", "decision": "approve"}
     await refused(inbox, gate, dee, 403, "you are not among the approvers", data=data)
 
 
@@ -295,8 +296,8 @@ MALFORMED: Mapping[str, tuple[int, bytes, str]] = {
     "not ascii": (400, b"seal=\xff\xfe", FORM["content-type"]),
     "bad escapes": (400, b"seal=%ff", FORM["content-type"]),
     "empty": (400, b"", FORM["content-type"]),
-    "a field twice": (400, b"seal=a&seal=b&digest=c&decision=approve", FORM["content-type"]),
-    "an unknown field": (400, b"seal=a&digest=c&decision=approve&x=1", FORM["content-type"]),
+    "a field twice": (400, b"seal=a&seal=b&digest=c&seen=d&decision=approve", FORM["content-type"]),
+    "an unknown field": (400, b"seal=a&digest=c&seen=d&decision=approve&x=1", FORM["content-type"]),
     "many fields": (400, b"&".join(b"a=1" for _ in range(500)), FORM["content-type"]),
     "multipart": (415, b"--x--", "multipart/form-data; boundary=x"),
     "oversized": (413, b"reason=" + b"x" * 70_000, FORM["content-type"]),

@@ -81,7 +81,6 @@ def serve(
             link = await _own_link(coordinator, settings, plan)
             await inbox.serve(
                 coordinator,
-                catalogs,
                 plan,
                 trusted_proxy=trusted_proxy,
                 ready=lambda: _tell(plan.site.url, link),

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
 
-from approvals import Gate, VoteKind, present
-from sagas.errors import SagaError
-from sagas.restoring import readable
-from sagas.story import StepState, Story, tell
+from approvals import Gate, VoteKind
+from approvals.rendering import render_html
 from sagas.web import forms
-from sagas.web.deciding import Ballot, NotCounted, find_gate, vote, where_it_stands
+from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
@@ -42,13 +41,16 @@ def router(office: Office) -> APIRouter:
         sent = forms.fields(
             await request.body(),
             request.headers,
-            ("seal", "digest", "decision", "reason"),
-            needed=("seal", "digest", "decision"),
+            ("seal", "digest", "seen", "decision", "reason"),
+            needed=("seal", "digest", "seen", "decision"),
         )
-        purpose = f"decide {gate_id} {sent['digest']}"
-        seal = forms.check(who.session, purpose, sent["seal"], now=office.now(), site=office.site)
+        about = purpose(gate_id, sent["digest"], sent["seen"])
+        seal = forms.check(who.session, about, sent["seal"], now=office.now(), site=office.site)
         ballot = Ballot(
-            kind=_kind(sent["decision"]), digest=sent["digest"], reason=sent.get("reason")
+            kind=_kind(sent["decision"]),
+            digest=sent["digest"],
+            seen=sent["seen"],
+            reason=sent.get("reason"),
         )
         gate = await find_gate(gate_id, office)
         try:
@@ -64,6 +66,11 @@ def router(office: Office) -> APIRouter:
         return _seen(gate)
 
     return routes
+
+
+def purpose(gate_id: str, digest: str, seen: str) -> str:
+    """What the form of a gate is about: this gate, and what was shown of it."""
+    return f"decide {gate_id} {digest} {seen}"
 
 
 def _kind(text: str) -> VoteKind:
@@ -87,12 +94,10 @@ async def _page(
     refusal: WebError | None = None,
     reason: str | None = None,
 ) -> Response:
-    story = await _story(gate.saga_id, office)
-    done = [] if story is None else _done_so_far(story)
-    now = office.now()
-    shown = present(gate, reversibility=office.reversibility(gate), done=done, now=now)
+    shown = await shown_gate(gate, office)
     votes = await office.coordinator.store.votes(gate.id)
     own = next((vote for vote in reversed(votes) if vote.principal == who.principal.name), None)
+    now = office.now()
     return html(
         "gate.html",
         office.site,
@@ -100,32 +105,10 @@ async def _page(
         visitor=who,
         gate=gate,
         shown=shown,
-        votes=votes,
+        fragment=Markup(render_html(shown)),  # noqa: S704  escaped where it was rendered
         own=own,
-        is_open=gate.state.is_open and now < gate.deadline,
-        standing=where_it_stands(gate, office),
         rights=rights_of(who.principal, gate, now),
         refusal=refusal,
         reason=reason or "",
-        seal=forms.seal(who.session, f"decide {gate.id} {gate.digest}", now=now),
+        seal=forms.seal(who.session, purpose(gate.id, gate.digest, shown.seen), now=now),
     )
-
-
-async def _story(saga_id: str, office: Office) -> Story | None:
-    """A saga's story as far as it can be read here."""
-    try:
-        loaded = await office.coordinator.load(saga_id)
-    except SagaError:
-        return None
-    entries, _ = readable(loaded.rows)
-    if not entries:
-        return None
-    return tell(saga_id, entries, status=loaded.row.status, reason=loaded.row.reason, asked=[])
-
-
-def _done_so_far(story: Story) -> list[str]:
-    return [
-        f"{step.label}: {step.reversibility.label}"
-        for step in story.steps
-        if step.state is StepState.DONE
-    ]

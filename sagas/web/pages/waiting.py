@@ -2,8 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from approvals import Gate, present
-from approvals.presentation import Presentation
+from approvals import Gate, Presentation, present
 from sagas.model import micros
 from sagas.web.errors import WebError
 from sagas.web.office import Office
@@ -48,7 +47,7 @@ def router(office: Office) -> APIRouter:
 
 
 def _presented(gate: Gate, office: Office) -> Presentation:
-    return present(gate, reversibility=office.reversibility(gate), done=(), now=office.now())
+    return present(gate, now=office.now(), key=office.coordinator.store.journal_id)
 
 
 def mark(gate: Gate) -> str:

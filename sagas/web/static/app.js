@@ -36,16 +36,15 @@ addEventListener("pageshow", () => {
 });
 
 // Somebody else may decide while a gate is being read.
-const gate = document.querySelector("article[data-gate]");
-if (gate && gate.dataset.state === "pending") {
-  const moved = document.querySelector("[data-moved]");
+const moved = document.querySelector("[data-moved]");
+if (moved && moved.dataset.state === "pending") {
   const look = async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(`/gates/${encodeURIComponent(gate.dataset.gate)}/state`);
+      const answer = await fetch(`/gates/${encodeURIComponent(moved.dataset.gate)}/state`);
       if (!answer.ok) return;
       const now = await answer.json();
-      moved.hidden = now.state === "pending" && now.digest === gate.dataset.digest;
+      moved.hidden = now.state === "pending" && now.digest === moved.dataset.digest;
     } catch {
       // The next look may succeed.
     }

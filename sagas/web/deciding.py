@@ -7,12 +7,12 @@ that is another by now stays open.
 from dataclasses import dataclass
 
 from approvals import Gate, Presentation, Principal, VoteKind
+from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.rights import rights_of
-from sagas.web.secret import same
 
 LONGEST_REASON = 2_000
 LONGEST_SHOWN = 64 * 1024
@@ -84,16 +84,11 @@ async def vote(
     """
     gate = await find_gate(gate_id, office)
     reason = checked_reason(ballot.reason)
-    if gate.state.is_open:
-        _check_ballot(gate, ballot, reason)
-    coordinator = office.coordinator
+    if reason is None and _needs_reason(gate, ballot.kind):
+        raise WebError(422, "this decision needs a reason: say why", title="A reason is missing")
     try:
-        if ballot.kind is VoteKind.APPROVE:
-            return await coordinator.approve(
-                gate_id, by=principal, reason=reason, channel=channel, seen=ballot.seen
-            )
-        return await coordinator.reject(
-            gate_id, by=principal, reason=reason or "", channel=channel, seen=ballot.seen
+        return await _vote(
+            gate, ballot, principal, office.coordinator, reason=reason, channel=channel
         )
     except Refused as error:
         now = await find_gate(gate_id, office)
@@ -101,15 +96,38 @@ async def vote(
         raise NotCounted(409 if entitled else 403, str(error), now) from error
 
 
-def _check_ballot(gate: Gate, ballot: Ballot, reason: str | None) -> None:
-    if not same(ballot.digest, gate.digest):
-        raise NotCounted(
-            409,
-            "this is not what was shown to you: the gate has another digest now; read it again",
-            gate,
-        )
-    if reason is None and (ballot.kind is VoteKind.REJECT or gate.policy.reason_required):
-        raise WebError(422, "this decision needs a reason: say why", title="A reason is missing")
+def _needs_reason(gate: Gate, kind: VoteKind) -> bool:
+    if kind is VoteKind.WITHDRAW:
+        return False
+    if kind is VoteKind.REVOKE:
+        return True
+    return gate.state.is_open and (kind is VoteKind.REJECT or gate.policy.reason_required)
+
+
+async def _vote(
+    gate: Gate,
+    ballot: Ballot,
+    person: Principal,
+    coordinator: Coordinator,
+    *,
+    reason: str | None,
+    channel: str,
+) -> Gate:
+    """Hand a vote to the coordinator, which refuses and records what was not shown like this."""
+    why, digest, seen = reason or "", ballot.digest, ballot.seen
+    match ballot.kind:
+        case VoteKind.APPROVE:
+            return await coordinator.approve(
+                gate.id, by=person, reason=reason, digest=digest, seen=seen, channel=channel
+            )
+        case VoteKind.REJECT:
+            return await coordinator.reject(
+                gate.id, by=person, reason=why, digest=digest, seen=seen, channel=channel
+            )
+        case VoteKind.WITHDRAW:
+            return await coordinator.withdraw(gate.id, by=person, reason=reason, channel=channel)
+        case VoteKind.REVOKE:
+            return await coordinator.revoke(gate.id, by=person, reason=why, channel=channel)
 
 
 async def shown_gate(gate: Gate, office: Office) -> Presentation:

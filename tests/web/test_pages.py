@@ -128,3 +128,15 @@ async def test_what_cannot_be_shown_whole_cannot_be_approved(inbox: Inbox) -> No
     answer = await decided(ana, path, "approve")
     assert answer.status_code == 409
     assert await inbox.state(gate) == "pending"
+
+
+async def test_a_vote_is_withdrawn_as_long_as_nothing_is_decided(inbox: Inbox) -> None:
+    gate = await inbox.gate(shop.publish, "book")
+    path = f"/gates/{gate.id}"
+    ana = await inbox.browser("ana")
+    await decided(ana, path, "approve", "read it twice")
+    assert 'value="withdraw"' in (await ana.get(path)).text
+    assert (await decided(ana, path, "withdraw")).status_code == 303
+    page = await ana.get(path)
+    assert 'value="withdraw"' not in page.text
+    assert "2 more" in page.text

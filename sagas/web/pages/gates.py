@@ -1,11 +1,11 @@
 """One gate: everything that is known of what would run, and the form that decides it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
-from approvals import Gate, VoteKind
+from approvals import Gate, Vote, VoteKind
 from approvals.rendering import render_html
 from sagas.web import forms
 from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
@@ -78,7 +78,9 @@ def _kind(text: str) -> VoteKind:
         return VoteKind(text)
     except ValueError:
         raise WebError(
-            400, "a decision is approve or reject: nothing was decided", title="No decision"
+            400,
+            "a decision is one of approve, reject, withdraw and revoke: nothing was decided",
+            title="No decision",
         ) from None
 
 
@@ -96,7 +98,7 @@ async def _page(
 ) -> Response:
     shown = await shown_gate(gate, office)
     votes = await office.coordinator.store.votes(gate.id)
-    own = next((vote for vote in reversed(votes) if vote.principal == who.principal.name), None)
+    own = _own(votes, who)
     now = office.now()
     return html(
         "gate.html",
@@ -112,3 +114,9 @@ async def _page(
         reason=reason or "",
         seal=forms.seal(who.session, purpose(gate.id, gate.digest, shown.seen), now=now),
     )
+
+
+def _own(votes: Sequence[Vote], who: Visitor) -> Vote | None:
+    """What this person said and has not taken back."""
+    said = [vote for vote in votes if vote.principal == who.principal.name and not vote.refusal]
+    return said[-1] if said and said[-1].kind is not VoteKind.WITHDRAW else None

@@ -156,6 +156,7 @@ def bury(loop: VirtualLoop) -> None:
     loop.set_exception_handler(_unheard)
     for task in asyncio.all_tasks(loop):
         put_away(loop, task)
+    loop.hang_up()
     loop.close()
 
 

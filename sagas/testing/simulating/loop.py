@@ -77,6 +77,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Something that this loop does not know of may be asked in here."""
         return self._outside
 
+    def hang_up(self) -> None:
+        """Close the sockets that a process leaves open when it dies, as its system would."""
+        transports: Mapping[int, Any] = self._transports  # type: ignore[attr-defined]
+        for transport in list(transports.values()):
+            connected, transport._sock = transport._sock, None  # noqa: SLF001  no public name
+            if connected is not None:
+                connected.close()
+
     @property
     def asks_outside(self) -> bool:
         """Whether something outside may be about to answer."""

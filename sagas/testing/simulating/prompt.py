@@ -1,4 +1,4 @@
-"""A real database for simulated processes: asked from a loop of virtual time, it answers at once.
+"""What is real, for simulated processes: asked from a loop of virtual time, it answers at once.
 
 What it is asked goes to an event loop of its own, in which real time passes, and whoever asks
 stands still until the answer is there. So a run goes the same way on each database, and as it goes

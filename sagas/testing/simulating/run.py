@@ -69,7 +69,8 @@ class Room:
     Attributes:
         threads: Runs what is not async.
         memory: The journal, unless the subject names a database.
-        real_time: Where that database is asked.
+        real_time: Where what is real is asked while a process lives: that database, a world that
+            is async.
         nursery: Where the processes come from, unless they are simulated.
         empty: What the world's snapshot was after its first reset, once that is known.
     """
@@ -129,7 +130,7 @@ class Simulation:
             url=subject.url,
             real_time=room.real_time,
         )
-        self._company = Company(subject.people, faults, self._carried, self._ledger, room.memory)
+        self._company = Company(subject.people, faults, self._carried, self._known, room.memory)
 
     def run(self) -> Run:
         """Run it to its rest.
@@ -274,6 +275,16 @@ class Simulation:
         )
         self._machine.carried = self._carried
         return over
+
+    async def _known(self) -> list[Effect]:
+        """The ledger in the middle of a life, which stands still until it is read.
+
+        A loop of virtual time would take a partner that is read for one that never answers, and
+        would go on with the saga meanwhile, a little further in one run than in another.
+        """
+        if is_async(self._subject.world):
+            return self._room.real_time.do(self._ledger())
+        return await self._ledger()
 
     def _told(self) -> list[Effect]:
         """The ledger, for a process that asks for it."""

@@ -1,0 +1,75 @@
+"""What a simulated process leaves when it is killed: nothing of it goes on, and nothing stays open."""
+
+import asyncio
+import gc
+import socket
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from sagas.testing.simulating.life import bury
+from sagas.testing.simulating.loop import VirtualLoop
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualLoop]:
+    with ThreadPoolExecutor(1) as threads:
+        yield VirtualLoop(threads)
+
+
+@pytest.fixture
+def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the garbage collector has to say."""
+    heard: list[str] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: heard.append(str(told.exc_value)))
+    return heard
+
+
+def begin(loop: VirtualLoop, work: Any) -> None:
+    """Have a task begin, and wait for what never comes."""
+    loop.create_task(work)
+    loop.run_until_complete(asyncio.sleep(0))
+
+
+def test_a_connection_is_hung_up(loop: VirtualLoop, complaints: list[str]) -> None:
+    here, there = socket.socketpair()
+
+    async def ask(sock: socket.socket) -> None:
+        _, writer = await asyncio.open_connection(sock=sock)
+        writer.close()  # and nobody lives to see it closed
+        await loop.create_future()
+
+    begin(loop, ask(here))
+    del here
+    bury(loop)
+    gc.collect()
+
+    there.settimeout(30)
+    assert there.recv(1) == b""
+    there.close()
+    assert complaints == []
+
+
+def test_what_waits_for_something_at_its_end_is_ended_all_the_same(
+    loop: VirtualLoop, complaints: list[str]
+) -> None:
+    went_on: list[str] = []
+
+    async def stubborn() -> None:
+        try:
+            await loop.create_future()
+        finally:
+            try:
+                await loop.create_future()
+            finally:
+                await loop.create_future()
+                went_on.append("after its end")
+
+    begin(loop, stubborn())
+    bury(loop)
+    gc.collect()
+
+    assert (went_on, complaints) == ([], [])

@@ -695,12 +695,6 @@ async def test_a_function_is_no_saga() -> None:
         await explore(cast(Any, stay), "ana", world=Provider())
 
 
-async def test_an_option_that_there_is_not_is_refused() -> None:
-    sound, options = shop(), cast(Any, {"rule": []})
-    with pytest.raises(Unexplorable, match=r"no option 'rule'.*rules"):
-        await explore(sound.stay, "ana", world=sound.provider, **options)
-
-
 def nothing_said(evidence: Evidence) -> Any:
     return None
 
@@ -754,6 +748,24 @@ async def test_nothing_more_is_tried_once_the_rule_was_broken() -> None:
 
     assert UNDONE in kinds_of(report)
     assert report.schedules < everything.schedules
+
+
+@pytest.mark.parametrize(
+    ("explorer", "option", "mend"),
+    [
+        (explore_decisions, "rule", "did you mean 'rules'"),
+        (explore_crashes, "depht", "did you mean 'depth'"),
+        (explore_failures, "depth", "explore_crashes has it"),
+        (explore_races, "schedules", "explore has it"),
+        (explore, "colour", "it has catalogs, compare, .*, schedules, .* world"),
+    ],
+)
+async def test_an_option_that_an_explorer_does_not_have_is_refused_with_the_mend(
+    explorer: Any, option: str, mend: str
+) -> None:
+    sound = shop()
+    with pytest.raises(Unexplorable, match=f"{explorer.__name__} has no option '{option}': {mend}"):
+        await explorer(sound.stay, "ana", world=sound.provider, **{option: 2})
 
 
 async def test_a_fault_that_does_not_strike_is_an_error() -> None:

@@ -4,7 +4,9 @@ Each of them is a plain async function that returns a `Report`, for pytest or an
 """
 
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import partial
+from inspect import signature
 from typing import Any, TypedDict, Unpack
 
 from sagas.authoring.catalog import Catalog
@@ -30,6 +32,9 @@ __all__ = [
     "explore_unwind",
     "explore_versions",
 ]
+
+_EXPLORERS = [name for name in __all__ if name.startswith("explore")]
+NO_OPTIONS = {"saga", "old", "new", "input", "options"}
 
 SCHEDULES = 600
 LAST_WORDS_SECONDS = 10.0
@@ -257,7 +262,7 @@ async def _explore(
     later: Sequence[Catalog] = (),
     processes: bool = False,
 ) -> Report:
-    _check(saga, world, options)
+    _check(name, saga, world, options)
     subject = Subject(
         saga,
         input,
@@ -314,16 +319,25 @@ def check_kills(faults: Sequence[Fault]) -> None:
             )
 
 
-def _check(saga: object, world: World, options: Options) -> None:
+def _check(explorer: str, saga: object, world: World, options: Options) -> None:
     if not isinstance(saga, Saga):
         raise Unexplorable(
             f"{saga!r} is no saga: hand over what `@catalog.saga` made of a function"
         )
-    unknown = sorted(options.keys() - Options.__annotations__.keys())
-    if unknown:
-        known = ", ".join(sorted(Options.__annotations__))
-        raise Unexplorable(f"there is no option {unknown[0]!r}: beside `world` there are {known}")
+    for option in sorted(options.keys() - Options.__annotations__.keys()):
+        raise Unexplorable(f"{explorer} has no option {option!r}: {_instead(explorer, option)}")
     check_world(world)
+
+
+def _instead(explorer: str, option: str) -> str:
+    """What may have been meant by an option that an explorer does not have."""
+    own = {name: set(signature(globals()[name]).parameters) - NO_OPTIONS for name in _EXPLORERS}
+    known = own[explorer] | Options.__annotations__.keys()
+    if near := get_close_matches(option, known, n=1):
+        return f"did you mean {near[0]!r}?"
+    if owners := [name for name in _EXPLORERS if option in own[name]]:
+        return f"{' and '.join(owners)} has it"
+    return f"it has {', '.join(sorted(known))}"
 
 
 def check_world(world: World) -> None:

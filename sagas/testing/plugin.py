@@ -4,9 +4,10 @@
 directory a test that replays it. What is heavy is imported when it is asked for: this module is
 loaded by every pytest run of an environment that has sagas.
 
-Touches: pytest's configuration, files.
+Touches: pytest's configuration, files, the path of modules.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 HISTORIES = "saga_histories"
 CATALOGS = "saga_catalogs"
 SUFFIX = ".json"
+SOURCE = ".py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,10 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="MODULE:CATALOG",
-        help="a catalog whose code the recorded sagas need (repeatable)",
+        help="a catalog whose code the recorded sagas need, or file.py:catalog (repeatable)",
     )
     parser.addini(HISTORIES, "directories of recorded histories to replay", type="paths")
-    parser.addini(CATALOGS, "catalogs of the recorded sagas: module:catalog", type="linelist")
+    parser.addini(
+        CATALOGS,
+        "catalogs of the recorded sagas: module:catalog or file.py:catalog",
+        type="linelist",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -196,7 +202,9 @@ def _catalogs(config: pytest.Config) -> "list[Catalog]":
             "recorded histories need the code of their sagas: --saga-catalog=module:catalog, or "
             f"{CATALOGS} in the ini file"
         )
-    found = list({id(item): item for item in map(_catalog, given)}.values())
+    _find_modules(config)
+    named = (_catalog(text, config) for text in given)
+    found = list({id(item): item for item in named}.values())
     try:
         check_catalogs(found)
     except DefinitionError as error:
@@ -204,20 +212,30 @@ def _catalogs(config: pytest.Config) -> "list[Catalog]":
     return found
 
 
-def _catalog(text: str) -> "Catalog":
+def _find_modules(config: pytest.Config) -> None:
+    """Have the project's own modules found, as `python -m pytest` does: from the root directory."""
+    for directory in (str(config.invocation_params.dir), str(config.rootpath)):
+        if directory not in sys.path:
+            sys.path.insert(0, directory)
+
+
+def _catalog(text: str, config: pytest.Config) -> "Catalog":
     from importlib import import_module
 
     from sagas.authoring.catalog import Catalog
 
-    name, colon, attribute = text.partition(":")
-    if not (name and colon and attribute):
-        raise pytest.UsageError(f"--saga-catalog: {text!r} is not of the form module:catalog")
+    where, colon, attribute = text.rpartition(":")
+    if not (where and colon and attribute):
+        raise pytest.UsageError(
+            f"--saga-catalog: {text!r} is not of the form module:catalog or file.py:catalog"
+        )
+    name = _module_of(where, config) if where.endswith(SOURCE) else where
     try:
         module = import_module(name)
     except Exception as error:
         raise pytest.UsageError(
-            f"--saga-catalog: {name} cannot be imported: {type(error).__name__}: {error} "
-            "(pytest finds modules below what the ini file says under pythonpath)"
+            f"--saga-catalog: {name} cannot be imported: {type(error).__name__}: {error} (modules "
+            f"are found in {config.rootpath}, and in what the ini file says under pythonpath)"
         ) from error
     found = getattr(module, attribute, None)
     if isinstance(found, Catalog):
@@ -225,6 +243,19 @@ def _catalog(text: str) -> "Catalog":
     known = sorted(key for key, value in vars(module).items() if isinstance(value, Catalog))
     has = f"it has {', '.join(known)}" if known else "it has none"
     raise pytest.UsageError(f"--saga-catalog: {name} has no catalog {attribute!r}: {has}")
+
+
+def _module_of(file: str, config: pytest.Config) -> str:
+    """The name under which a file is imported."""
+    places = (config.invocation_params.dir, config.rootpath)
+    path = next((path for place in places if (path := (place / file).resolve()).is_file()), None)
+    if path is None:
+        raise pytest.UsageError(f"--saga-catalog: there is no file {file}")
+    for place in places:
+        if path.is_relative_to(place.resolve()):
+            return ".".join(path.relative_to(place.resolve()).with_suffix("").parts)
+    sys.path.insert(0, str(path.parent))
+    return path.stem
 
 
 # --- fixtures ---------------------------------------------------------------------------------

@@ -132,6 +132,23 @@ def test_the_ini_file_may_name_both(pytester: pytest.Pytester, run: Run) -> None
     run("test_it.py", directory="", catalog="").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("catalog", ["plugin_trips:travel", "plugin_trips.py:travel"])
+@pytest.mark.parametrize("elsewhere", ["", "below"])
+def test_a_catalog_is_found_from_the_root_directory_whatever_the_path_has(
+    pytester: pytest.Pytester,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    catalog: str,
+    elsewhere: str,
+) -> None:
+    (pytester.path / "pytest.ini").write_text(dedent(INI).replace("pythonpath = .\n", ""))
+    (pytester.path / "below").mkdir()
+    monkeypatch.chdir(pytester.path / elsewhere)
+    here = ("", ".", str(pytester.path))
+    monkeypatch.setattr("sys.path", [entry for entry in sys.path if entry not in here])
+    run(catalog=catalog, directory=str(pytester.path / "histories")).assert_outcomes(passed=2)
+
+
 # --- verdicts ---------------------------------------------------------------------------------
 
 
@@ -178,7 +195,8 @@ def test_junit_has_a_case_for_each_history_with_its_verdict(
         ("empty", "plugin_trips:travel", "holds no recorded history: write some with*export --to*"),
         ("other", "plugin_trips:travel", "*x.json: it is no recorded history*"),
         ("histories", "", "need the code of their sagas: --saga-catalog=module:catalog"),
-        ("histories", "plugin_trips", "'plugin_trips' is not of the form module:catalog"),
+        ("histories", "plugin_trips", "*is not of the form module:catalog or file.py:catalog"),
+        ("histories", "nowhere.py:travel", "there is no file nowhere.py"),
         ("histories", "nowhere:travel", "nowhere cannot be imported: ModuleNotFoundError*"),
         ("histories", "plugin_trips:other", "plugin_trips has no catalog 'other': it has travel"),
     ],

@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from approvals import Gate, GateState, Principal, Vote
+from approvals.figures import AskedGate, CastVote
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
@@ -597,6 +598,18 @@ class Inbox(Protocol):
         ...
 
 
+class Figures(Protocol):
+    """What is read to measure how people decide."""
+
+    async def asked_since(self, since: int) -> list[AskedGate]:
+        """The gates that opened at that instant or later."""
+        ...
+
+    async def cast_since(self, since: int) -> list[CastVote]:
+        """The votes that were cast at that instant or later."""
+        ...
+
+
 class Limits(Protocol):
     """Permits that are counted over all workers, by the database's own clock."""
 
@@ -687,7 +700,7 @@ class Keys(Protocol):
 
 
 class Store(
-    Journal, Timekeeper, Ownership, Desk, Library, Inbox, Limits, Drills, Entrance, Keys, Protocol
+    Journal, Timekeeper, Ownership, Desk, Library, Inbox, Figures, Limits, Drills, Entrance, Keys, Protocol
 ):
     """All of it: one database."""
 

@@ -14,6 +14,7 @@ from sagas.cli.commands import (
     keeping,
     linting,
     looking,
+    measuring,
     running,
     serving,
 )
@@ -82,6 +83,7 @@ for command in (
     deciding.send,
     serving.serve,
     serving.login,
+    measuring.metrics,
     checking.check,
     linting.lint,
     drilling.drill,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
 from approvals.quorum import Refusal
+from approvals.figures import AskedGate, CastVote
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
@@ -201,6 +202,27 @@ def vote_values(gate_id: str, given: Vote) -> tuple[object, ...]:
         given.digest,
         given.seen,
         None if given.refusal is None else given.refusal.value,
+    )
+
+
+def asked_gate(record: Record) -> AskedGate:
+    """The row of `ASKED_SINCE`."""
+    return AskedGate(
+        action=record[0],
+        state=GateState(record[1]),
+        opened_at=instant(record[2]),
+        decided_at=_instant(record[3]),
+    )
+
+
+def cast_vote(record: Record) -> CastVote:
+    """The row of `CAST_SINCE`."""
+    return CastVote(
+        principal=record[0],
+        kind=VoteKind(record[1]),
+        opened_at=instant(record[2]),
+        cast_at=instant(record[3]),
+        has_reason=bool(record[4]),
     )
 
 

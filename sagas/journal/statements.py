@@ -380,6 +380,19 @@ OPEN_QUESTIONS = "select {question} from intervention where state = 'open' order
 QUESTIONS_OF = "select {question} from intervention where saga_id = $1 order by opened_at, id"
 """Committed rows."""
 
+# --- figures ----------------------------------------------------------------------------------
+
+ASKED_SINCE = "select action, state, opened_at, decided_at from gate where opened_at >= $1"
+"""Committed rows."""
+
+CAST_SINCE = """
+select vote.principal, vote.kind, gate.opened_at, vote.cast_at,
+    case when trim(coalesce(vote.reason, '')) <> '' then 1 else 0 end
+from vote join gate on gate.id = vote.gate_id
+where vote.cast_at >= $1
+"""
+"""Committed rows."""
+
 # --- limits -----------------------------------------------------------------------------------
 
 CLOCK = "select {clock}"

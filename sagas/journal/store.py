@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from approvals import Gate, Principal, Vote
+from approvals.figures import AskedGate, CastVote
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
@@ -16,6 +17,7 @@ from sagas.journal.operations import (
     desk,
     drills,
     entrance,
+    figures,
     library,
     limits,
     ownership,
@@ -323,6 +325,16 @@ class SqlStore:
     async def question(self, intervention_id: str) -> QuestionRow | None:
         """One intervention."""
         return await self._look(lambda: library.question(intervention_id))
+
+    # --- figures ------------------------------------------------------------------------------
+
+    async def asked_since(self, since: int) -> list[AskedGate]:
+        """The gates that opened at that instant or later."""
+        return await self._look(lambda: figures.asked_since(since))
+
+    async def cast_since(self, since: int) -> list[CastVote]:
+        """The votes that were cast at that instant or later."""
+        return await self._look(lambda: figures.cast_since(since))
 
     # --- limits -------------------------------------------------------------------------------
 

@@ -166,6 +166,7 @@ class Gate(_Table, table=True):
 
     __table_args__: ClassVar[Any] = (
         Index("gate_of_saga", "saga_id"),
+        Index("gate_opened", "opened_at"),
         _where("gate_open", "opened_at id", "state = 'pending'"),
     )
 
@@ -199,6 +200,7 @@ class Vote(_Table, table=True):
 
     __table_args__: ClassVar[Any] = (
         Index("vote_of_gate", "gate_id"),
+        Index("vote_cast", "cast_at"),
         {"sqlite_autoincrement": True},
     )
 

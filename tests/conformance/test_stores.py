@@ -6,6 +6,7 @@ from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.drills_suite import DrillsSuite
 from tests.conformance.entrance_suite import EntranceSuite
+from tests.conformance.figures_suite import FiguresSuite
 from tests.conformance.library_suite import LibrarySuite
 from tests.conformance.limits_suite import LimitsSuite
 from tests.conformance.ownership_suite import OwnershipSuite
@@ -16,6 +17,7 @@ class StoreSuite(
     OwnershipSuite,
     DeskSuite,
     LibrarySuite,
+    FiguresSuite,
     LimitsSuite,
     DrillsSuite,
     EntranceSuite,

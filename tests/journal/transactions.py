@@ -48,6 +48,8 @@ from tests.conformance.support import (
 
 READS = frozenset(
     {
+        "asked_since",
+        "cast_since",
         "changed",
         "close",
         "drills",

@@ -195,6 +195,7 @@ def _gate() -> None:
         _text("because", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])
+    _index("gate_opened", "gate", ["opened_at"])
     _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")
 
 
@@ -217,6 +218,7 @@ def _vote() -> None:
         sqlite_autoincrement=True,
     )
     _index("vote_of_gate", "vote", ["gate_id"])
+    _index("vote_cast", "vote", ["cast_at"])
 
 
 def _intervention() -> None:

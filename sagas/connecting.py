@@ -20,6 +20,7 @@ from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
 from sagas.clock import SteadyClock, ticks
 from sagas.coordinator import Coordinator
+from sagas.discreet import keep_tokens_out_of_the_log
 from sagas.driving.environment import Handlers
 from sagas.errors import DefinitionError, SagaError
 from sagas.frozen import check_loop_clock
@@ -118,6 +119,7 @@ async def open_coordinator(
     check_catalogs(known)
     check_limits(concurrency=concurrency, grace=grace, max_deaths=max_deaths)
     seconds = lease_seconds(lease)
+    keep_tokens_out_of_the_log()
     people = directory_source(directory)
     handlers = Handlers(known)
     store = await open_store(url)

@@ -94,7 +94,12 @@ class Coordinator(Reader):
         digest = sha256(payload).hexdigest()
         following = self._listen(id)
         started = Started(
-            saga=saga.name, version=saga.version, starter=self._user, deadline=due, payload=payload
+            saga=saga.name,
+            version=saga.version,
+            starter=self._user,
+            deadline=due,
+            payload=payload,
+            sensitive=list(saga.sensitive) or None,
         )
         create = CreateSaga(saga.name, saga.version, digest, self._user, now)
         if await self._worker.start(saga, started, create, id):

@@ -24,11 +24,16 @@ from sagas.errors import Corrupt, Unreadable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One fact in a saga's journal."""
+    """One fact in a saga's journal.
+
+    `sensitive` says where the payload is secret, as JSON pointers in which `*` stands for any member:
+    whoever shows it to people leaves that out.
+    """
 
     VERSION: ClassVar[int] = 1
 
     payload: bytes | None = None
+    sensitive: list[str] | None = None
 
     @property
     def kind(self) -> str:

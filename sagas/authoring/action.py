@@ -35,7 +35,7 @@ from sagas.authoring.options import (
     check_options,
     check_waits,
 )
-from sagas.authoring.secrecy import places_of
+from sagas.authoring.secrecy import marked_places, places_of
 from sagas.authoring.signatures import (
     Shape,
     arguments_codec,
@@ -64,6 +64,8 @@ class Action(Generic[P, R]):
         name: Its name with the catalog's, such as `travel.book_hotel`.
         version: Raised by the author when its inputs or its meaning change.
         fn: The bare function, for tests.
+        sensitive: Where its inputs are secret, as JSON pointers.
+        sensitive_result: Where its result is.
     """
 
     def __init__(  # noqa: PLR0913  each is one thing an author may say of an action
@@ -102,6 +104,7 @@ class Action(Generic[P, R]):
         self._conflicts = of_all_inputs(conflicts, inputs, f"conflicts= of {name}")
         self._magnitude = of_all_inputs(magnitude, inputs, f"magnitude= of {name}")
         self.sensitive = places_of(self.inputs.schema(stored=True), sensitive, inputs, name)
+        self.sensitive_result = marked_places(self.result.schema(stored=True))
         self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__

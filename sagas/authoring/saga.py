@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
+from sagas.authoring.secrecy import marked_places
 from sagas.authoring.signatures import check_version, shape_of
 from sagas.errors import DefinitionError, NotInSaga
 from sagas.model import AfterPivot
@@ -23,6 +24,8 @@ class Saga(Generic[I, O]):
         after_pivot: What a failure past the pivot leads to.
         deadline: How long it may take, unless its start says otherwise.
         catalog: The catalog that it is registered in.
+        sensitive: Where its input is secret, as JSON pointers.
+        sensitive_result: Where its result is.
     """
 
     def __init__(
@@ -57,6 +60,8 @@ class Saga(Generic[I, O]):
         (hint,) = shape.inputs.values()
         self.input: Codec[I] = Codec(hint, f"input of {name}")
         self.output: Codec[O] = Codec(shape.result, f"result of {name}")
+        self.sensitive = marked_places(self.input.schema(stored=True))
+        self.sensitive_result = marked_places(self.output.schema(stored=True))
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
 

@@ -38,9 +38,15 @@ def places_of(
                 f"it has {', '.join(inputs) or 'none'}"
             )
     found = {"".join(f"/{_escaped(part)}" for part in name.split(".")) for name in names}
-    if _is_marked(schema):
-        found.update(_Search(schema.get("$defs", {})).places(schema, "", frozenset()))
-    return tuple(sorted(found))
+    return tuple(sorted(found.union(marked_places(schema))))
+
+
+def marked_places(schema: Schema) -> tuple[str, ...]:
+    """The places of values whose types are marked as sensitive; sorted."""
+    if not _is_marked(schema):
+        return ()
+    found = _Search(schema.get("$defs", {})).places(schema, "", frozenset())
+    return tuple(sorted(set(found)))
 
 
 class _Search:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from approvals import Gate, Presentation, Vote
 from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
+from sagas.discreet import discreet
 from sagas.entries import Entry
 from sagas.ports import QuestionRow, Request, SagaRow
 from sagas.restoring import readable
@@ -16,6 +17,7 @@ class Reading:
     """A saga's story, and what it was made from.
 
     Attributes:
+        entries: What was recorded, without its secrets.
         presentations: The gates that can be decided, as people see them.
         votes: What each person said, by gate.
         broken: Where its chain does not verify, if anywhere.
@@ -54,6 +56,7 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
     entries, unread = readable(loaded.rows)
     if unread is not None and not entries:
         raise unread
+    entries = [(seq, at, discreet(entry, store.journal_id)) for seq, at, entry in entries]
     row = loaded.row
     story = tell(
         saga_id,

@@ -353,7 +353,12 @@ def _unwritten() -> Submission:
 def result_entry(action: Action[..., Any], path: str, value: Any, via: str = "call") -> Succeeded:
     """The entry for a result: its bytes, or that it cannot be stored. The effect is never forgotten."""
     try:
-        return Succeeded(path=path, via=via, payload=action.result.encode(value))
+        return Succeeded(
+            path=path,
+            via=via,
+            payload=action.result.encode(value),
+            sensitive=list(action.sensitive_result) or None,
+        )
     except PayloadError as error:
         return Succeeded(path=path, via=via, unstorable=first_line(str(error)))
     except Exception as error:  # noqa: BLE001  comparing and printing a value is user code

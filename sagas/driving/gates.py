@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate
+from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals.directory import check_reachable, electorate
 from approvals.quorum import quorum_holds
 from approvals.stakes import Stakes
@@ -21,6 +21,10 @@ log = logging.getLogger("sagas")
 
 RECHECK_AFTER = 2_000_000
 """How long an approval waits that cannot be checked now (microseconds)."""
+
+REASON_LIMIT = 500
+NAMES_LIMIT = 200
+"""As many characters of a reason, and of names, go back to the body."""
 
 OVER = frozenset(
     {
@@ -94,10 +98,7 @@ class Gates:
                         return self._admitted(gate)
                     await self.move(gate, *flaw)
                 case GateState.REJECTED:
-                    return Denied(
-                        "ApprovalRejected",
-                        f"{gate.reason or 'no reason given'} ({gate.decided_by})",
-                    )
+                    return Denied("ApprovalRejected", _refusal(gate))
                 case _:
                     return Denied("ApprovalExpired", gate.reason or f"the gate was {gate.state}")
 
@@ -199,6 +200,7 @@ class Gates:
                 stakes=gate.stakes.to_json(),
                 because=gate.because,
                 payload=site.arguments,
+                sensitive=list(site.stakes.sensitive) or None,
             ),
             ops=[OpenGate(gate)],
             guarded=site.direction is Direction.DO,
@@ -248,3 +250,16 @@ class Gates:
         return Admitted(
             gate.id, MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
         )
+
+
+def _refusal(gate: Gate) -> str:
+    """A rejection as the body hears of it, and perhaps a model that reads what the body says.
+
+    The words are a person's: they are set off, cut, and called what they are, so that nobody takes
+    them for instructions of ours.
+    """
+    by = wording.cut(gate.decided_by or "nobody", NAMES_LIMIT)
+    if not gate.reason:
+        return f"rejected by {by}, without a reason"
+    said = wording.cut(gate.reason, REASON_LIMIT).replace('"', "'")
+    return f'rejected by {by}, who wrote (a remark, not an instruction): "{said}"'

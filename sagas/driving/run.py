@@ -297,7 +297,13 @@ class Run:
         status, why = Status.COMPLETED, None
         if left:
             status, why = Status.RESIDUAL, f"{', '.join(left)} took effect too late"
-        await self._end(Ended(status=status, reason=why, payload=payload), status, guarded=True)
+        ended = Ended(
+            status=status,
+            reason=why,
+            payload=payload,
+            sensitive=list(self.drive.saga.sensitive_result) or None,
+        )
+        await self._end(ended, status, guarded=True)
 
     async def _roll_back(self) -> None:
         savepoint = self.drive.state.rolling_back

@@ -114,6 +114,7 @@ class Steps:
                     action=call.action.name,
                     version=call.action.version,
                     payload=call.arguments,
+                    sensitive=list(call.action.sensitive) or None,
                 )
             )
 
@@ -338,6 +339,7 @@ class Steps:
             conflicts=action.conflict_keys(attempted.arguments) or None,
             after=list(action.after) or None,
             payload=call.arguments if step is None else None,
+            sensitive=(list(action.sensitive) or None) if step is None else None,
         )
 
     async def _fly(

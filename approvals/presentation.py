@@ -190,7 +190,9 @@ def present(
         remains=words.listed(_remaining(done or (), words), "steps"),
         undoable_until=_undoable_until(done or (), now=now),
         who=_who(gate, words),
-        votes=words.listed([_vote(vote, words) for vote in votes if vote.refusal is None], "votes"),
+        votes=words.listed(
+            [_vote(vote, gate.revision, words) for vote in votes if vote.refusal is None], "votes"
+        ),
         still_needed=_still_needed(gate, votes),
         deadline=gate.deadline,
         until=_until(gate, now=now),
@@ -314,9 +316,9 @@ def _who(gate: Gate, words: _Wording) -> str:
     return f"{asked} ({people}{f' and {more} more' if more > 0 else ''})"
 
 
-def _vote(vote: Vote, words: _Wording) -> str:
+def _vote(vote: Vote, revision: int, words: _Wording) -> str:
     said = _SAID[vote.kind]
-    of_old = f" (of revision {vote.revision})" if vote.revision != 1 else ""
+    of_old = f" (of revision {vote.revision})" if vote.revision != revision else ""
     reason = f": {words.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
     at = instant(vote.at, now=words.now)
     return f"{words.name(vote.principal)} {said} at {at}{of_old}{reason}"

@@ -700,7 +700,18 @@ class Keys(Protocol):
 
 
 class Store(
-    Journal, Timekeeper, Ownership, Desk, Library, Inbox, Figures, Limits, Drills, Entrance, Keys, Protocol
+    Journal,
+    Timekeeper,
+    Ownership,
+    Desk,
+    Library,
+    Inbox,
+    Figures,
+    Limits,
+    Drills,
+    Entrance,
+    Keys,
+    Protocol,
 ):
     """All of it: one database."""
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
-from approvals.quorum import Refusal
 from approvals.figures import AskedGate, CastVote
+from approvals.quorum import Refusal
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row

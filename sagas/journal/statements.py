@@ -389,9 +389,9 @@ CAST_SINCE = """
 select vote.principal, vote.kind, gate.opened_at, vote.cast_at,
     case when trim(coalesce(vote.reason, '')) <> '' then 1 else 0 end
 from vote join gate on gate.id = vote.gate_id
-where vote.cast_at >= $1
+where vote.cast_at >= $1 and vote.refusal is null and vote.kind in ('approve', 'reject')
 """
-"""Committed rows."""
+"""Committed rows: those that said something about what was asked."""
 
 # --- limits -----------------------------------------------------------------------------------
 

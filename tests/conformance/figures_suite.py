@@ -1,6 +1,9 @@
 """What every store must show of how people decide."""
 
+import pytest
+
 from approvals import GateState, VoteKind
+from sagas.errors import Refused
 from sagas.model import instant
 from sagas.ports import Store
 from tests.conformance.support import (
@@ -51,3 +54,12 @@ class FiguresSuite:
         _, gate = await with_gate(store, await registered(store))
         await store.vote(gate.id, ballot("bo", reason="  "), person("bo"))
         assert [vote.has_reason for vote in await store.cast_since(0)] == [False]
+
+    async def test_a_vote_that_was_refused_or_withdrawn_says_nothing(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), by=["bo", "cy"], quorum=2)
+        with pytest.raises(Refused):
+            await store.vote(gate.id, ballot("eve"), person("eve"))
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        await store.vote(gate.id, ballot("bo", VoteKind.WITHDRAW), person("bo"))
+        votes = await store.cast_since(0)
+        assert [(vote.principal, vote.kind) for vote in votes] == [("bo", VoteKind.APPROVE)]

@@ -12,6 +12,7 @@ from sagas.cli.commands import (
     drilling,
     exporting,
     keeping,
+    keying,
     linting,
     looking,
     measuring,
@@ -62,7 +63,12 @@ def options(
     """Take the options that belong to no command."""
 
 
-NAMES: dict[object, str] = {exporting.export: "history export"}
+NAMES: dict[object, str] = {
+    exporting.export: "history export",
+    keying.create: "token create",
+    keying.list_: "token list",
+    keying.revoke: "token revoke",
+}
 """The names of commands that are not those of their functions."""
 
 for command in (
@@ -84,6 +90,9 @@ for command in (
     serving.serve,
     serving.login,
     measuring.metrics,
+    keying.create,
+    keying.list_,
+    keying.revoke,
     checking.check,
     linting.lint,
     drilling.drill,

@@ -1,5 +1,7 @@
 """The inbox as one application: pages, the API, and what stands in front of both."""
 
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -8,6 +10,7 @@ from approvals import ApprovalError
 from sagas.coordinator import Coordinator
 from sagas.errors import SagaError
 from sagas.web.answering import API, answer, told
+from sagas.web.api import routes
 from sagas.web.bucket import Buckets
 from sagas.web.errors import LoginNeeded, WebError
 from sagas.web.guarding import Guard
@@ -37,6 +40,8 @@ def make_app(
     )
     app = FastAPI(
         title="agent-sagas",
+        version="1",
+        description="What waits for people, and their decisions. Refusals are problem+json.",
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -44,9 +49,19 @@ def make_app(
     )
     for pages in (waiting, gates, questions, stories, entering):
         app.include_router(pages.router(office), include_in_schema=False)
+    app.include_router(routes.router(office))
     app.include_router(assets.router(), include_in_schema=False)
+    _describe(app)
     _tell_refusals(app, site)
     return Guard(app, site)
+
+
+def _describe(app: FastAPI) -> None:
+    """Serve the description of the API; there is no secret in it."""
+
+    @app.api_route(f"{API}v1/openapi.json", methods=["GET", "HEAD"], include_in_schema=False)
+    async def description() -> dict[str, Any]:
+        return app.openapi()
 
 
 def _tell_refusals(app: FastAPI, site: Site) -> None:
@@ -87,4 +102,5 @@ def _malformed(error: RequestValidationError) -> WebError:
         f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
         for fault in error.errors()[:5]
     ]
-    return WebError(422, "; ".join(faults), title="This does not validate")
+    status = 400 if error.errors() and error.errors()[0]["type"] == "json_invalid" else 422
+    return WebError(status, "; ".join(faults), title="This does not validate")

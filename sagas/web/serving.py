@@ -85,3 +85,4 @@ async def serve(
     finally:
         server.should_exit = True
         await running
+        listener.close()

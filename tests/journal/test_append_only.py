@@ -12,7 +12,18 @@ import pytest
 
 from sagas.errors import Corrupt, Refused
 from sagas.ports import Applied, OpenGate, Store
-from tests.conformance.support import ballot, begun, drilled, gate_of, person, registered, with_gate
+from tests.conformance.support import (
+    api_token,
+    ballot,
+    begun,
+    drilled,
+    gate_of,
+    login_link,
+    person,
+    registered,
+    web_session,
+    with_gate,
+)
 from tests.journal.conftest import Opening
 from tests.journal.support import Raw, raw
 
@@ -105,6 +116,13 @@ async def test_the_least_privileged_role_can_drive_and_decide(
     await store.cancel(tale.saga_id, by="ana", reason="ill", at=1)
     await store.tidy()
     await store.record(drilled())
+    await store.record_link(login_link())
+    assert await store.enter("link", web_session())
+    await store.see_session("session", 2**60)
+    assert await store.spend("form", spender="a", until=2, at=1)
+    await store.end_session("session")
+    await store.record_token(api_token())
+    assert await store.revoke_token("t-1", owner="ana", at=1)
     await store.retire(lease)
     other = await registered(store)
     assert await store.claim(other, now=2**60, only=None, limit=5) == [tale.saga_id]
@@ -123,6 +141,7 @@ async def test_the_least_privileged_role_can_drive_and_decide(
         "delete from request",
         "update drill set result = 'passed'",
         "delete from drill",
+        "delete from api_token",
         "create table sagas.another (id int)",
     ],
 )

@@ -3,8 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from approvals import Gate, Presentation, present
-from sagas.model import micros
-from sagas.web.errors import WebError
+from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
 from sagas.web.rendering import html
 from sagas.web.rights import rights_of
@@ -48,22 +47,3 @@ def router(office: Office) -> APIRouter:
 
 def _presented(gate: Gate, office: Office) -> Presentation:
     return present(gate, now=office.now(), key=office.coordinator.store.journal_id)
-
-
-def mark(gate: Gate) -> str:
-    """Where the next page begins."""
-    return f"{micros(gate.opened_at)}.{gate.id}"
-
-
-def cursor(text: str | None) -> tuple[int, str] | None:
-    """Where a page begins.
-
-    Raises:
-        WebError: It is no mark that was given.
-    """
-    if text is None:
-        return None
-    at, _, gate_id = text.partition(".")
-    if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not gate_id.isprintable():
-        raise WebError(400, "this is no mark of a page: begin at the inbox")
-    return int(at), gate_id[:200]

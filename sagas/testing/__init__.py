@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Provider,
         Recording,
         Refused,
+        Worlds,
     )
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "VirtualClock",
     "World",
     "WorldNotReset",
+    "Worlds",
     "assert_effects",
     "assert_history",
     "assert_unwound",
@@ -146,6 +148,7 @@ _LAZY = {
     "Truth": "sagas.testing.people",
     "Verdict": "sagas.testing.replaying",
     "VirtualClock": "sagas.testing.clocks",
+    "Worlds": "sagas.testing.worlds",
     "assert_effects": "sagas.testing.asserting",
     "assert_history": "sagas.testing.asserting",
     "assert_unwound": "sagas.testing.asserting",
@@ -177,3 +180,7 @@ def __getattr__(name: str) -> Any:
     if module is None:
         raise AttributeError(f"module 'sagas.testing' has no attribute {name!r}")
     return getattr(import_module(module), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,6 +4,7 @@ Pure.
 """
 
 from collections.abc import Awaitable, Sequence
+from inspect import iscoroutinefunction
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 Snapshot: TypeAlias = Any
@@ -22,6 +23,11 @@ class Effect(NamedTuple):
     name: str
     direction: str
     key: str
+
+    @property
+    def source(self) -> int:
+        """Which of several worlds recorded it; of two of them, nobody knows what came first."""
+        return 0
 
 
 class World(Protocol):
@@ -42,5 +48,16 @@ class World(Protocol):
     def ledger(
         self,
     ) -> Sequence[tuple[str, str, str]] | Awaitable[Sequence[tuple[str, str, str]]]:
-        """Every effect since the last `reset`, in the order in which they happened."""
+        """Every effect since the last `reset`, in the order in which they happened.
+
+        A ledger that is merged of several has to be sorted by time; if that cannot be, let each be
+        a world of its own, in `Worlds`.
+        """
         ...
+
+
+def is_async(world: World) -> bool:
+    """Whether a world has to be waited for."""
+    told: object = getattr(world, "is_async", None)
+    methods = (world.reset, world.snapshot, world.ledger)
+    return told if isinstance(told, bool) else any(map(iscoroutinefunction, methods))

@@ -2,6 +2,8 @@
 
 import ast
 import inspect
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -71,3 +73,12 @@ def test_what_is_loaded_late_is_what_its_module_has(name: str) -> None:
 def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'sagas' has no attribute 'teleport'"):
         getattr(sagas, "teleport")  # noqa: B009  a type checker would not let it pass
+
+
+@pytest.mark.parametrize("name", ["sagas", "sagas.testing"])
+def test_what_is_loaded_when_it_is_first_used_is_listed_before(name: str) -> None:
+    listed = f"import {name} as door; print(not set(door.__all__) - set(dir(door)))"
+    shown = subprocess.run(  # another process: this one has used them all
+        [sys.executable, "-c", listed], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "True\n"

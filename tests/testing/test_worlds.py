@@ -28,7 +28,9 @@ from sagas.testing import (
     Refused,
     Unexplorable,
     World,
+    explore_crashes,
 )
+from tests.testing.shops import shop
 
 ONE = Effect("hotel", "do", "k1")
 
@@ -383,6 +385,20 @@ async def test_an_async_reset_empties_the_ledger_too() -> None:
     await done
 
     assert world.ledger() == ()
+
+
+async def test_a_recording_with_an_async_reset_is_explored() -> None:
+    hotel = Provider()
+
+    async def reset() -> None:
+        await asyncio.sleep(0)
+        hotel.reset()
+
+    recording = Recording(reset=reset, snapshot=hotel.snapshot)
+    stay = shop(provider=recording.wrap(hotel, "do", "undo")).stay
+
+    report = await explore_crashes(stay, "ana", world=recording, only="untouched")
+    assert report.violations == []
 
 
 def test_a_method_that_is_not_there_cannot_be_recorded() -> None:

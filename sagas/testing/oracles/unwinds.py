@@ -106,17 +106,25 @@ def _heard_meanwhile(step: Step, scope: Scope | None) -> bool:
 
 
 def the_world_saw_the_later_undone_first(evidence: Evidence) -> Iterator[str]:
-    """What the world recorded of undoing is in the same order: the later effect went first."""
-    first: dict[str, int] = {}
-    for place, (_, path, direction) in enumerate(evidence.effects):
+    """What a world recorded of undoing is in the same order, by time: the later effect went first.
+
+    A ledger tells the order of what is in it, and so has to be in the order of time; what two
+    worlds recorded has no order.
+    """
+    first: dict[tuple[str, int], int] = {}
+    for place, (effect, path, direction) in enumerate(evidence.effects):
         if direction == UNDO:
-            first.setdefault(path, place)
-    for path, place in first.items():
+            first.setdefault((path, effect.source), place)
+    for (path, source), place in first.items():
         earlier = evidence.steps[path]
-        for other, later_place in first.items():
+        for (other, other_source), later_place in first.items():
             later = evidence.steps[other]
             overtaken = later.seq > earlier.seq and place < later_place and earlier.undos
-            if overtaken and _should_wait(evidence, earlier, later, earlier.undos[0][0]):
+            if (
+                overtaken
+                and source == other_source
+                and _should_wait(evidence, earlier, later, earlier.undos[0][0])
+            ):
                 yield f"the world had {path} undone before {other}, which came later"
 
 

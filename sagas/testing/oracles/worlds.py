@@ -69,17 +69,20 @@ def every_effect_is_undone_or_stands_rightly(evidence: Evidence) -> Iterator[str
     Each effect inside what was unwound or rolled back, and each that the body was not told of, has
     been undone after it, unless a person decided otherwise; of a saga that is compensated, that is
     each effect. What was not unwound was not undone.
+
+    What two worlds recorded has no order: there an undo counts wherever it is.
     """
     if evidence.end is None or evidence.is_kept:
         return
     undone = {
-        path: place
-        for place, (_, path, direction) in enumerate(evidence.effects)
+        path: (place, effect.source)
+        for place, (effect, path, direction) in enumerate(evidence.effects)
         if direction == UNDO
     }
     for place, (effect, path, direction) in enumerate(evidence.effects):
         step = evidence.steps[path]
-        stands = direction == DO and step.has_effect and undone.get(path, -1) < place
+        since, source = undone.get(path, (-1, effect.source))
+        stands = direction == DO and step.has_effect and source == effect.source and since < place
         if stands and _must_be_gone(evidence, step):
             yield f"{effect.name} stands, and it is {evidence.end.status}: {path} was not undone"
 

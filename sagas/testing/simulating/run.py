@@ -33,7 +33,7 @@ from sagas.testing.simulating.nursery import Nursery
 from sagas.testing.simulating.orders import Order
 from sagas.testing.simulating.prompt import RealTime
 from sagas.testing.simulating.striking import Seen
-from sagas.testing.world import Effect, Snapshot, World
+from sagas.testing.world import Effect, Snapshot, World, is_async
 
 T = TypeVar("T")
 
@@ -291,12 +291,6 @@ class Simulation:
         return self._aside(self._ledger)
 
 
-def is_async(world: World) -> bool:
-    """Whether a world has to be waited for."""
-    methods = (world.reset, world.snapshot, world.ledger)
-    return any(inspect.iscoroutinefunction(method) for method in methods)
-
-
 def _at_once(work: Coroutine[Any, Any, T]) -> T:
     try:
         work.send(None)
@@ -323,7 +317,7 @@ def _effect(line: object) -> Effect:
     effect = Effect(*texts)
     if effect.direction not in (Direction.DO, Direction.UNDO):
         raise TypeError(f"one says {effect.direction!r}")
-    return effect
+    return line if isinstance(line, Effect) else effect
 
 
 def _shown(snapshot: object) -> str:

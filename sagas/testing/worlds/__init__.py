@@ -8,6 +8,7 @@ from sagas.testing.worlds.desk import Call
 from sagas.testing.worlds.http import HttpWorld
 from sagas.testing.worlds.provider import Provider
 from sagas.testing.worlds.recording import Recording
+from sagas.testing.worlds.several import Worlds
 
 __all__ = [
     "AnswerLost",
@@ -18,4 +19,5 @@ __all__ = [
     "Provider",
     "Recording",
     "Refused",
+    "Worlds",
 ]

@@ -47,6 +47,11 @@ class Recording:
 
     # --- the world ----------------------------------------------------------------------------
 
+    @property
+    def is_async(self) -> bool:
+        """Whether it has to be waited for."""
+        return is_async(self._reset) or is_async(self._snapshot)
+
     def reset(self) -> Awaitable[None] | None:
         """Reset the fake, and forget what was recorded."""
         done = self._reset()

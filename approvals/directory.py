@@ -35,6 +35,14 @@ class Directory(Protocol):
         """Identify the person of this name by their token, or None."""
         ...
 
+    def identified(self, claim: str, value: str) -> Principal | None:
+        """Identify the one person of whom a provider of log-ins says this, or None.
+
+        Args:
+            claim: `sub` or `email`.
+        """
+        ...
+
     def members(self, group: str) -> frozenset[str]:
         """The people in a group, by name; nobody is in a group that is not known."""
         ...
@@ -66,6 +74,10 @@ class OperatingSystemDirectory:
 
     def authenticate(self, name: str, token: str) -> Principal | None:
         """Identify nobody: the operating system keeps no tokens for us."""
+        return None
+
+    def identified(self, claim: str, value: str) -> Principal | None:
+        """Identify nobody: the operating system knows nothing of other log-ins."""
         return None
 
     def members(self, group: str) -> frozenset[str]:

@@ -6,12 +6,14 @@
     display = "Ana Lima"      # optional: how she is shown, her name otherwise
     login = "alima"           # optional: her operating-system user, her name otherwise
     token_sha256 = "9f86..."  # optional: SHA-256 of her token, in hexadecimal
+    sub = "248289761001"      # optional: what the provider of log-ins calls her
+    email = "ana@example.org" # optional: her address, as the provider knows it
 
     [groups]
     travel-desk = ["ana", "ben"]
 
-A key that is not known, a member who is not a user, and a login or a token that two users share
-are errors. Touches: the file.
+A key that is not known, a member who is not a user, and a login, a token, a sub or an address that
+two users share are errors. Touches: the file.
 """
 
 import hashlib
@@ -43,6 +45,8 @@ class _User(_Stored):
     display: _Filled | None = None
     login: _Filled | None = None
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sub: _Filled | None = None
+    email: _Filled | None = None
 
 
 class _File(_Stored):
@@ -94,6 +98,19 @@ class TomlDirectory:
             return None
         return self._principal(name, f"token of {name}")
 
+    def identified(self, claim: str, value: str) -> Principal | None:
+        """Identify the one person whose `sub` or `email` this is, or None.
+
+        Addresses are compared without regard to case.
+        """
+        if claim == "sub":
+            found = [name for name, user in self._users.items() if user.sub == value]
+        elif claim == "email":
+            found = [name for name, user in self._users.items() if _address(user) == _low(value)]
+        else:
+            return None
+        return self._principal(found[0], f"{claim} {value}") if len(found) == 1 else None
+
     def members(self, group: str) -> frozenset[str]:
         """The people in a group, by name; nobody is in a group that is not known."""
         return self._groups.get(group, frozenset())
@@ -111,6 +128,14 @@ class TomlDirectory:
             groups=self.groups_of(name) or frozenset(),
             evidence=evidence,
         )
+
+
+def _address(user: _User) -> str | None:
+    return None if user.email is None else _low(user.email)
+
+
+def _low(address: str) -> str:
+    return address.casefold()
 
 
 def _login(name: str, user: _User) -> str:
@@ -145,8 +170,8 @@ def _fault(kind: str, message: str) -> str:
     match kind:
         case "extra_forbidden":
             return (
-                "this key is not known; a file has users and groups, a user has display, login "
-                "and token_sha256"
+                "this key is not known; a file has users and groups, a user has display, login, "
+                "token_sha256, sub and email"
             )
         case "string_pattern_mismatch":
             return (
@@ -164,6 +189,10 @@ def _check(stored: _File, source: str) -> None:
     _check_shared("login", logins, source)
     tokens = {name: user.token_sha256 for name, user in stored.users.items() if user.token_sha256}
     _check_shared("token_sha256", tokens, source)
+    subs = {name: user.sub for name, user in stored.users.items() if user.sub}
+    _check_shared("sub", subs, source)
+    addresses = {name: _low(user.email) for name, user in stored.users.items() if user.email}
+    _check_shared("email", addresses, source)
     for group, members in stored.groups.items():
         _check_members(group, members, stored.users, source)
 

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from approvals import Directory, Gate, Principal, Vote, VoteKind
 from approvals.seen import is_cut
+from approvals.wording import cut
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
@@ -360,6 +361,24 @@ class Coordinator(Reader):
         if groups is None:
             raise Refused(f"{wanted} is not known in {directory.source}")
         return Principal(name=wanted, display=wanted, groups=groups, evidence="the program's word")
+
+    def identify(self, claim: str, value: str) -> Principal:
+        """The person of the directory of whom a provider of log-ins says this.
+
+        Args:
+            claim: `sub` or `email`.
+
+        Raises:
+            Refused: The directory has nobody of whom that is so.
+        """
+        directory = self._directory()
+        found = directory.identified(claim, value)
+        if found is None:
+            raise Refused(
+                f"nobody in {directory.source} has the {claim} {cut(value, 200)}: ask for "
+                f"it to be added there, as {claim} of a user"
+            )
+        return found
 
     async def resolve(
         self,

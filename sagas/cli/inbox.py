@@ -1,5 +1,6 @@
 """Putting the inbox together from what was typed, and serving it."""
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from sagas.coordinator import Coordinator
 from sagas.web import serving
 from sagas.web.app import make_app
 from sagas.web.office import Document
-from sagas.web.site import Provider, Site, is_loopback, origins_of
+from sagas.web.oidc import check_provider
+from sagas.web.site import Claim, Provider, Site, is_loopback, origins_of
+
+SECRET_VARIABLE = "SAGAS_OIDC_CLIENT_SECRET"  # noqa: S105  the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,23 @@ def plan(
         provider=provider,
     )
     return Plan(site, listener)
+
+
+def provider(issuer: str | None, client_id: str | None, claim: Claim) -> Provider | None:
+    """The provider that was named, with the secret of the environment.
+
+    Raises:
+        SagaError: It cannot be right.
+        Mistake: It was named by half.
+    """
+    if issuer is None and client_id is None:
+        return None
+    if issuer is None or client_id is None:
+        raise Mistake("a provider needs both --oidc-issuer and --oidc-client-id")
+    word = os.environ.get(SECRET_VARIABLE) or None
+    found = Provider(issuer=issuer, client_id=client_id, client_secret=word, claim=claim)
+    check_provider(found)
+    return found
 
 
 async def serve(

@@ -16,6 +16,7 @@ from sagas.cli.terminal import CommandLine, safe, show
 from sagas.connecting import check_catalogs
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
+from sagas.web.site import Claim
 
 if TYPE_CHECKING:
     from sagas.cli.inbox import Plan
@@ -33,7 +34,7 @@ Url = Annotated[
 ]
 
 
-def serve(
+def serve(  # noqa: PLR0913  one for each option
     target: Annotated[
         list[str] | None, typer.Argument(metavar="[TARGET]...", help="module:catalog")
     ] = None,
@@ -52,6 +53,28 @@ def serve(
             help="Whether links of `sagas login` log in; yes, unless a provider does.",
         ),
     ] = None,
+    oidc_issuer: Annotated[
+        str | None,
+        typer.Option(
+            "--oidc-issuer",
+            envvar="SAGAS_OIDC_ISSUER",
+            metavar="URL",
+            help="The OpenID Connect provider that people log in with.",
+        ),
+    ] = None,
+    oidc_client_id: Annotated[
+        str | None,
+        typer.Option(
+            "--oidc-client-id",
+            envvar="SAGAS_OIDC_CLIENT_ID",
+            metavar="ID",
+            help="As what the provider knows this inbox; its secret is SAGAS_OIDC_CLIENT_SECRET.",
+        ),
+    ] = None,
+    oidc_claim: Annotated[
+        Claim,
+        typer.Option("--oidc-claim", help="By what the directory knows who logs in."),
+    ] = Claim.SUB,
     trusted_proxy: Annotated[
         str | None,
         typer.Option(
@@ -74,7 +97,8 @@ def serve(
     settings = Settings(db=db, directory=directory, as_user=as_user)
     catalogs = targets.catalogs(target or [])
     check_catalogs(catalogs)
-    plan = inbox.plan(host=host, port=port, url=url, links=links)
+    provider = inbox.provider(oidc_issuer, oidc_client_id, oidc_claim)
+    plan = inbox.plan(host=host, port=port, url=url, links=links, provider=provider)
 
     async def main() -> int:
         async with opened(settings, *catalogs, make=True) as coordinator:

@@ -184,3 +184,33 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "people.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(DirectoryError, match=r"people\.toml: this is not TOML"):
         TomlDirectory.load(tmp_path / "people.toml")
+
+
+KNOWN = '[users.ana]\nsub = "s-1"\nemail = "Ana@example.org"\n[users.ben]\nsub = "S-1"\n'
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "name"),
+    [
+        ("sub", "s-1", "ana"),
+        ("sub", "S-1", "ben"),
+        ("sub", "s-2", None),
+        ("sub", "", None),
+        ("email", "ana@EXAMPLE.org", "ana"),
+        ("email", "ben@example.org", None),
+        ("name", "ana", None),
+    ],
+)
+def test_a_person_is_identified_by_what_a_provider_says_of_them(
+    tmp_path: Path, claim: str, value: str, name: str | None
+) -> None:
+    found = load(tmp_path, KNOWN).identified(claim, value)
+    assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize("key", ['sub = "s"', 'email = "a@example.org"'])
+def test_two_people_whom_a_provider_could_not_tell_apart_are_an_error(
+    tmp_path: Path, key: str
+) -> None:
+    with pytest.raises(DirectoryError, match="users.ana, users.ben: they share one"):
+        load(tmp_path, f"[users.ana]\n{key}\n[users.ben]\n{key.replace('a@', 'A@')}\n")

@@ -9,6 +9,7 @@ from typing import Protocol
 from approvals.clause import Clause, groups_of, people_of
 from approvals.errors import DirectoryError
 from approvals.names import GROUP_MARK, fault_of_name
+from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.requirement import Approval
 
@@ -90,23 +91,23 @@ class OperatingSystemDirectory:
 
 
 def electorate(
-    approval: Approval, directory: Directory, *, requester: str | None = None
+    approval: Approval, directory: Directory, *, parties: Parties | None = None
 ) -> tuple[str, ...]:
     """List who may decide when a gate opens, sorted; nobody in particular where anyone may.
 
     Args:
         approval: The requirement.
         directory: Who is who.
-        requester: Who started the saga; left out where the requirement keeps them from deciding.
+        parties: For whom the saga acts; left out where the requirement keeps them from deciding.
     """
     if approval.open_to_anyone:
         return ()
-    kept_out = requester if approval.separate else None
+    kept_out = parties.names if parties is not None and approval.separate else frozenset[str]()
     people = {name for clause in approval.clauses for name in _known(clause, directory)}
-    return tuple(sorted(people - {kept_out or ""}))
+    return tuple(sorted(people - kept_out))
 
 
-def check_reachable(approval: Approval, directory: Directory, requester: str) -> None:
+def check_reachable(approval: Approval, directory: Directory, parties: Parties) -> None:
     """Check, when a gate is to open, that enough people exist who could decide about it.
 
     Each clause has to be met, and one person may count in several; so each is checked alone.
@@ -117,7 +118,7 @@ def check_reachable(approval: Approval, directory: Directory, requester: str) ->
     for clause in approval.clauses:
         if not clause.open_to_anyone:
             _check_known(clause, directory)
-            _check_quorum(clause, directory, requester if approval.separate else None)
+            _check_quorum(clause, directory, parties if approval.separate else None)
 
 
 def _known(clause: Clause, directory: Directory) -> frozenset[str]:
@@ -141,11 +142,11 @@ def _check_known(clause: Clause, directory: Directory) -> None:
             )
 
 
-def _check_quorum(clause: Clause, directory: Directory, kept_out: str | None) -> None:
-    eligible = _known(clause, directory) - {kept_out or ""}
+def _check_quorum(clause: Clause, directory: Directory, kept_out: Parties | None) -> None:
+    eligible = _known(clause, directory) - (kept_out.names if kept_out else frozenset())
     if len(eligible) >= clause.quorum:
         return
-    excluded = f", without {kept_out}, who started the saga" if kept_out else ""
+    excluded = f", without those for whom it acts ({kept_out.describe()})" if kept_out else ""
     raise DirectoryError(
         f"{clause.quorum} approvals are needed, and {', '.join(clause.by)} stand for "
         f"{len(eligible)} in {directory.source}{excluded}; add people there, or lower the quorum"

@@ -21,6 +21,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from approvals.errors import GateMismatch
+from approvals.parties import Parties
 from approvals.requirement import Approval
 from approvals.stakes import UNKNOWN_STAKES, Stakes
 from approvals.subject import GateSubject
@@ -121,8 +122,8 @@ class Gate:
     """The requirement as it was when the gate opened."""
     digest: str
     """The digest of the subject: what the decision is about."""
-    requester: str
-    """Who started the saga."""
+    parties: Parties
+    """For whom the saga acts."""
     state: GateState
     opened_at: datetime
     deadline: datetime
@@ -135,6 +136,12 @@ class Gate:
     """From this instant on an approval cannot be used any more."""
     eligible: tuple[str, ...] = ()
     """Who could have decided when the gate opened; empty where anyone could."""
+
+    @property
+    def requester(self) -> str:
+        """Who started the saga."""
+        return self.parties.starter
+
     stakes: Stakes = UNKNOWN_STAKES
     """What is known of the call beside its arguments: its class, its size, its secrets."""
     because: str | None = None
@@ -146,7 +153,7 @@ def open_gate(
     policy: Approval,
     *,
     gate_id: str,
-    requester: str,
+    parties: Parties,
     eligible: tuple[str, ...],
     now: datetime,
     stakes: Stakes = UNKNOWN_STAKES,
@@ -174,7 +181,7 @@ def open_gate(
         arguments=subject.arguments,
         policy=policy,
         digest=subject.digest(),
-        requester=requester,
+        parties=parties,
         state=GateState.PENDING,
         opened_at=now,
         deadline=now + policy.within,

@@ -175,7 +175,7 @@ def _bar(gate: Gate, vote: Vote) -> Refusal | None:
         return None  # whoever has voted may take it back, even one who may not vote any more
     if not _may_vote(gate, vote):
         return Refusal.NOT_ENTITLED
-    if gate.policy.separate and vote.principal == gate.requester:
+    if gate.policy.separate and vote.principal in gate.parties.names:
         return Refusal.NOT_SEPARATE
     return None
 
@@ -326,8 +326,8 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
             return f"you are not among the approvers: ask {_whom(gate, vote)}"
         case Refusal.NOT_SEPARATE:
             return (
-                "you started this saga, and somebody else has to decide about it: ask "
-                f"{_whom(gate, vote)}"
+                f"you {gate.parties.part_of(vote.principal)}, and somebody else has to decide "
+                f"about it: ask {_whom(gate, vote)}"
             )
         case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
             return standing(gate, now=now) + _way_out(gate, vote)

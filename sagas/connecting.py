@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from approvals import Directory, OperatingSystemDirectory, TomlDirectory
+from approvals.policies import Policies
+from approvals.toml_policies import load_policies
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
@@ -45,6 +47,7 @@ async def connect(
     url: str,
     *catalogs: Catalog,
     directory: str | Path | Directory | None = None,
+    policies: str | Path | Policies | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
     grace: float = GRACE_SECONDS,
@@ -64,6 +67,8 @@ async def connect(
         directory: Who may approve: a TOML file, or a `Directory`. Without one (and without
             SAGAS_DIRECTORY in the environment) every operating-system user is a person and there
             are no groups.
+        policies: What is asked for beside what the authors of actions ask for: a TOML file, or
+            `Policies`. SAGAS_POLICIES names a file too; it is read now and not again.
         lease: Seconds for which a silent process keeps its sagas; SAGAS_LEASE, or 10.
         concurrency: How many sagas are driven at the same time; those that are started beyond it
             wait in the journal for their turn.
@@ -86,6 +91,7 @@ async def connect(
         url,
         catalogs,
         directory=directory,
+        policies=policies,
         lease=lease,
         concurrency=concurrency,
         grace=grace,
@@ -100,11 +106,12 @@ async def connect(
         await coordinator.close()
 
 
-async def open_coordinator(
+async def open_coordinator(  # noqa: PLR0913 (as `connect`)
     url: str,
     catalogs: Iterable[Catalog],
     *,
     directory: str | Path | Directory | None = None,
+    policies: str | Path | Policies | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
     grace: float = GRACE_SECONDS,
@@ -130,6 +137,7 @@ async def open_coordinator(
         handlers=handlers,
         clock=time_source,
         directory=people,
+        policies=policies_given(policies),
         lease_seconds=seconds,
         max_deaths=max_deaths,
         faults=fault_points,
@@ -263,6 +271,18 @@ def directory_source(given: str | Path | Directory | None) -> Callable[[], Direc
     path = Path(chosen)
     TomlDirectory.load(path)  # a mistake in it shows now, not at the first gate
     return lambda: TomlDirectory.load(path)
+
+
+def policies_given(given: str | Path | Policies | None) -> Policies:
+    """What is asked for beside what the authors of actions ask for.
+
+    Raises:
+        ApprovalDefinitionError: The file cannot be read.
+    """
+    chosen = given if given is not None else os.environ.get("SAGAS_POLICIES") or None
+    if chosen is None:
+        return Policies()
+    return load_policies(chosen) if isinstance(chosen, (str, Path)) else chosen
 
 
 def _blocking(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

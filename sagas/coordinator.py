@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import Directory, Gate, Principal, Vote, VoteKind
+from approvals.parties import Parties
 from approvals.seen import is_cut
 from approvals.wording import cut
 from compensations import Choice, ChoiceError
@@ -70,6 +71,9 @@ class Coordinator(Reader):
         *,
         id: str,
         deadline: timedelta | datetime | None = None,
+        requester: str | None = None,
+        agent: str | None = None,
+        owner: str | None = None,
     ) -> Handle[O]:
         """Start a saga, durably, and drive it in this process.
 
@@ -81,13 +85,19 @@ class Coordinator(Reader):
             deadline: When it is undone if it has not ended: a duration from now, or an instant
                 (aware); the saga's own if left out. For an id that was started before, the
                 deadline it got then holds.
+            requester: Who asked for what it does, if that is not who starts it.
+            agent: The agent that acts.
+            owner: Who answers for the agent. None of these three may decide where an approval
+                keeps duties separate; for an id that was started before, those it got then hold.
 
         Raises:
             PayloadError: The input cannot be stored.
             TimerError: The deadline is no instant to come.
             DifferentInput: The id was started with another input or saga.
+            ApprovalDefinitionError: A name of the three is no person's.
         """
         check_id(id)
+        parties = Parties(starter=self._user, requester=requester, agent=agent, owner=owner)
         check_loop_clock()
         now = micros(self._clock.now())
         due = await self._due(saga, deadline, id, now)
@@ -97,8 +107,11 @@ class Coordinator(Reader):
         started = Started(
             saga=saga.name,
             version=saga.version,
-            starter=self._user,
+            starter=parties.starter,
             deadline=due,
+            requester=parties.requester,
+            agent=parties.agent,
+            owner=parties.owner,
             payload=payload,
             sensitive=list(saga.sensitive) or None,
         )
@@ -137,6 +150,9 @@ class Coordinator(Reader):
         id: str,
         deadline: timedelta | datetime | None = None,
         timeout: float | None = None,
+        requester: str | None = None,
+        agent: str | None = None,
+        owner: str | None = None,
     ) -> Outcome[O]:
         """Start a saga and wait for its outcome.
 
@@ -144,11 +160,14 @@ class Coordinator(Reader):
             id: As for `start`.
             deadline: As for `start`: durable, and the saga is undone.
             timeout: How long this call waits (seconds); the saga goes on.
+            requester: As for `start`, and so are `agent` and `owner`.
 
         Raises:
             TimeoutError: It has not ended within `timeout` seconds; it goes on.
         """
-        handle = await self.start(saga, input, id=id, deadline=deadline)
+        handle = await self.start(
+            saga, input, id=id, deadline=deadline, requester=requester, agent=agent, owner=owner
+        )
         return await handle.outcome(timeout=timeout)
 
     async def resume(self, id: str, /) -> Handle[Any]:

@@ -52,6 +52,9 @@ class Started(Entry):
     version: int
     starter: str
     deadline: int | None = None
+    requester: str | None = None
+    agent: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +267,7 @@ class ParallelClosed(Entry):
 class GateOpened(Entry):
     """A person is asked before a step. The payload is the arguments that would run.
 
-    `stakes` is JSON text: the class of the call, how much it moves, and where it is secret. `because`
+    `policy` is what is asked for, as JSON text. `stakes` is JSON text: the class of the call, how much it moves, and where it is secret. `because`
     is what the body said of why; nobody vouches for it.
     """
 
@@ -278,6 +281,7 @@ class GateOpened(Entry):
     digest: str
     deadline: int
     by: str
+    policy: str = ""
     stakes: str | None = None
     because: str | None = None
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic_core import from_json
 
+from approvals.parties import Parties
 from compensations import Choice, InterventionKind, Residue
 from reversibility import Reversibility
 from sagas import entries as e
@@ -50,8 +51,16 @@ def _call(state: SagaState, path: str, ordinal: int) -> None:
     state.order[path] = len(state.order)
 
 
+def parties_of(entry: e.Started) -> Parties:
+    """For whom a saga acts, as it was said when it started."""
+    return Parties(
+        starter=entry.starter, requester=entry.requester, agent=entry.agent, owner=entry.owner
+    )
+
+
 def _started(state: SagaState, seq: int, at: int, entry: e.Started) -> None:
-    state.saga, state.version, state.starter = entry.saga, entry.version, entry.starter
+    state.saga, state.version = entry.saga, entry.version
+    state.parties = parties_of(entry)
     state.input = entry.payload or b"null"
     state.started_at = at
     state.deadline = state.due = entry.deadline
@@ -256,6 +265,9 @@ def _gate_opened(state: SagaState, seq: int, at: int, entry: e.GateOpened) -> No
         digest=entry.digest,
         generation=entry.generation,
         seq=seq,
+        policy=entry.policy,
+        action=entry.action,
+        arguments=entry.payload or b"",
     )
     state.gate_of[entry.path, entry.direction] = entry.gate
 

@@ -8,6 +8,7 @@ Pure.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from approvals.parties import Parties
 from compensations import Residue
 from reversibility import Reversibility
 from sagas import entries as e
@@ -183,6 +184,9 @@ class Gate:
     decided_by: str | None = None
     reason: str | None = None
     valid_until: int | None = None
+    policy: str = ""
+    action: str = ""
+    arguments: bytes = b""
 
 
 @dataclass(slots=True)
@@ -247,7 +251,7 @@ class SagaState:
     saga: str = ""
     version: int = 1
     input: bytes = b"null"
-    starter: str = ""
+    parties: Parties = field(default_factory=lambda: Parties(starter=""))
     started_at: int = 0
     deadline: int | None = None
     due: int | None = None
@@ -270,6 +274,11 @@ class SagaState:
     ended: e.Ended | None = None
     ended_at: int = 0
     former: e.Ended | None = None
+
+    @property
+    def starter(self) -> str:
+        """Who started it."""
+        return self.parties.starter
 
     @property
     def unwinding(self) -> bool:

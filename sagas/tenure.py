@@ -9,10 +9,11 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from approvals import Directory
+from approvals.policies import Policies
 from sagas.clock import SteadyClock, ticks
 from sagas.driving.environment import Environment, Handlers
 from sagas.driving.limiter import Limiter
@@ -50,6 +51,7 @@ class Surroundings:
     Attributes:
         open_store: Opens another store of the same journal.
         max_deaths: How many workers may die of a saga before a person is asked.
+        policies: What is asked for beside what the authors of actions ask for.
         heart: Makes what renews a lease.
     """
 
@@ -61,6 +63,7 @@ class Surroundings:
     lease_seconds: float
     max_deaths: int
     faults: FaultPoints | None = None
+    policies: Policies = field(default_factory=Policies)
     heart: MakeHeart = Heart
 
 
@@ -168,6 +171,7 @@ class Tenure:
             ),
             limiter=self._limiter,
             reports=self._reports,
+            policies=around.policies,
             faults=around.faults,
             max_deaths=around.max_deaths,
         )

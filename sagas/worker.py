@@ -27,7 +27,7 @@ from sagas.errors import (
     Unreadable,
     UnsafeDatabase,
 )
-from sagas.fold import fold
+from sagas.fold import fold, parties_of
 from sagas.frozen import (
     is_loop_clock_replaced,
     is_wall_clock_replaced,
@@ -195,7 +195,8 @@ class Worker:
         saga_id: str,
     ) -> bool:
         self._check_open()
-        state = SagaState(saga_id, saga=saga.name, version=saga.version, starter=started.starter)
+        state = SagaState(saga_id, saga=saga.name, version=saga.version)
+        state.parties = parties_of(started)
         state.input = started.payload or b"null"
         state.deadline = state.due = started.deadline
         saga_log = SagaLog(state, self._store.journal_id, None, environment.writer.wake)

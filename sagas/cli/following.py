@@ -145,6 +145,6 @@ class Follower:
             person = acting(self.settings)
         except Refused:
             return False
-        separate = gate.policy.separate and person.name == gate.requester
+        separate = gate.policy.separate and person.name in gate.parties.names
         waited = datetime.now(UTC) - gate.opened_at
         return gate.policy.may_approve(person.name, person.groups, waited) and not separate

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from approvals import OperatingSystemDirectory
+from approvals.policies import Policies
 from sagas.authoring.catalog import Catalog
 from sagas.cli.failing import Mistake, complain
 from sagas.cli.settings import Settings
@@ -46,6 +47,7 @@ async def opened(
         settings.db,
         catalogs,
         directory=settings.directory or OperatingSystemDirectory(),
+        policies=settings.policies or Policies(),
         lease=lease,
         concurrency=concurrency,
         grace=grace,

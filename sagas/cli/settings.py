@@ -34,6 +34,15 @@ DirectoryFile = Annotated[
         help="Who may decide: a TOML file of users and groups.",
     ),
 ]
+PoliciesFile = Annotated[
+    str | None,
+    typer.Option(
+        "--policies",
+        envvar="SAGAS_POLICIES",
+        metavar="FILE",
+        help="What is asked for beside what actions ask for: a TOML file of policies.",
+    ),
+]
 AsUser = Annotated[
     str | None,
     typer.Option(
@@ -61,6 +70,7 @@ class Settings:
     db: str = DEFAULT_DB
     directory: str | None = None
     as_user: str | None = None
+    policies: str | None = None
 
     def people(self) -> Directory:
         """Who is who, as of now."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from approvals import Directory
+from approvals.policies import Policies
 from sagas.authoring.action import Action
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.saga import Saga
@@ -56,6 +57,7 @@ class Environment:
 
     Attributes:
         directory: Gives who is who as of now.
+        policies: What is asked for beside what the authors of actions ask for.
         reports: Where a call is reported that took effect after it had been given up.
         max_deaths: How many workers may die of a saga before a person is asked.
         abandoned: How many calls went on after their time was up.
@@ -70,6 +72,7 @@ class Environment:
     writer: Writer
     limiter: Limiter
     reports: Reports
+    policies: Policies = field(default_factory=Policies)
     faults: FaultPoints | None = None
     max_deaths: int = 3
     abandoned: int = field(default=0)

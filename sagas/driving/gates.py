@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
+from approvals import Gate as Row
 from approvals.directory import check_reachable, electorate
 from approvals.quorum import quorum_holds
-from approvals.stakes import Stakes
 from compensations import InterventionKind
+from sagas.driving.demands import Site, asked_for, needed, rejected_before
 from sagas.driving.drive import Drive
-from sagas.entries import GateDecided, GateOpened
+from sagas.entries import Entry, GateDecided, GateOpened
 from sagas.errors import Corrupt, JournalUnavailable, Parked
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, OpenGate
@@ -26,6 +27,9 @@ REASON_LIMIT = 500
 NAMES_LIMIT = 200
 """As many characters of a reason, and of names, go back to the body."""
 
+OPEN = {"pending": GateState.SUPERSEDED, "approved": GateState.INVALIDATED}
+"""What becomes of an open gate when another has to ask instead."""
+
 OVER = frozenset(
     {
         GateState.LAPSED,
@@ -36,20 +40,6 @@ OVER = frozenset(
     }
 )
 """States after which another gate asks again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A call in front of which a gate stands."""
-
-    path: str
-    ordinal: int
-    direction: Direction
-    action: str
-    version: int
-    arguments: bytes
-    stakes: Stakes
-    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +64,16 @@ class Gates:
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
 
-    async def admit(self, site: Site, approval: Approval) -> Admitted | Denied:
-        """Let a call through, or not.
+    def stands(self, path: str, direction: Direction) -> bool:
+        """Whether a gate was opened in front of a call."""
+        return self._drive.state.gate(path, direction) is not None
+
+    async def admit(self, site: Site, own: Approval | None) -> Admitted | Denied | None:
+        """Let a call through, or not; None if nobody has to be asked.
+
+        Args:
+            site: The call.
+            own: What its author asks for, if anything.
 
         Raises:
             Parked: A person has to decide first.
@@ -83,24 +81,73 @@ class Gates:
         """
         while True:
             gate = self._current(site)
+            asked = needed(self._drive, site, own)
             if gate is None:
-                await self._open(site, approval)
+                if asked is None:
+                    return None
+                await self._ask(site, asked)
+                continue
+            over = self._over(gate, asked)
+            if over is not None:
+                await self.move(gate, *over)
+                continue
+            answer = await self._answer(gate, site, asked)
+            if answer is not None:
+                return answer
+
+    async def _answer(
+        self, gate: Gate, site: Site, asked: Approval | None
+    ) -> Admitted | Denied | None:
+        """What a gate says; None if it had to be closed, and another has to ask.
+
+        Raises:
+            Parked: A person has to decide first.
+        """
+        match GateState(gate.state):
+            case GateState.PENDING:
+                self._drive.waits.append(gate.deadline)
                 raise Parked
-            match GateState(gate.state):
-                case GateState.PENDING if self._drive.now() < gate.deadline:
-                    self._drive.waits.append(gate.deadline)
-                    raise Parked
-                case GateState.PENDING:
-                    await self.move(gate, GateState.EXPIRED, "nobody decided in time")
-                case GateState.APPROVED:
-                    flaw = await self._flaw(gate, site, approval)
-                    if flaw is None:
-                        return self._admitted(gate)
-                    await self.move(gate, *flaw)
-                case GateState.REJECTED:
-                    return Denied("ApprovalRejected", _refusal(gate))
-                case _:
-                    return Denied("ApprovalExpired", gate.reason or f"the gate was {gate.state}")
+            case GateState.APPROVED:
+                flaw = await self._flaw(gate, site, asked)
+                if flaw is None:
+                    return self._admitted(gate)
+                await self.move(gate, *flaw)
+                return None
+            case GateState.REJECTED:
+                return Denied("ApprovalRejected", _refusal(gate))
+            case _:
+                return Denied("ApprovalExpired", gate.reason or f"the gate was {gate.state}")
+
+    def _over(self, gate: Gate, asked: Approval | None) -> tuple[GateState, str] | None:
+        """What becomes of a gate whose time is over, or that asks for less than is needed now."""
+        if gate.state == "pending" and self._drive.now() >= gate.deadline:
+            return GateState.EXPIRED, "nobody decided in time"
+        if gate.state not in OPEN or asked_for(gate) in (None, asked):
+            return None
+        return OPEN[gate.state], "more is asked for than when it opened"
+
+    async def _ask(self, site: Site, asked: Approval) -> None:
+        """Put a new gate before people; or decide it as they have decided about the same before.
+
+        Raises:
+            Parked: A person has to decide first.
+        """
+        gate = await self._new(site, asked)
+        earlier = rejected_before(self._drive, site, asked)
+        if earlier is not None:
+            gate = _rejected_again(gate, earlier)
+            decided = GateDecided(
+                gate=gate.id,
+                path=site.path,
+                state=gate.state,
+                by=gate.decided_by,
+                reason=gate.reason,
+            )
+            await self._put(gate, site, decided)
+            return
+        self._drive.waits.append(micros(gate.deadline))
+        await self._put(gate, site)
+        raise Parked
 
     async def move(self, gate: Gate, new: GateState, reason: str) -> None:
         """Move a gate, in the database and in the journal at once.
@@ -158,13 +205,18 @@ class Gates:
             policy_version=approval.version,
         )
 
-    async def _open(self, site: Site, approval: Approval) -> None:
+    async def _new(self, site: Site, approval: Approval) -> Row:
+        """A gate in front of a call, not yet stored.
+
+        Raises:
+            Parked: It cannot open, and a person has been asked why.
+        """
         drive = self._drive
-        requester = drive.state.starter
+        parties = drive.state.parties
         try:
             directory = drive.environment.directory()
-            check_reachable(approval, directory, requester)
-            eligible = electorate(approval, directory, requester=requester)
+            check_reachable(approval, directory, parties)
+            eligible = electorate(approval, directory, parties=parties)
         except ApprovalError as error:
             await drive.ask_and_park(
                 InterventionKind.DEFECT,
@@ -172,48 +224,49 @@ class Gates:
                 str(error),
             )
         count = sum(gate.path == site.path for gate in drive.state.gates.values())
-        gate = open_gate(
+        return open_gate(
             self._subject(site, approval),
             approval,
             gate_id=drive.id(
                 "g", site.path, site.direction, str(drive.state.generation), str(count)
             ),
-            requester=requester,
+            parties=parties,
             eligible=eligible,
             now=instant(drive.now()),
             stakes=site.stakes,
             because=site.because,
         )
-        drive.waits.append(micros(gate.deadline))
-        await drive.log.commit(
-            GateOpened(
-                gate=gate.id,
-                path=site.path,
-                direction=site.direction,
-                ordinal=site.ordinal,
-                action=site.action,
-                version=site.version,
-                generation=gate.generation,
-                digest=gate.digest,
-                deadline=micros(gate.deadline),
-                by=approval.describe(),
-                stakes=gate.stakes.to_json(),
-                because=gate.because,
-                payload=site.arguments,
-                sensitive=list(site.stakes.sensitive) or None,
-            ),
-            ops=[OpenGate(gate)],
-            guarded=site.direction is Direction.DO,
+
+    async def _put(self, gate: Row, site: Site, *more: Entry) -> None:
+        """Store a gate, in the database and in the journal at once."""
+        opened = GateOpened(
+            gate=gate.id,
+            path=site.path,
+            direction=site.direction,
+            ordinal=site.ordinal,
+            action=site.action,
+            version=site.version,
+            generation=gate.generation,
+            digest=gate.digest,
+            deadline=micros(gate.deadline),
+            by=gate.policy.describe(),
+            policy=gate.policy.to_json(),
+            stakes=gate.stakes.to_json(),
+            because=gate.because,
+            payload=site.arguments,
+            sensitive=list(site.stakes.sensitive) or None,
         )
+        guarded = site.direction is Direction.DO
+        await self._drive.log.commit(opened, *more, ops=[OpenGate(gate)], guarded=guarded)
 
     async def _flaw(
-        self, gate: Gate, site: Site, approval: Approval
+        self, gate: Gate, site: Site, asked: Approval | None
     ) -> tuple[GateState, str] | None:
         """Why an approval may not be used: everything is checked again at the last moment."""
         drive = self._drive
         if gate.valid_until is not None and drive.now() >= gate.valid_until:
             return GateState.LAPSED, "it was not used in time"
-        if gate.digest != self._subject(site, approval).digest():
+        if asked is None or gate.digest != self._subject(site, asked).digest():
             return GateState.INVALIDATED, "what would run is not what was approved"
         if not await self._still_entitled(gate.id):
             return GateState.INVALIDATED, "those who approved may no longer do so"
@@ -263,3 +316,14 @@ def _refusal(gate: Gate) -> str:
         return f"rejected by {by}, without a reason"
     said = wording.cut(gate.reason, REASON_LIMIT).replace('"', "'")
     return f'rejected by {by}, who wrote (a remark, not an instruction): "{said}"'
+
+
+def _rejected_again(gate: Row, earlier: Gate) -> Row:
+    """A new gate, rejected as the same request was rejected before."""
+    return replace(
+        gate,
+        state=GateState.REJECTED,
+        decided_at=gate.opened_at,
+        decided_by=earlier.decided_by,
+        reason=f"the same was rejected at {earlier.path}: {earlier.reason or 'no reason given'}",
+    )

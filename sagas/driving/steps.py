@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from approvals import Approval
 from compensations import InterventionKind
 from reversibility import ClassUpgrade, Reversibility
 from sagas import decide
@@ -16,8 +17,9 @@ from sagas.clock import ticks
 from sagas.divergence import misfit
 from sagas.driving.attempts import Callee, Flight, ask_destination, result_entry
 from sagas.driving.calling import Raised, Returned, call, describe
+from sagas.driving.demands import Site
 from sagas.driving.drive import Drive
-from sagas.driving.gates import Admitted, Denied, Gates, Site
+from sagas.driving.gates import Admitted, Denied, Gates
 from sagas.driving.log import GateMoved, Withdrawn
 from sagas.driving.permits import BEGINS_WITHIN, Permit, permitted
 from sagas.entries import (
@@ -286,8 +288,8 @@ class Steps:
         self, call: Call, reversibility: Reversibility, attempt: int
     ) -> tuple[list[Entry] | None, list[Op]]:
         """What the unit of the intent must also say about a gate; None if the step was denied."""
-        approval = call.action.gate(reversibility)
-        if approval is None or (attempt > 1 and self._approved_before(call)):
+        own = call.action.gate(reversibility)
+        if not self._is_asked(call, own) or (attempt > 1 and self._approved_before(call)):
             return [], []
         site = Site(
             call.path,
@@ -299,7 +301,9 @@ class Steps:
             call.action.stakes(call.action.inputs.decode(call.arguments), reversibility),
             call.because,
         )
-        match await self._gates.admit(site, approval):
+        match await self._gates.admit(site, own):
+            case None:
+                return [], []
             case Admitted(gate, use):
                 return [GateConsumed(gate=gate, path=call.path)], [use]
             case Denied(error, reason):
@@ -310,6 +314,14 @@ class Steps:
                     Failed(path=call.path, error=error, message=reason, via="gate")
                 )
                 return None, []
+
+    def _is_asked(self, call: Call, own: Approval | None) -> bool:
+        """Whether it has to be found out if an approval is needed."""
+        return (
+            own is not None
+            or bool(self._drive.environment.policies)
+            or self._gates.stands(call.path, Direction.DO)
+        )
 
     def _approved_before(self, call: Call) -> bool:
         """A retry under the same key needs no second approval."""

@@ -15,8 +15,9 @@ from sagas.driving.attempts import (
     residue_entry,
     result_entry,
 )
+from sagas.driving.demands import Site
 from sagas.driving.drive import Drive
-from sagas.driving.gates import Admitted, Denied, Gates, Site
+from sagas.driving.gates import Admitted, Denied, Gates
 from sagas.driving.log import GateMoved
 from sagas.driving.permits import Permit, permitted
 from sagas.driving.recalling import missing_handler, same_arguments, undo_arguments
@@ -409,6 +410,8 @@ class Undoing:
         match await self._gates.admit(site, approval):
             case Admitted() as admitted:
                 return admitted
+            case None:  # its author asks for one, so that there is always somebody to be asked
+                raise AssertionError(f"no approval is needed for {undo.name}, which asks for one")
             case Denied(error, reason):
                 await self._drive.ask(
                     InterventionKind.COMPENSATION_REFUSED,

@@ -17,7 +17,7 @@ _QUESTION = (
 )
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
-    "digest, requester, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
+    "digest, parties, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
     "eligible, stakes, because"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"

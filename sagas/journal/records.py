@@ -9,6 +9,7 @@ from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
 from approvals.figures import AskedGate, CastVote
+from approvals.parties import Parties
 from approvals.quorum import Refusal
 from approvals.stakes import Stakes
 from compensations import Choice
@@ -114,7 +115,7 @@ def gate(record: Record) -> Gate:
         arguments=record[8].encode(),
         policy=Approval.from_json(record[9]),
         digest=record[10],
-        requester=record[11],
+        parties=Parties.from_json(record[11]),
         state=GateState(record[12]),
         opened_at=instant(record[13]),
         deadline=instant(record[14]),
@@ -142,7 +143,7 @@ def gate_values(opened: Gate) -> tuple[object, ...]:
         opened.arguments.decode(),
         opened.policy.to_json(),
         opened.digest,
-        opened.requester,
+        opened.parties.to_json(),
         opened.state.value,
         micros(opened.opened_at),
         micros(opened.deadline),

@@ -47,7 +47,7 @@ SURVIVED = "update saga set deaths = 0 where id = $1 and owner = $2"
 
 OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
-                  arguments, policy, digest, requester, state, opened_at, deadline, decided_at,
+                  arguments, policy, digest, parties, state, opened_at, deadline, decided_at,
                   decided_by, reason, valid_until, eligible, stakes, because)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
         $21, $22)

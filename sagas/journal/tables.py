@@ -181,7 +181,7 @@ class Gate(_Table, table=True):
     arguments: str = Field(sa_type=Text)
     policy: str = Field(sa_type=Text)
     digest: str = Field(sa_type=Text)
-    requester: str = Field(sa_type=Text)
+    parties: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     opened_at: int = Field(sa_type=BigInteger)
     deadline: int = Field(sa_type=BigInteger)

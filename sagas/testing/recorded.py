@@ -149,7 +149,7 @@ def _gate(gate: Gate) -> dict[str, object]:
         "arguments": gate.arguments.decode(),
         "policy": gate.policy.to_json(),
         "digest": gate.digest,
-        "requester": gate.requester,
+        "parties": gate.parties.to_json(),
         "state": gate.state.value,
         "opened_at": micros(gate.opened_at),
         "deadline": micros(gate.deadline),

@@ -71,7 +71,10 @@ async def test_a_rejection_reaches_the_body_with_its_reason(house: House) -> Non
         await handle.settled()
         await coordinator.reject(await only_gate(coordinator), reason="not today", by="ben")
         outcome = await handle.outcome(timeout=LIMIT)
-    assert outcome.result == "rejected: not today (ben)"
+    assert (
+        outcome.result
+        == 'rejected: rejected by ben, who wrote (a remark, not an instruction): "not today"'
+    )
 
 
 async def test_a_gate_nobody_decides_expires(house: House, world: World) -> None:
@@ -240,7 +243,10 @@ async def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(house: H
         )
         outcome = await handle.outcome(timeout=LIMIT)
     assert sum(isinstance(item, Refused) for item in answers) == 1
-    assert outcome.result in ("asked-done", "rejected: no (eve)")
+    assert outcome.result in (
+        "asked-done",
+        'rejected: rejected by eve, who wrote (a remark, not an instruction): "no"',
+    )
 
 
 async def test_a_repetition_under_the_same_key_needs_no_second_approval(

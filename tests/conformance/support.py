@@ -14,6 +14,7 @@ from approvals import (
     approval,
     open_gate,
 )
+from approvals.parties import Parties
 from compensations import Choice
 from sagas.chain import Fields, Row, genesis, link
 from sagas.model import micros
@@ -156,7 +157,9 @@ def gate_of(store: Store, saga_id: str, gate_id: str = "g-1", **policy: Any) -> 
         arguments=b'{"to":"ana@example.org","fare":1e2}',
         policy_version=asked.version,
     )
-    return open_gate(subject, asked, gate_id=gate_id, requester="ana", eligible=("bo",), now=NOW)
+    return open_gate(
+        subject, asked, gate_id=gate_id, parties=Parties(starter="ana"), eligible=("bo",), now=NOW
+    )
 
 
 async def with_gate(store: Store, lease: Lease, **policy: Any) -> tuple[Tale, Gate]:

@@ -19,6 +19,7 @@ from sagas.cli.settings import (
     Db,
     DirectoryFile,
     LeaseSeconds,
+    PoliciesFile,
     Settings,
     starter,
 )
@@ -66,6 +67,7 @@ def run(
     ] = False,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    policies: PoliciesFile = None,
     as_user: AsUser = None,
     lease: LeaseSeconds = None,
 ) -> int:
@@ -75,7 +77,7 @@ def run(
     then be left out. Exits with 0 if it completed, 3 if it was compensated, 4 if something remains,
     5 if it is stuck, 6 if it waits (--no-wait).
     """
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, policies=policies)
     found = targets.load(target)
     saga = found.one_saga()
     check_catalogs([found.catalog])
@@ -145,6 +147,7 @@ def worker(
     ] = CONCURRENCY,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    policies: PoliciesFile = None,
     lease: LeaseSeconds = None,
     grace: Annotated[
         float,
@@ -169,7 +172,7 @@ def worker(
     Every saga that is due is driven. Asked to stop, it begins nothing new and lets running actions
     finish; asked twice, it ends at once.
     """
-    settings = Settings(db=db, directory=directory)
+    settings = Settings(db=db, directory=directory, policies=policies)
     catalogs = targets.catalogs(target)
     check_catalogs(catalogs)
 

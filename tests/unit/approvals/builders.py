@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from approvals.gate import Gate, GateState, open_gate
+from approvals.parties import Parties
 from approvals.quorum import Vote, VoteKind
 from approvals.requirement import Approval, approval
 from approvals.subject import GateSubject
@@ -48,7 +49,7 @@ def pending(
         subject(policy, arguments=arguments),
         policy,
         gate_id="gate-7",
-        requester="eve",
+        parties=Parties(starter="eve"),
         eligible=eligible,
         now=OPENED,
     )

@@ -18,6 +18,7 @@ from approvals.gate import (
     may_move,
     open_gate,
 )
+from approvals.parties import Parties
 from approvals.requirement import approval
 from tests.unit.approvals.builders import DESK, NOW, OPENED, in_state, pending, subject
 
@@ -85,7 +86,7 @@ def test_a_gate_cannot_be_changed() -> None:
 def test_a_subject_bound_to_another_policy_opens_no_gate() -> None:
     other = approval(by="anyone", within=timedelta(hours=4))
     with pytest.raises(GateMismatch, match="policy_version"):
-        open_gate(SUBJECT, other, gate_id="g", requester="eve", eligible=(), now=NOW)
+        open_gate(SUBJECT, other, gate_id="g", parties=Parties(starter="eve"), eligible=(), now=NOW)
 
 
 def test_a_gate_as_it_was_opened_is_intact() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approvals.gate import Gate, GateState, is_usable, may_move
+from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.quorum import Refusal, Ruling, Vote, VoteKind, cast, quorum_holds
 from approvals.requirement import approval
@@ -263,7 +264,7 @@ def test_the_requester_does_not_decide_where_duties_are_separate(kind: VoteKind)
 
 
 def test_the_requester_is_told_whom_to_ask() -> None:
-    gate = replace(pending(SEPARATE), requester="ana")
+    gate = replace(pending(SEPARATE), parties=Parties(starter="ana"))
     assert rule(gate, vote("ana")).message == (
         "you started this saga, and somebody else has to decide about it: ask a member of "
         "@travel-desk"
@@ -639,3 +640,18 @@ def test_an_approval_given_after_an_escalation_still_holds_when_it_is_used() -> 
     gate = replace(pending(LADDER), state=S.APPROVED)
     late = vote("zoe", at=OPENED + timedelta(hours=2))
     assert quorum_holds(gate, [late], {"zoe": frozenset()})
+
+
+# --- for whom a saga acts ------------------------------------------------------------------------
+
+ACTING = Parties(starter="cron", requester="ana", agent="booking-bot", owner="ben")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("ana", "you asked for it"), ("ben", "you own the agent that acts")]
+)
+def test_nobody_for_whom_the_saga_acts_decides_where_duties_are_separate(
+    name: str, part: str
+) -> None:
+    ruling = rule(replace(pending(SEPARATE), parties=ACTING), member(name))
+    assert (ruling.refusal, ruling.message.startswith(part)) == (Refusal.NOT_SEPARATE, True)

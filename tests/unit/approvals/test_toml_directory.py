@@ -7,6 +7,7 @@ import pytest
 
 from approvals.directory import Directory, check_reachable, electorate
 from approvals.errors import DirectoryError
+from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.requirement import approval
 from approvals.toml_directory import TomlDirectory
@@ -112,7 +113,7 @@ def test_the_people_of_a_file_are_an_electorate(office: Directory) -> None:
 def test_an_empty_group_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     asked = approval(by="@empty", within=DESK.within)
     with pytest.raises(DirectoryError, match=r"@empty has no members in .*people\.toml"):
-        check_reachable(asked, load(tmp_path, OFFICE), "ana")
+        check_reachable(asked, load(tmp_path, OFFICE), Parties(starter="ana"))
 
 
 def test_an_empty_file_is_a_directory_of_nobody(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def _gate() -> None:
         _text("arguments"),
         _text("policy"),
         _text("digest"),
-        _text("requester"),
+        _text("parties"),
         _text("state"),
         _large("opened_at"),
         _large("deadline"),

@@ -1,0 +1,78 @@
+"""What a call needs before it may run: its author's word, the policies, and what was asked before.
+
+A gate once opened is tightened and never dropped: whatever an earlier gate in front of the same
+call asked for stays asked for, until the saga is unwound past it.
+"""
+
+from dataclasses import dataclass
+
+from approvals import Approval
+from approvals.intents import intent_key
+from approvals.policies import Call, stricter
+from approvals.stakes import Stakes
+from sagas.driving.drive import Drive
+from sagas.model import Direction
+from sagas.state import Gate
+
+__all__ = ["Site", "asked_for", "needed", "rejected_before"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call in front of which a gate stands, or may have to."""
+
+    path: str
+    ordinal: int
+    direction: Direction
+    action: str
+    version: int
+    arguments: bytes
+    stakes: Stakes
+    because: str | None = None
+
+
+def needed(drive: Drive, site: Site, own: Approval | None) -> Approval | None:
+    """What a call needs now, with what an earlier gate of its generation asked for."""
+    wanted = _by_policies(drive, site, own)
+    earlier = drive.state.gate(site.path, site.direction)
+    if earlier is None or earlier.generation != drive.state.generation:
+        return wanted
+    asked = asked_for(earlier)
+    return wanted if asked is None else stricter(asked, wanted)
+
+
+def asked_for(gate: Gate) -> Approval | None:
+    """What a gate asks for, as it was when it opened; None where the journal does not say.
+
+    Raises:
+        PolicyUnreadable: Another version wrote it.
+    """
+    return Approval.from_json(gate.policy) if gate.policy else None
+
+
+def rejected_before(drive: Drive, site: Site, asked: Approval) -> Gate | None:
+    """The gate of this saga at which the same request was rejected, in whatever shape."""
+    key = intent_key(site.action, site.arguments, asked.intent)
+    rejected = (
+        gate
+        for gate in drive.state.gates.values()
+        if (gate.state, gate.direction) == ("rejected", site.direction)
+    )
+    return next(
+        (gate for gate in rejected if intent_key(gate.action, gate.arguments, asked.intent) == key),
+        None,
+    )
+
+
+def _by_policies(drive: Drive, site: Site, own: Approval | None) -> Approval | None:
+    """Policies are about what a saga sets out to do; an undo asks for what its author says."""
+    policies = drive.environment.policies
+    if not policies or site.direction is Direction.UNDO:
+        return own
+    call = Call(
+        action=site.action,
+        reversibility=site.stakes.reversibility,
+        arguments=site.arguments,
+        parties=drive.state.parties,
+    )
+    return policies.requirement(own, call)

@@ -6,7 +6,6 @@ be called again in another process, and goes on from the journal.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,7 +158,10 @@ class Run:
         self._seen = (drive.state.head, drive.news)
         stage, news, surprises = decide.stage(drive.state), drive.news, drive.surprises
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
-        again = await self._stage(stage)
+        try:
+            again = await self._stage(stage)
+        except (GateMoved, Withdrawn):
+            again = True  # no end was written for what was asked, which may be folded by now
         if stage is Stage.BODY:
             news = drive.news  # what came before, the body has seen or is run again for
         if drive.log.error is not None:
@@ -265,16 +267,14 @@ class Run:
             return
         status = decide.end_of_unwind(drive.state)
         reason = drive.state.unwind.reason if drive.state.unwind else None
-        with suppress(Withdrawn):  # what somebody asks for is folded first
-            await self._end(Ended(status=status, reason=reason), status, guarded=True)
+        await self._end(Ended(status=status, reason=reason), status)
 
     async def _amend(self) -> None:
         """Undo what took effect after the end; then the saga ends as it had ended before."""
         former = self.drive.state.former
         if former is None or not await self._undoing.amend():
             return
-        with suppress(Withdrawn):
-            await self._complete(former.payload)
+        await self._complete(former.payload)
 
     async def _amend_meanwhile(self) -> bool:
         """Undo what took effect after the body had been told that it failed; nothing else waits.
@@ -288,11 +288,7 @@ class Run:
         return drive.news != news
 
     async def _complete(self, payload: bytes | None) -> None:
-        """End a saga whose body has returned; what is left of late effects makes the difference.
-
-        Raises:
-            Withdrawn: A request waits.
-        """
+        """End a saga whose body has returned; what is left of late effects makes the difference."""
         left = decide.left_by_late_effects(self.drive.state)
         status, why = Status.COMPLETED, None
         if left:
@@ -303,7 +299,7 @@ class Run:
             payload=payload,
             sensitive=list(self.drive.saga.sensitive_result) or None,
         )
-        await self._end(ended, status, guarded=True)
+        await self._end(ended, status)
 
     async def _roll_back(self) -> None:
         savepoint = self.drive.state.rolling_back
@@ -323,14 +319,7 @@ class Run:
             await drive.log.drained()
         entries, ops = drive.leaving(answer.by, answer.reason)
         reason = f"left as it is by {answer.by}: {answer.reason}"
-        with suppress(GateMoved, Withdrawn):  # a request says what became of the gate
-            await self._end(
-                Ended(status=Status.RESIDUAL, reason=reason),
-                Status.RESIDUAL,
-                entries,
-                ops,
-                guarded=True,
-            )
+        await self._end(Ended(status=Status.RESIDUAL, reason=reason), Status.RESIDUAL, entries, ops)
 
     async def _end(
         self,
@@ -338,14 +327,18 @@ class Run:
         status: Status,
         before: Sequence[Entry] = (),
         ops: Sequence[Op] = (),
-        *,
-        guarded: bool = False,
     ) -> None:
+        """Write the end, unless somebody asks for something first.
+
+        Raises:
+            Withdrawn: A request or a deadline is to be folded, and looked at.
+            GateMoved: A request says what became of a gate.
+        """
         drive = self.drive
         last = Project(status, entry.reason, None, release=True)
         drive.over = True
         try:
-            await drive.log.commit(*before, entry, ops=[*ops, last], guarded=guarded)
+            await drive.log.commit(*before, entry, ops=[*ops, last], guarded=True)
         except (GateMoved, Withdrawn):
             drive.over = False
             raise
@@ -417,7 +410,7 @@ class Run:
         elif error is not None:
             await self._left(error)
         else:
-            return await self._returned(body, task.result())
+            await self._returned(body, task.result())
         return False
 
     async def _diverged(self, detail: str) -> None:
@@ -447,30 +440,26 @@ class Run:
             direction=Direction.DO if path else None,
         )
 
-    async def _returned(self, body: Body, value: Any) -> bool:
+    async def _returned(self, body: Body, value: Any) -> None:
         drive = self.drive
         if body.uncalled:
             forgotten = ", ".join(sorted(item.call.path for item in body.uncalled))
             await self._ask(
                 InterventionKind.DEFECT, "the body forgot an `await`", f"never awaited: {forgotten}"
             )
-            return False
+            return
         if not await self._settle_rest() or drive.closing:
-            return False
+            return
         try:
             payload = drive.saga.output.encode(value)
         except PayloadError as error:
             await self._ask(
                 InterventionKind.UNUSABLE_RESULT, "the saga's result cannot be stored", str(error)
             )
-            return False
+            return
         if not await self._undoing.amend() or drive.closing:
-            return False
-        try:
-            await self._complete(payload)
-        except Withdrawn:
-            return True
-        return False
+            return
+        await self._complete(payload)
 
     async def _settle_rest(self) -> bool:
         """Settle steps that the body stopped waiting for; False if one has to wait."""

@@ -154,8 +154,11 @@ def bury(loop: VirtualLoop) -> None:
     """Put away what a process left when it ended: nothing of it may go on."""
     loop.count(None)
     loop.set_exception_handler(_unheard)
-    for task in asyncio.all_tasks(loop):
-        put_away(loop, task)
+    away = set[asyncio.Task[Any]]()
+    while left := asyncio.all_tasks(loop) - away:  # what is put away may begin something
+        for task in left:
+            put_away(loop, task)
+        away |= left
     loop.hang_up()
     loop.close()
 

@@ -16,6 +16,9 @@ from sagas.testing.people import Truth, truthfully
 from tests.authority import one_authority
 from tests.examples.served import Served, publishing
 
+# A process that ends while its HTTP client connects leaves an attempt that was never begun.
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .*try_connect:RuntimeWarning")
+
 SOAK = "SAGAS_SOAK" in os.environ
 ARTICLE = Article(slug="on-undoing", title="On undoing", body="Some things cannot be undone.")
 

@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup postgres demo test soak check fmt docs clean
+.PHONY: help setup postgres chromium demo test soak check fmt docs clean
 
 # The first Python on the path that the project supports.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -25,17 +25,20 @@ PURE := $(PURE),approvals/wording.py
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED)-test postgres ## Create .venv and provide PostgreSQL for the tests
+setup: $(INSTALLED)-test postgres chromium ## Create .venv, provide PostgreSQL and Chromium for the tests
 
 postgres: $(INSTALLED)-test
 	@$(BIN)/python -m tests.postgres
+
+chromium: $(INSTALLED)-test
+	@$(BIN)/python -m tests.chromium
 
 demo: $(INSTALLED)-test ## Play the travel example: four trips, one crash
 	@$(BIN)/python -m examples.travel.demo
 
 # Measured from outside: pytest loads our own plugin, and with it much of what is measured, before
 # any plugin could begin to measure.
-test: postgres ## Run every ring of tests and report the coverage
+test: postgres chromium ## Run every ring of tests and report the coverage
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 	@echo "the pure modules, to the last branch:"

@@ -13,7 +13,7 @@ function left(milliseconds) {
 }
 
 function count() {
-  for (const time of document.querySelectorAll("time[data-left]")) {
+  for (const time of document.querySelectorAll("time[data-left], .gate time")) {
     const until = Date.parse(time.dateTime);
     const words = time.textContent.replace(/ \([^()]*\)$/, "");
     time.textContent = `${words} (${left(until - Date.now())})`;

@@ -90,6 +90,13 @@ class OperatingSystemDirectory:
         return frozenset()
 
 
+_NO_MEMBERS = "add members there, or name other approvers"
+_NO_GROUPS = (
+    "name a directory that has the group: --directory FILE or SAGAS_DIRECTORY "
+    "(connect(directory=...))"
+)
+
+
 def electorate(
     approval: Approval, directory: Directory, *, parties: Parties | None = None
 ) -> tuple[str, ...]:
@@ -130,9 +137,9 @@ def _known(clause: Clause, directory: Directory) -> frozenset[str]:
 def _check_known(clause: Clause, directory: Directory) -> None:
     for group in groups_of(clause.by):
         if not directory.members(group):
+            mend = _NO_GROUPS if isinstance(directory, OperatingSystemDirectory) else _NO_MEMBERS
             raise DirectoryError(
-                f"the group {GROUP_MARK}{group} has no members in {directory.source}; add members "
-                "there, or name other approvers"
+                f"the group {GROUP_MARK}{group} has no members in {directory.source}; {mend}"
             )
     for name in people_of(clause.by):
         if directory.groups_of(name) is None:

@@ -46,7 +46,7 @@ MEANINGS = {
     Choice.RETRY: "call again",
     Choice.DONE: "it has been undone by other means",
     Choice.WAIVE: "leave it as it is and record it as residue",
-    Choice.RESUME: "go on with mended code: the body runs again",
+    Choice.RESUME: "go on with mended code or directory: the body runs again",
     Choice.UNWIND: "undo what can be undone",
     Choice.KEEP: "leave everything as it is and end the saga",
 }

@@ -59,3 +59,9 @@ class NotAHistory(TestingError):
 
 class NotInstalled(TestingError):
     """An optional library that this needs is not there; the message says what to install."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """What an error is and says, for a sentence that goes on after it: without further lines."""
+    said = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

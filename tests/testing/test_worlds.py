@@ -490,9 +490,11 @@ async def test_what_is_no_list_of_effects_is_refused_with_the_mend(service: str)
         await served(service).ledger()
 
 
-async def test_a_service_that_fails_is_named(service: str) -> None:
-    with pytest.raises(Unexplorable, match="GET /nowhere of the world at http"):
+async def test_a_service_that_fails_is_named_in_one_line(service: str) -> None:
+    with pytest.raises(Unexplorable, match="GET /nowhere of the world at http") as told:
         await served(service, "/nowhere").ledger()
+    assert "404" in str(told.value)
+    assert "\n" not in str(told.value)
 
 
 def test_a_service_is_read_from_one_loop_after_another(service: str) -> None:

@@ -17,7 +17,7 @@ from sagas.ports import Drill
 from sagas.testing.actions import check_round_trip
 from sagas.testing.actions.watching import Watched
 from sagas.testing.drills.sandbox import Plan, Sandbox
-from sagas.testing.errors import Undrillable, WorldNotReset
+from sagas.testing.errors import Undrillable, WorldNotReset, in_one_line
 from sagas.testing.report import Report
 
 
@@ -113,7 +113,7 @@ async def _drilled(sandbox: Sandbox, plan: Plan) -> Drilled:
     except Exception as error:
         raise Undrillable(
             f"{plan.action.name} could not be drilled, and nothing is recorded of it: "
-            f"{sandbox} failed by itself: {type(error).__name__}: {error}"
+            f"{sandbox} failed by itself: {in_one_line(error)}"
         ) from error
     result = Result.FAILED if report.violations else Result.PASSED
     return Drilled(plan.action, result, digest, report, plan.reason)
@@ -136,7 +136,7 @@ async def check_sandbox(sandbox: Sandbox) -> None:
     except Exception as error:
         raise Undrillable(
             f"{sandbox} cannot tell whether it is one, so nothing was drilled: is_sandbox raised "
-            f"{type(error).__name__}: {error}"
+            f"{in_one_line(error)}"
         ) from error
     if answer is not True:
         raise Undrillable(
@@ -153,8 +153,7 @@ async def _check_reset(sandbox: Sandbox) -> None:
         raise WorldNotReset(f"{sandbox}, so nothing was drilled: {error}") from error
     except Exception as error:
         raise WorldNotReset(
-            f"{sandbox} cannot be reset and looked at, so nothing was drilled: "
-            f"{type(error).__name__}: {error}"
+            f"{sandbox} cannot be reset and looked at, so nothing was drilled: {in_one_line(error)}"
         ) from error
 
 

@@ -21,7 +21,7 @@ from compensations import InterventionKind
 from sagas.authoring.catalog import Catalog
 from sagas.entries import InterventionOpened
 from sagas.journal.memory import MemoryJournal
-from sagas.testing.errors import FaultMissed, Leak, NotDeterministic, Unexplorable
+from sagas.testing.errors import FaultMissed, Leak, NotDeterministic, Unexplorable, in_one_line
 from sagas.testing.exploring import garbage
 from sagas.testing.exploring.demands import unmet
 from sagas.testing.exploring.telling import first_difference, lines
@@ -373,7 +373,7 @@ def _told_by(rule: Rule, name: str, run: Run) -> list[str]:
         told = None if found is None or isinstance(found, str) else list(found)
     except Exception as error:
         raise Unexplorable(
-            f"{where} failed ({type(error).__name__}: {error}): have it yield a sentence for each "
+            f"{where} failed ({in_one_line(error)}): have it yield a sentence for each "
             "violation, and raise nothing"
         ) from error
     if told is None:

@@ -24,11 +24,15 @@ def lines(history: History) -> tuple[str, ...]:
 def line(entry: Entry) -> str:
     """An entry in one line: its kind, and what tells it from others."""
     told = [(name, getattr(entry, name, None)) for name in SHOWN]
-    texts = (
+    texts = [
         f"{name} {value}" if name in NAMED else str(value)
         for name, value in told
         if value is not None
-    )
+    ]
+    error = getattr(entry, "error", None)
+    if error is not None:
+        message = getattr(entry, "message", "")
+        texts.append(f"{error}: {message}" if message else error)
     return " ".join([entry.kind, *map(_short, texts)])
 
 

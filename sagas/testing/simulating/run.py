@@ -19,7 +19,7 @@ from sagas.driving.environment import Handlers
 from sagas.journal.memory import MemoryJournal
 from sagas.journal.store import SqlStore
 from sagas.model import Direction
-from sagas.testing.errors import TestingError, Unexplorable, WorldNotReset
+from sagas.testing.errors import TestingError, Unexplorable, WorldNotReset, in_one_line
 from sagas.testing.history import History, read_history
 from sagas.testing.oracles import Evidence
 from sagas.testing.people import Responder, exploring
@@ -210,7 +210,7 @@ class Simulation:
             raise
         except Exception as error:
             raise WorldNotReset(
-                f"`reset()` failed ({type(error).__name__}: {error}): without an empty world no run "
+                f"`reset()` failed ({in_one_line(error)}): without an empty world no run "
                 "would show anything. Let it empty the world, whatever an earlier run left there"
             ) from error
 
@@ -222,7 +222,7 @@ class Simulation:
             raise
         except Exception as error:
             raise Unexplorable(
-                f"`snapshot()` failed ({type(error).__name__}: {error}): let it say what the world "
+                f"`snapshot()` failed ({in_one_line(error)}): let it say what the world "
                 "holds, in plain data (dicts, lists, texts, numbers), at any time"
             ) from error
 

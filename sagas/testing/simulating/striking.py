@@ -15,6 +15,7 @@ from sagas.authoring.context import StepInfo
 from sagas.driving.hold import GRACE_SECONDS
 from sagas.errors import JournalUnavailable, NotExecuted
 from sagas.ports import FaultPoints
+from sagas.testing.errors import in_one_line
 from sagas.testing.oracles import Call
 from sagas.testing.simulating.faults import (
     ALWAYS,
@@ -154,7 +155,7 @@ class Striking(FaultPoints):
                 value = await call()
         except Exception as error:
             if not isinstance(error, NotExecuted | OSError):
-                self._seen.raised[(info.path, info.direction)] = f"{type(error).__name__}: {error}"
+                self._seen.raised[(info.path, info.direction)] = in_one_line(error)
             self._look_behind(info)
             raise
         self._look_behind(info)

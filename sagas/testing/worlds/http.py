@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from sagas.testing.errors import Unexplorable
+from sagas.testing.errors import Unexplorable, in_one_line
 from sagas.testing.world import Effect
 
 Source: TypeAlias = str | Callable[[], Any]
@@ -122,8 +122,7 @@ class HttpWorld:
                 return response.json() if method == "GET" else None
             except (httpx.HTTPError, ValueError) as error:
                 raise Unexplorable(
-                    f"{method} {path} of the world at {self.base_url}: "
-                    f"{type(error).__name__}: {error}"
+                    f"{method} {path} of the world at {self.base_url}: {in_one_line(error)}"
                 ) from error
 
     @cached_property

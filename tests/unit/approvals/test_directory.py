@@ -111,6 +111,11 @@ def test_an_empty_group_keeps_a_gate_from_opening_beside_others_who_could_decide
         check_reachable(asked("@board", "ana"), OFFICE, Parties(starter="eve"))
 
 
+def test_where_there_is_no_directory_a_group_says_how_to_name_one() -> None:
+    with pytest.raises(DirectoryError, match=r"has the group: --directory FILE or SAGAS_DIRECTORY"):
+        check_reachable(asked("@board"), OperatingSystemDirectory(), Parties(starter="eve"))
+
+
 def test_a_group_that_is_not_known_keeps_a_gate_from_opening() -> None:
     with pytest.raises(DirectoryError, match="@crew has no members"):
         check_reachable(asked("@crew"), OFFICE, Parties(starter="eve"))

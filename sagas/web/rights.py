@@ -27,11 +27,10 @@ class Rights:
 
 def rights_of(person: Principal, gate: Gate, now: datetime) -> Rights:
     """What a person may say at a gate now."""
-    if gate.policy.separate and person.name == gate.requester:
+    if gate.policy.separate and person.name in gate.parties.names:
+        part = gate.parties.part_of(person.name)
         return Rights(
-            approve=False,
-            reject=False,
-            bar="You started this saga, so that somebody else has to decide.",
+            approve=False, reject=False, bar=f"You {part}, so that somebody else has to decide."
         )
     approve = gate.policy.may_approve(person.name, person.groups, now - gate.opened_at)
     reject = approve or gate.policy.may_veto(person.name, person.groups)

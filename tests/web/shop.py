@@ -51,6 +51,13 @@ async def print_book(letter: Letter) -> str:
     return "printed"
 
 
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(by="@desk", separate=True, within=timedelta(hours=4)),
+)
+async def shred(letter: Letter) -> None: ...
+
+
 @shop.action(reversibility=Reversibility.COMPENSATABLE)
 async def charge(item: str) -> str:
     raise ConnectionResetError(f"nobody knows whether {item} was charged")
@@ -69,6 +76,11 @@ async def announce(letter: Letter) -> str:
 @shop.saga
 async def publish(letter: Letter) -> str:
     return await print_book(letter)
+
+
+@shop.saga
+async def clear(letter: Letter) -> None:
+    await shred(letter)
 
 
 @shop.saga

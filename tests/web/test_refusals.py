@@ -279,6 +279,22 @@ async def test_somebody_who_may_not_decide_is_told_whom_to_ask(inbox: Inbox, gat
     await refused(inbox, gate, dee, 403, "you are not among the approvers", data=data)
 
 
+async def test_t7_whoever_started_a_saga_does_not_decide_it(inbox: Inbox) -> None:
+    gate = await inbox.gate(shop.clear, "shelf")
+    ana, ben = await inbox.browser("ana"), await inbox.browser("ben")
+    path = f"/gates/{gate.id}"
+    page = (await ana.get(path)).text
+    assert "You started this saga, so that somebody else has to decide." in page
+    assert "<textarea" not in page
+    assert "not yours to decide" in (await ana.get("/?show=all")).text
+    [cookie] = ana.cookies.values()
+    seal = forms.seal(cookie, purpose(gate.id, gate.digest, "whole:"), now=inbox.coordinator.now())
+    data = {"seal": seal, "digest": gate.digest, "seen": "whole:", "decision": "approve"}
+    await refused(inbox, gate, ana, 403, "you started this saga", data=data)
+    fields = {**sealed(await ben.get(path), path), "decision": "approve"}
+    assert (await ben.post(path, data=fields, headers=FORM)).status_code == 303
+
+
 async def test_t21_somebody_who_leaves_the_directory_is_out_at_once(
     inbox: Inbox, ana: httpx.AsyncClient, tmp_path: Any
 ) -> None:

@@ -114,8 +114,10 @@ def electorate(
     return tuple(sorted(people - kept_out))
 
 
-def check_reachable(approval: Approval, directory: Directory, parties: Parties) -> None:
-    """Check, when a gate is to open, that enough people exist who could decide about it.
+def check_reachable(
+    approval: Approval, directory: Directory, parties: Parties, *, editor: str | None = None
+) -> None:
+    """Check, when a gate is to open or to be edited, that enough people exist who could decide.
 
     Each clause has to be met, and one person may count in several; so each is checked alone.
 
@@ -125,7 +127,8 @@ def check_reachable(approval: Approval, directory: Directory, parties: Parties) 
     for clause in approval.clauses:
         if not clause.open_to_anyone:
             _check_known(clause, directory)
-            _check_quorum(clause, directory, parties if approval.separate else None)
+            kept_out = parties if approval.separate else None
+            _check_quorum(clause, directory, kept_out, editor)
 
 
 def _known(clause: Clause, directory: Directory) -> frozenset[str]:
@@ -149,11 +152,15 @@ def _check_known(clause: Clause, directory: Directory) -> None:
             )
 
 
-def _check_quorum(clause: Clause, directory: Directory, kept_out: Parties | None) -> None:
-    eligible = _known(clause, directory) - (kept_out.names if kept_out else frozenset())
+def _check_quorum(
+    clause: Clause, directory: Directory, kept_out: Parties | None, editor: str | None
+) -> None:
+    names = kept_out.names if kept_out else frozenset[str]()
+    eligible = _known(clause, directory) - names - {editor or ""}
     if len(eligible) >= clause.quorum:
         return
     excluded = f", without those for whom it acts ({kept_out.describe()})" if kept_out else ""
+    excluded += f", without {editor}, who makes the edit" if editor else ""
     raise DirectoryError(
         f"{clause.quorum} approvals are needed, and {', '.join(clause.by)} stand for "
         f"{len(eligible)} in {directory.source}{excluded}; add people there, or lower the quorum"

@@ -37,6 +37,7 @@ __all__ = [
     "is_usable",
     "may_move",
     "open_gate",
+    "subject_of",
 ]
 
 
@@ -146,6 +147,8 @@ class Gate:
     """What is known of the call beside its arguments: its class, its size, its secrets."""
     because: str | None = None
     """Why it is to run, in the words of whoever wrote or drives the saga; nobody vouches for them."""
+    editor: str | None = None
+    """Who made this revision of the arguments, and so does not vote on it; None as it was asked."""
 
 
 def open_gate(
@@ -196,7 +199,12 @@ def is_intact(gate: Gate, *, journal_id: str) -> bool:
 
     A store asks this of each gate it reads: what people are shown is then what they decide on.
     """
-    subject = GateSubject(
+    return subject_of(gate, journal_id=journal_id).digest() == gate.digest
+
+
+def subject_of(gate: Gate, *, journal_id: str) -> GateSubject:
+    """What the gate is about, by what it shows."""
+    return GateSubject(
         journal_id=journal_id,
         saga_id=gate.saga_id,
         path=gate.path,
@@ -208,7 +216,6 @@ def is_intact(gate: Gate, *, journal_id: str) -> bool:
         arguments=gate.arguments,
         policy_version=gate.policy.version,
     )
-    return subject.digest() == gate.digest
 
 
 def expire(gate: Gate, now: datetime) -> Gate:

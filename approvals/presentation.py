@@ -56,6 +56,8 @@ class Presentation:
     """How many people it reaches; None where that is not declared."""
     revision: int
     """Which wording of the arguments this is."""
+    editor: str | None
+    """Who made this revision, and does not vote on it; None as it was asked."""
     facts: tuple[Fact, ...]
     """The arguments, from their canonical bytes."""
     changes: tuple[Change, ...]
@@ -177,6 +179,7 @@ def present(
         cost=_cost(gate.stakes.magnitude, words),
         recipients=_recipients(gate.stakes.magnitude),
         revision=gate.revision,
+        editor=None if gate.editor is None else words.name(gate.editor),
         facts=facts.shown,
         changes=changes,
         warnings=_warnings(gate, facts),

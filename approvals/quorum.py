@@ -51,6 +51,7 @@ class Refusal(StrEnum):
 
     NOT_ENTITLED = "not-entitled"
     NOT_SEPARATE = "not-separate"
+    EDITOR = "editor"
     EXPIRED = "expired"
     ALREADY_DECIDED = "already-decided"
     NOT_APPROVED = "not-approved"
@@ -177,6 +178,8 @@ def _bar(gate: Gate, vote: Vote) -> Refusal | None:
         return Refusal.NOT_ENTITLED
     if gate.policy.separate and vote.principal in gate.parties.names:
         return Refusal.NOT_SEPARATE
+    if vote.principal == gate.editor and vote.kind is not VoteKind.REVOKE:
+        return Refusal.EDITOR
     return None
 
 
@@ -328,6 +331,11 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
             return (
                 f"you {gate.parties.part_of(vote.principal)}, and somebody else has to decide "
                 f"about it: ask {_whom(gate, vote)}"
+            )
+        case Refusal.EDITOR:
+            return (
+                f"you made revision {gate.revision} of this, and somebody else has to decide about "
+                f"it: ask {_whom(gate, vote)}"
             )
         case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
             return standing(gate, now=now) + _way_out(gate, vote)

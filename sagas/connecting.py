@@ -157,6 +157,7 @@ def assemble(around: Surroundings, *, concurrency: int, grace: float, user: str)
         around.handlers,
         clock=around.clock,
         directory=around.directory,
+        policies=around.policies,
         user=user,
         worker=worker,
     )

@@ -9,8 +9,11 @@ from hashlib import sha256
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from approvals import Directory, Gate, Principal, Vote, VoteKind
+from approvals import ApprovalError, Directory, Gate, Principal, Vote, VoteKind
+from approvals.directory import check_reachable
 from approvals.parties import Parties
+from approvals.policies import Policies
+from approvals.revision import Proposal
 from approvals.seen import is_cut
 from approvals.wording import cut
 from compensations import Choice, ChoiceError
@@ -18,6 +21,7 @@ from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
 from sagas.driving.environment import Handlers
 from sagas.driving.run import Done, Result
+from sagas.editing import edited
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.frozen import check_loop_clock
@@ -51,10 +55,12 @@ class Coordinator(Reader):
         *,
         clock: Clock,
         directory: Callable[[], Directory],
+        policies: Policies,
         user: str,
         worker: Callable[["Coordinator"], Worker],
     ) -> None:
         super().__init__(store, handlers, clock)
+        self._policies = policies
         self._directory = directory
         self._user = user
         self._worker = worker(self)
@@ -338,6 +344,55 @@ class Coordinator(Reader):
             Refused: There is no approval, or it was used; or this person could not reject it.
         """
         return await self._vote(gate, VoteKind.REVOKE, by, reason=reason, channel=channel)
+
+    async def edit(
+        self,
+        gate: str,
+        arguments: str,
+        /,
+        *,
+        reason: str,
+        by: str | Principal | None = None,
+        revision: int | None = None,
+    ) -> Gate:
+        """Let a gate ask about other arguments. Earlier votes are void, and the editor has none.
+
+        The action, its probe and its compensation get what is approved in the end; the body goes on
+        as if its call had been made as it made it.
+
+        Args:
+            gate: One that nobody has decided.
+            arguments: All of them, as JSON text: the action's own types validate it.
+            by: As for `approve`. Whoever may approve by now may edit.
+            revision: The one that the editor had before them; by default the one that is asked.
+
+        Raises:
+            Refused: The edit has no effect; the message says why.
+            PayloadError: These are no arguments of the action.
+        """
+        editor = by if isinstance(by, Principal) else self.principal(by)
+        stored = await self.store.gate(gate)
+        if stored is None:
+            raise Refused(f"there is no gate {gate}; `sagas inbox` lists those that wait")
+        state = await self.state(stored.saga_id)
+        step = state.steps[stored.path]
+        edit = edited(stored, step, self._handlers, self._policies, arguments)
+        try:
+            check_reachable(stored.policy, self._directory(), stored.parties, editor=editor.name)
+        except ApprovalError as error:
+            raise Refused(f"nobody could decide about the edit: {error}") from error
+        proposal = Proposal(
+            editor=editor,
+            revision=stored.revision if revision is None else revision,
+            arguments=edit.arguments,
+            stakes=edit.stakes,
+            needed=edit.needed,
+            reason=reason,
+            at=self._clock.now(),
+        )
+        revised = await self.store.edit(gate, proposal)
+        await self._worker.look_if_begun()
+        return revised
 
     async def _vote(
         self,

@@ -146,6 +146,8 @@ class EventTaken(Entry):
 class Intended(Entry):
     """An attempt at a step is about to be made. The first carries the arguments as its payload.
 
+    After a gate it carries them only if they were revised there: the gate has those of the call.
+
     Durable before the action is called. `latest_end` is the instant after which this attempt
     cannot be running any more.
     """
@@ -287,6 +289,21 @@ class GateOpened(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateRevised(Entry):
+    """A person proposed other arguments, and the gate asks about them. The payload is those.
+
+    What the body called with stays what it was: a replay compares that.
+    """
+
+    gate: str
+    path: str
+    revision: int
+    digest: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecided(Entry):
     """The gate left `pending`, or an approval was lost before it was used."""
 
@@ -320,7 +337,10 @@ class UnwindBegan(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompensationIntended(Entry):
-    """An attempt to undo a step is about to be made."""
+    """An attempt to undo a step is about to be made.
+
+    The payload is what people revised the arguments to, if they did.
+    """
 
     path: str
     attempt: int
@@ -420,6 +440,7 @@ KINDS: dict[str, type[Entry]] = {
         Interrupted,
         ParallelClosed,
         GateOpened,
+        GateRevised,
         GateDecided,
         GateConsumed,
         UnwindBegan,

@@ -99,7 +99,10 @@ def _step(state: SagaState, entry: e.Intended | e.GateOpened) -> Step:
 
 
 def _intended(state: SagaState, seq: int, at: int, entry: e.Intended) -> None:
+    after_gate = entry.path in state.steps
     step = _step(state, entry)
+    if after_gate and entry.payload is not None:
+        step.forward.revised = entry.payload
     step.reversibility = Reversibility(entry.reversibility)
     step.waiver = entry.waiver
     if entry.before is not None:
@@ -267,9 +270,17 @@ def _gate_opened(state: SagaState, seq: int, at: int, entry: e.GateOpened) -> No
         seq=seq,
         policy=entry.policy,
         action=entry.action,
-        arguments=entry.payload or b"",
+        asked=entry.payload or b"{}",
+        arguments=entry.payload or b"{}",
+        sensitive=entry.sensitive,
     )
     state.gate_of[entry.path, entry.direction] = entry.gate
+
+
+def _gate_revised(state: SagaState, seq: int, at: int, entry: e.GateRevised) -> None:
+    gate = state.gates[entry.gate]
+    gate.arguments, gate.digest = entry.payload or b"{}", entry.digest
+    gate.revision, gate.editor = entry.revision, entry.by
 
 
 def _gate_decided(state: SagaState, seq: int, at: int, entry: e.GateDecided) -> None:
@@ -305,6 +316,7 @@ def _compensation_intended(
     undo = state.steps[entry.path].undo
     _attempt(undo, seq, at, entry)
     undo.unknown = undo.unknown or entry.unknown
+    undo.revised = entry.payload or undo.revised
 
 
 def _compensated(state: SagaState, seq: int, at: int, entry: e.Compensated) -> None:
@@ -425,6 +437,7 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.Interrupted: _interrupted,
     e.ParallelClosed: _parallel_closed,
     e.GateOpened: _gate_opened,
+    e.GateRevised: _gate_revised,
     e.GateDecided: _gate_decided,
     e.GateConsumed: _gate_consumed,
     e.CancelRequested: _cancel_requested,

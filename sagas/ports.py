@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from approvals import Gate, GateState, Principal, Vote
 from approvals.figures import AskedGate, CastVote
+from approvals.revision import Proposal, Revision
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
@@ -545,6 +546,22 @@ class Desk(Protocol):
         ...
 
 
+class Edits(Protocol):
+    """Other arguments for what people are asked about."""
+
+    async def edit(self, gate_id: str, proposal: Proposal) -> Gate:
+        """Let a gate ask about other arguments from now on; earlier votes are void.
+
+        Raises:
+            Refused: The edit has no effect; the message is the truth to tell the editor.
+        """
+        ...
+
+    async def revisions(self, gate_id: str) -> list[Revision]:
+        """The revisions of a gate that was edited, in order; none of one as it was asked."""
+        ...
+
+
 class Library(Protocol):
     """What is read for people."""
 
@@ -704,6 +721,7 @@ class Store(
     Timekeeper,
     Ownership,
     Desk,
+    Edits,
     Library,
     Inbox,
     Figures,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from approvals import Presentation
+from approvals import Gate, Presentation
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
     IMPATIENCE_SECONDS,
@@ -101,10 +101,20 @@ class Reader:
             await self._told(gate.saga_id),
             self._handlers,
             votes=await self.store.votes(gate_id),
+            former=await self._former(gate),
             journal_id=self.store.journal_id,
             now=self._clock.now(),
             whole=whole,
         )
+
+    async def _former(self, gate: Gate) -> bytes | None:
+        """The arguments of the revision before; None of a gate that asks what it asked at first."""
+        if gate.revision == 1:
+            return None
+        before = [
+            found for found in await self.store.revisions(gate.id) if found.number < gate.revision
+        ]
+        return before[-1].arguments if before else None
 
     async def _told(self, saga_id: str) -> SagaState | None:
         """What is true of a saga; None if it cannot be read here."""

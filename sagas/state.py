@@ -51,6 +51,7 @@ class Track:
         absent: Whether a probe that counts said "absent" after the last attempt.
         blind: Whether the probe failed after the last attempt, so that it counts as no probe.
         unknown: For an undo: whether it was called while nobody knew that there was anything to undo.
+        revised: The arguments that people changed those of the call to; None if they did not.
     """
 
     phase: Phase = Phase.NONE
@@ -80,6 +81,7 @@ class Track:
     message: str | None = None
     via: str = "call"
     gate: str | None = None
+    revised: bytes | None = None
 
     def retry(self) -> None:
         """Forget the failures, because a person asked for another attempt; doubt is not forgotten."""
@@ -94,6 +96,7 @@ class Step:
     """One step: what was called, and how far doing and undoing it have come.
 
     Attributes:
+        arguments: Those that the body called with, which a replay compares.
         late: It took effect after it had been given up. The body goes on hearing what it was told
             (`forward` stays as it was), and the effect is undone or put before a person.
         seen: Whether a person was shown the late effect, and decided.
@@ -153,6 +156,11 @@ class Step:
             Phase.SUCCEEDED,
         )
 
+    def given(self, direction: Direction) -> bytes:
+        """The arguments with which one of its two calls is made: as called, or as people revised."""
+        done_with = self.forward.revised or self.arguments
+        return done_with if direction is Direction.DO else self.undo.revised or done_with
+
     def track(self, direction: Direction) -> Track:
         """The life of one of its two calls."""
         return self.forward if direction is Direction.DO else self.undo
@@ -170,7 +178,15 @@ class Step:
 
 @dataclass(slots=True)
 class Gate:
-    """A gate as the saga knows it."""
+    """A gate as the saga knows it.
+
+    Attributes:
+        asked: The arguments that it asked about at first.
+        arguments: Those that it asks about.
+        revision: Which wording of them that is.
+        editor: Who made it; None as it was asked.
+        sensitive: Where the arguments are secret.
+    """
 
     id: str
     path: str
@@ -181,12 +197,16 @@ class Gate:
     digest: str
     generation: int
     seq: int
+    asked: bytes = b"{}"
+    arguments: bytes = b"{}"
+    revision: int = 1
+    editor: str | None = None
+    sensitive: list[str] | None = None
     decided_by: str | None = None
     reason: str | None = None
     valid_until: int | None = None
     policy: str = ""
     action: str = ""
-    arguments: bytes = b""
 
 
 @dataclass(slots=True)

@@ -82,6 +82,7 @@ for command in (
     deciding.inbox,
     deciding.approve,
     deciding.reject,
+    deciding.edit,
     deciding.withdraw,
     deciding.revoke,
     deciding.resolve,

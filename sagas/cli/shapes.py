@@ -15,7 +15,7 @@ from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.model import instant
 from sagas.ports import QuestionRow, SagaRow
-from sagas.story import CallStory, GateStory, QuestionStory, StepStory
+from sagas.story import CallStory, GateStory, QuestionStory, RevisionStory, StepStory
 
 Shape = dict[str, Any]
 
@@ -152,6 +152,7 @@ def step(item: StepStory) -> Shape:
         "state": item.state.value,
         "late": item.late,
         "arguments": value(item.arguments),
+        "called_with": None if item.called is None else value(item.called),
         "result": value(item.result),
         "gate": item.gate,
         "waiver": item.waiver,
@@ -193,7 +194,21 @@ def gate(item: GateStory, votes: Iterable[Vote]) -> Shape:
         "decided_by": item.decided_by,
         "reason": item.reason,
         "valid_until": time(item.valid_until),
+        "called_with": value(item.called),
+        "revisions": [revision(one) for one in item.revisions],
         "votes": [vote(given) for given in votes],
+    }
+
+
+def revision(item: RevisionStory) -> Shape:
+    """Other arguments that a person proposed."""
+    return {
+        "number": item.number,
+        "by": item.by,
+        "reason": item.reason,
+        "at": time(item.at),
+        "arguments": value(item.arguments),
+        "digest": item.digest,
     }
 
 
@@ -259,6 +274,11 @@ def inbox_gate(found: Gate, shown: Presentation, journal_id: str) -> Shape:
         "votes": list(shown.votes),
         "requester": found.requester,
         "revision": found.revision,
+        "editor": found.editor,
+        "changes": [
+            {"name": change.name, "before": change.before, "after": change.after}
+            for change in shown.changes
+        ],
         "digest": found.digest,
         "seen": shown.seen,
         "opened_at": found.opened_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),

@@ -4,7 +4,7 @@ A gate once opened is tightened and never dropped: whatever an earlier gate in f
 call asked for stays asked for, until the saga is unwound past it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from approvals import Approval
 from approvals.intents import intent_key
@@ -19,7 +19,12 @@ __all__ = ["Site", "asked_for", "needed", "rejected_before"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A call in front of which a gate stands, or may have to."""
+    """A call in front of which a gate stands, or may have to.
+
+    Attributes:
+        arguments: Those of the call.
+        revised: The arguments that people revised those to; None if they did not.
+    """
 
     path: str
     ordinal: int
@@ -29,6 +34,7 @@ class Site:
     arguments: bytes
     stakes: Stakes
     because: str | None = None
+    revised: bytes | None = None
 
 
 def needed(drive: Drive, site: Site, own: Approval | None) -> Approval | None:
@@ -59,7 +65,15 @@ def rejected_before(drive: Drive, site: Site, asked: Approval) -> Gate | None:
         if (gate.state, gate.direction) == ("rejected", site.direction)
     )
     return next(
-        (gate for gate in rejected if intent_key(gate.action, gate.arguments, asked.intent) == key),
+        (
+            gate
+            for gate in rejected
+            if key
+            in (
+                intent_key(gate.action, gate.asked, asked.intent),
+                intent_key(gate.action, gate.arguments, asked.intent),
+            )
+        ),
         None,
     )
 
@@ -75,4 +89,8 @@ def _by_policies(drive: Drive, site: Site, own: Approval | None) -> Approval | N
         arguments=site.arguments,
         parties=drive.state.parties,
     )
-    return policies.requirement(own, call)
+    wanted = policies.requirement(own, call)
+    if site.revised is None:
+        return wanted
+    revised = policies.requirement(own, replace(call, arguments=site.revised))
+    return revised if wanted is None else stricter(wanted, revised)

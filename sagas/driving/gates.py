@@ -8,6 +8,7 @@ from typing import NoReturn
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals import Gate as Row
 from approvals.directory import check_reachable, electorate
+from approvals.gate import Unusable, is_usable
 from approvals.quorum import quorum_holds
 from compensations import InterventionKind
 from sagas.driving.demands import Site, asked_for, needed, rejected_before
@@ -44,10 +45,15 @@ OVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The approval that lets a call through; it is used up by the unit of the intent."""
+    """The approval that lets a call through; it is used up by the unit of the intent.
+
+    Attributes:
+        arguments: What was approved: as called, or as people revised it.
+    """
 
     gate: str
     use: MoveGate
+    arguments: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,14 @@ class Denied:
 
     error: str
     reason: str
+
+
+NOT_ENTITLED = "those who approved may no longer do so"
+_FLAWS = {
+    Unusable.LAPSED: "it was not used in time",
+    Unusable.DIGEST_DIFFERS: "what would run is not what was approved",
+    Unusable.GENERATION_DIFFERS: "it was given before an unwind began",
+}
 
 
 class Gates:
@@ -67,6 +81,13 @@ class Gates:
     def stands(self, path: str, direction: Direction) -> bool:
         """Whether a gate was opened in front of a call."""
         return self._drive.state.gate(path, direction) is not None
+
+    def revised(self, path: str, direction: Direction) -> bytes | None:
+        """What people revised the arguments of a call to, at the gate that stands in front of it."""
+        gate = self._drive.state.gate(path, direction)
+        if gate is None or gate.revision == 1 or GateState(gate.state) in OVER:
+            return None
+        return gate.arguments
 
     async def admit(self, site: Site, own: Approval | None) -> Admitted | Denied | None:
         """Let a call through, or not; None if nobody has to be asked.
@@ -191,17 +212,18 @@ class Gates:
         )
         return track is not None and track.phase is not Phase.NONE
 
-    def _subject(self, site: Site, approval: Approval) -> GateSubject:
+    def _subject(self, site: Site, approval: Approval, gate: Gate | None = None) -> GateSubject:
+        """What a gate is about that opens now, or what one that is open was to be about."""
         return GateSubject(
             journal_id=self._drive.environment.journal.journal_id,
             saga_id=self._drive.saga_id,
             path=site.path,
             direction=site.direction,
             generation=self._drive.state.generation,
-            revision=1,
+            revision=1 if gate is None else gate.revision,
             action=site.action,
             action_version=site.version,
-            arguments=site.arguments,
+            arguments=site.arguments if gate is None else gate.arguments,
             policy_version=approval.version,
         )
 
@@ -263,28 +285,42 @@ class Gates:
         self, gate: Gate, site: Site, asked: Approval | None
     ) -> tuple[GateState, str] | None:
         """Why an approval may not be used: everything is checked again at the last moment."""
-        drive = self._drive
-        if gate.valid_until is not None and drive.now() >= gate.valid_until:
-            return GateState.LAPSED, "it was not used in time"
-        if asked is None or gate.digest != self._subject(site, asked).digest():
-            return GateState.INVALIDATED, "what would run is not what was approved"
-        if not await self._still_entitled(gate.id):
-            return GateState.INVALIDATED, "those who approved may no longer do so"
-        return None
+        if asked is None or site.arguments != gate.asked:
+            return GateState.INVALIDATED, "what is called is not what was asked about"
+        if gate.revision > 1 and self._attempted(site):
+            return GateState.INVALIDATED, "what was edited had been called before"
+        stored, entitled = await self._as_decided(gate.id)
+        if stored is None or (stored.digest, stored.editor) != (gate.digest, gate.editor):
+            return GateState.INVALIDATED, "its row was changed behind our back"
+        usable = is_usable(
+            stored,
+            instant(self._drive.now()),
+            digest=self._subject(site, asked, gate).digest(),
+            generation=self._drive.state.generation,
+        )
+        if usable.reason is Unusable.NOT_APPROVED:
+            self._recheck_later(gate.id, f"it is {stored.state} by now")
+        if usable.reason is not None:
+            return usable.reason.becomes or GateState.INVALIDATED, _FLAWS[usable.reason]
+        return None if entitled else (GateState.INVALIDATED, NOT_ENTITLED)
 
-    async def _still_entitled(self, gate_id: str) -> bool:
+    async def _as_decided(self, gate_id: str) -> tuple[Row | None, bool]:
+        """A gate's row, and whether its votes are enough with the rights that people have now.
+
+        There is none where the row was changed: nothing can rest on it.
+        """
         journal = self._drive.environment.journal
         try:
             stored, votes = await journal.gate(gate_id), await journal.votes(gate_id)
             rights = self._rights([vote.principal for vote in votes])
         except Corrupt:
-            return False  # its row was changed behind our back: nothing can rest on it
+            return None, False
         except (JournalUnavailable, ApprovalError) as error:
             self._recheck_later(gate_id, error)
-        return stored is not None and quorum_holds(stored, votes, rights)
+        return stored, stored is not None and quorum_holds(stored, votes, rights)
 
-    def _recheck_later(self, gate_id: str, error: Exception) -> NoReturn:
-        """Who may approve cannot be told now: that is neither a yes nor a no.
+    def _recheck_later(self, gate_id: str, error: object) -> NoReturn:
+        """Whether it lets the call through cannot be told now: that is neither a yes nor a no.
 
         Raises:
             Parked: Always.
@@ -300,9 +336,8 @@ class Gates:
         return {name: groups for name, groups in known.items() if groups is not None}
 
     def _admitted(self, gate: Gate) -> Admitted:
-        return Admitted(
-            gate.id, MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
-        )
+        use = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
+        return Admitted(gate.id, use, gate.arguments)
 
 
 def _refusal(gate: Gate) -> str:

@@ -13,6 +13,7 @@ from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
 from sagas.driving.environment import Handlers
 from sagas.errors import PayloadError
+from sagas.model import Direction
 from sagas.state import SagaState, Step
 
 
@@ -40,11 +41,16 @@ def same_arguments(action: Action[..., Any], step: Step) -> dict[str, object]:
     Raises:
         Misfit: They would not be the bytes that were sent before.
     """
-    return action.inputs.recall(step.arguments, exact=True)
+    return action.inputs.recall(step.given(Direction.DO), exact=True)
 
 
-def undo_arguments(action: Action[..., Any], undo: Compensation, step: Step) -> Mapping[str, Any]:
+def undo_arguments(
+    action: Action[..., Any], undo: Compensation, step: Step, given: bytes | None = None
+) -> Mapping[str, Any]:
     """The arguments of a compensation. What it does not take may have changed.
+
+    Args:
+        given: Those of the action that it is to take, if people have revised them.
 
     Raises:
         Misfit: What it takes is not what its type says any more.
@@ -56,7 +62,8 @@ def undo_arguments(action: Action[..., Any], undo: Compensation, step: Step) -> 
         result = action.result.recall(step.result)
     if binding.takes_before:
         before = _before(action, undo, step)
-    inputs = action.inputs.recall(step.arguments) if binding.inputs else {}
+    recorded = given or step.given(Direction.UNDO)
+    inputs = action.inputs.recall(recorded) if binding.inputs else {}
     return binding.arguments(inputs, result=result, before=before)
 
 

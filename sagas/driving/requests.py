@@ -22,6 +22,7 @@ from sagas.entries import (
     EventReceived,
     Failed,
     GateDecided,
+    GateRevised,
     InterventionClosed,
     ParallelClosed,
     Reopened,
@@ -123,7 +124,7 @@ class _Batch:
             self._late(request)
             return
         if self._ended or (
-            self._drive.is_kept and request.kind != "gate" and not _is_fact(request)
+            self._drive.is_kept and request.kind not in ("gate", "edit") and not _is_fact(request)
         ):
             return
         match request.kind:
@@ -131,6 +132,8 @@ class _Batch:
                 self._cancel(request)
             case "gate":
                 self._gate(request)
+            case "edit":
+                self._edit(request)
             case "event":
                 self.entries.append(
                     EventReceived(
@@ -216,6 +219,25 @@ class _Batch:
                 by=request.by,
                 reason=request.reason or None,
                 valid_until=request.valid_until,
+            )
+        )
+
+    def _edit(self, request: Request) -> None:
+        """A gate asks about other arguments; one that is over already stays as it is."""
+        gate = self._drive.state.gates.get(request.ref)
+        if gate is None or self._moved.get(gate.id, gate.state) != GateState.PENDING:
+            return
+        number, _, digest = request.state.partition(" ")
+        self.entries.append(
+            GateRevised(
+                gate=gate.id,
+                path=gate.path,
+                revision=int(number),
+                digest=digest,
+                by=request.by,
+                reason=request.reason,
+                sensitive=gate.sensitive,
+                payload=request.payload,
             )
         )
 

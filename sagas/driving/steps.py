@@ -68,12 +68,35 @@ class Call:
 class _Attempt:
     """What one attempt is made with."""
 
+    payload: bytes
     arguments: Mapping[str, Any]
     reversibility: Reversibility
     number: int
     key: str
     gate: str | None
     before: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """What lets an attempt be made, and with which arguments."""
+
+    arguments: bytes
+    path: str = ""
+    admitted: Admitted | None = None
+
+    @property
+    def gate(self) -> str | None:
+        return None if self.admitted is None else self.admitted.gate
+
+    @property
+    def entries(self) -> list[Entry]:
+        gate = self.gate
+        return [] if gate is None else [GateConsumed(gate=gate, path=self.path)]
+
+    @property
+    def ops(self) -> list[Op]:
+        return [] if self.admitted is None else [self.admitted.use]
 
 
 class Steps:
@@ -208,10 +231,10 @@ class Steps:
     async def _permit(self, call: Call, step: Step | None, attempt: int) -> Permit | None:
         """Wait for the call's permits; None if the step has moved on."""
         drive, action = self._drive, call.action
-        arguments = action.inputs.decode(call.arguments)
-        reversibility = self._class(call, arguments)
-        if (await self._admission(call, reversibility, attempt))[0] is None:
+        passed = await self._admission(call, self._class(call), attempt)
+        if passed is None:
             return None  # a gate may stand open for days: no permit is kept meanwhile
+        arguments = action.inputs.decode(passed.arguments)
         options = action.options
         reads = action.image is not None and attempt == 1
         permit = await permitted(
@@ -243,23 +266,25 @@ class Steps:
         self, call: Call, step: Step | None, attempt: int, permit: Permit | None
     ) -> bytes | None:
         drive, action = self._drive, call.action
-        arguments = action.inputs.decode(call.arguments)
-        reversibility = step.reversibility if attempt > 1 and step else self._class(call, arguments)
-        entries, ops = await self._admission(call, reversibility, attempt)
-        if entries is None:
+        asked = step.reversibility if attempt > 1 and step else self._class(call)
+        passed = await self._admission(call, asked, attempt)
+        if passed is None:
             return None
+        arguments = action.inputs.decode(passed.arguments)
         before = await self._before(call, arguments) if attempt == 1 else None
-        if ops and action.image is not None:  # reading took its time: the approval is held again
-            entries, ops = await self._admission(call, reversibility, attempt)
-            if entries is None:
+        if passed.ops and action.image is not None:  # reading took its time: is it approved still?
+            again = await self._admission(call, asked, attempt)
+            if again is None or again.arguments != passed.arguments:
                 return None
+            passed = again
         known = step.forward.key if step is not None else ""
         attempted = _Attempt(
+            payload=passed.arguments,
             arguments=arguments,
-            reversibility=reversibility,
+            reversibility=asked if attempt > 1 else self._class(call, arguments),
             number=attempt,
             key=known or self._key(call),
-            gate=next((item.gate for item in entries if isinstance(item, GateConsumed)), None),
+            gate=passed.gate,
             before=None if isinstance(before, Failed) else before,
         )
         since = self._ready(attempted.reversibility)
@@ -267,10 +292,10 @@ class Steps:
         if drive.closing or call.is_left():
             raise Parked  # it was asked for while a gate or the before-image was looked at
         if isinstance(before, Failed):
-            await drive.log.commit(*entries, intent, before, ops=ops, guarded=True)
+            await drive.log.commit(*passed.entries, intent, before, ops=passed.ops, guarded=True)
             return None
         try:
-            await drive.log.commit(*entries, intent, ops=ops, guarded=True)
+            await drive.log.commit(*passed.entries, intent, ops=passed.ops, guarded=True)
         except asyncio.CancelledError:
             self._never_called(call.path)
             raise
@@ -286,11 +311,18 @@ class Steps:
 
     async def _admission(
         self, call: Call, reversibility: Reversibility, attempt: int
-    ) -> tuple[list[Entry] | None, list[Op]]:
-        """What the unit of the intent must also say about a gate; None if the step was denied."""
+    ) -> "_Passed | None":
+        """What the unit of the intent must also say about a gate; None if the step was denied.
+
+        Args:
+            reversibility: The class of the call as the body makes it: an edit opens no way around.
+        """
+        step = self._drive.state.steps.get(call.path)
+        known = step is not None and step.forward.attempts > 0
+        arguments = step.given(Direction.DO) if step is not None and known else call.arguments
         own = call.action.gate(reversibility)
         if not self._is_asked(call, own) or (attempt > 1 and self._approved_before(call)):
-            return [], []
+            return _Passed(arguments)
         site = Site(
             call.path,
             call.ordinal,
@@ -300,12 +332,13 @@ class Steps:
             call.arguments,
             call.action.stakes(call.action.inputs.decode(call.arguments), reversibility),
             call.because,
+            revised=self._gates.revised(call.path, Direction.DO),
         )
         match await self._gates.admit(site, own):
             case None:
-                return [], []
-            case Admitted(gate, use):
-                return [GateConsumed(gate=gate, path=call.path)], [use]
+                return _Passed(arguments)
+            case Admitted() as admitted:
+                return _Passed(admitted.arguments, call.path, admitted)
             case Denied(error, reason):
                 step = self._drive.state.steps.get(call.path)
                 if step is not None and step.forward.doubt:  # it was called before there was a gate
@@ -313,7 +346,7 @@ class Steps:
                 await self._drive.log.commit(
                     Failed(path=call.path, error=error, message=reason, via="gate")
                 )
-                return None, []
+                return None
 
     def _is_asked(self, call: Call, own: Approval | None) -> bool:
         """Whether it has to be found out if an approval is needed."""
@@ -330,7 +363,7 @@ class Steps:
 
     def _intent(self, call: Call, step: Step | None, attempted: "_Attempt") -> Intended:
         drive, action = self._drive, call.action
-        before = attempted.before
+        before, news = attempted.before, _news(call, step, attempted)
         return Intended(
             path=call.path,
             ordinal=call.ordinal,
@@ -350,8 +383,8 @@ class Steps:
             before=None if before is None else before.decode(),
             conflicts=action.conflict_keys(attempted.arguments) or None,
             after=list(action.after) or None,
-            payload=call.arguments if step is None else None,
-            sensitive=(list(action.sensitive) or None) if step is None else None,
+            payload=news,
+            sensitive=None if news is None else list(action.sensitive) or None,
         )
 
     async def _fly(
@@ -417,12 +450,12 @@ class Steps:
         await ask_destination(
             self._drive,
             probe,
-            call.action.inputs.decode(step.arguments),
+            call.action.inputs.decode(step.given(Direction.DO)),
             info,
             direction=Direction.DO,
             counts=counts,
             found=lambda value: found_entry(call.action, call.path, value),
-            limited=call.action.inputs.decode(step.arguments),
+            limited=call.action.inputs.decode(step.given(Direction.DO)),
         )
 
     async def _ask(self, call: Call, reason: str) -> None:
@@ -511,3 +544,11 @@ def _known_absent(step: Step, reason: str) -> Failed:
     error = step.forward.error or "NotExecuted"
     via = "call" if step.forward.error or not step.forward.absent else "probe"
     return Failed(path=step.path, error=error, message=step.forward.message or reason, via=via)
+
+
+def _news(call: Call, step: Step | None, attempted: _Attempt) -> bytes | None:
+    """The arguments, where the journal does not have them yet: without a gate, or revised there."""
+    if step is None:
+        return attempted.payload
+    revised = attempted.payload != step.given(Direction.DO)
+    return attempted.payload if revised and not step.forward.attempts else None

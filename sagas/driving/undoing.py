@@ -200,12 +200,12 @@ class Undoing:
                 await ask_destination(
                     drive,
                     action.asks,
-                    action.inputs.recall(step.arguments),
+                    action.inputs.recall(step.given(Direction.DO)),
                     drive.info(step, Direction.DO, track.key, track.attempts),
                     direction=Direction.DO,
                     counts=counts,
                     found=lambda value: found_entry(action, step.path, value),
-                    limited=action.inputs.recall(step.arguments),
+                    limited=action.inputs.recall(step.given(Direction.DO)),
                 )
             case decide.Wait(until):
                 await drive.rest(until)
@@ -224,7 +224,7 @@ class Undoing:
         permit = await permitted(
             self._drive,
             action.limits,
-            action.inputs.recall(step.arguments),
+            action.inputs.recall(step.given(Direction.DO)),
             holder=step.forward.key,
             timeout=action.options.timeout,
         )
@@ -320,15 +320,16 @@ class Undoing:
         if not undo.limits:
             await self._attempt(action, undo, step, attempt, None)
             return
-        approval, passed = undo.options.approval, step.undo.gate is not None
-        if isinstance(approval, Approval) and not passed:
-            passed = await self._admission(action, undo, step, approval) is not None
-            if not passed:
+        approval, given = undo.options.approval, step.given(Direction.UNDO)
+        if isinstance(approval, Approval) and step.undo.gate is None:
+            admitted = await self._admission(action, undo, step, approval)
+            if admitted is None:
                 return  # a gate may stand open for days: no permit is kept meanwhile
+            given = admitted.arguments
         permit = await permitted(
             self._drive,
             undo.limits,
-            action.inputs.recall(step.arguments),
+            action.inputs.recall(given),
             holder=step.undo.key or self._drive.key(step.path, Direction.UNDO),
             timeout=undo.options.timeout,
         )
@@ -350,6 +351,7 @@ class Undoing:
         drive = self._drive
         arguments = undo_arguments(action, undo, step)  # before the intent says that it is called
         approval = undo.options.approval
+        revised: bytes | None = None
         entries: list[Entry] = []
         ops: list[Op] = []
         if isinstance(approval, Approval) and step.undo.gate is None:
@@ -357,6 +359,9 @@ class Undoing:
             if admitted is None:
                 return
             entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
+            if admitted.arguments != step.given(Direction.UNDO):
+                revised = admitted.arguments
+                arguments = undo_arguments(action, undo, step, revised)
         key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
         unknown = not step.happened
         since = drive.ready()
@@ -371,6 +376,8 @@ class Undoing:
                 + span(undo.options.timeout + decide.starts_within(step.undo)),
                 unknown=unknown,
                 gate=ops[0].gate_id if ops else step.undo.gate,  # type: ignore[union-attr]
+                payload=revised,
+                sensitive=None if revised is None else list(action.sensitive) or None,
             ),
             ops=ops,
         )
@@ -397,14 +404,15 @@ class Undoing:
         self, action: Action[..., Any], undo: Compensation, step: Step, approval: Approval
     ) -> Admitted | None:
         """Ask before an undo that cannot itself be undone; a "no" is put before a person."""
-        arguments = action.inputs.recall(step.arguments)
+        given = step.given(Direction.DO)
+        arguments = action.inputs.recall(given)
         site = Site(
             step.path,
             step.ordinal,
             Direction.UNDO,
             undo.name,
             step.version,
-            step.arguments,
+            given,
             action.stakes(arguments, undo.options.reversibility),
         )
         match await self._gates.admit(site, approval):
@@ -435,7 +443,7 @@ class Undoing:
             direction=Direction.UNDO,
             counts=counts,
             found=lambda _: residue_entry(undo, step.path, None, via="probe"),
-            limited=action.inputs.recall(step.arguments),
+            limited=action.inputs.recall(step.given(Direction.UNDO)),
         )
 
     # --- people -------------------------------------------------------------------------------

@@ -18,8 +18,9 @@ _QUESTION = (
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
     "digest, parties, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
-    "eligible, stakes, because"
+    "eligible, stakes, because, editor"
 )
+_REVISION = "gate_id, number, arguments, digest, stakes, actor, reason, made_at"
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal"
 
@@ -30,6 +31,7 @@ COLUMNS = {
     "question": _QUESTION,
     "gate": _GATE,
     "vote": _VOTE,
+    "revision": _REVISION,
     "drill": _DRILL,
 }
 

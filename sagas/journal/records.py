@@ -11,6 +11,7 @@ from approvals import Approval, Gate, GateState, Vote, VoteKind
 from approvals.figures import AskedGate, CastVote
 from approvals.parties import Parties
 from approvals.quorum import Refusal
+from approvals.revision import Revision
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
@@ -126,6 +127,7 @@ def gate(record: Record) -> Gate:
         eligible=tuple(json.loads(record[19])),
         stakes=Stakes.from_json(record[20]),
         because=record[21],
+        editor=record[22],
     )
 
 
@@ -154,6 +156,49 @@ def gate_values(opened: Gate) -> tuple[object, ...]:
         json.dumps(opened.eligible),
         opened.stakes.to_json(),
         None if opened.because is None else storable(opened.because),
+        opened.editor,
+    )
+
+
+def revision(record: Record) -> Revision:
+    """The row of `{revision}`."""
+    _, number, arguments, digest, stakes, actor, reason, made_at = record
+    return Revision(
+        number=number,
+        arguments=arguments.encode(),
+        digest=digest,
+        stakes=Stakes.from_json(stakes),
+        by=actor,
+        reason=reason,
+        at=instant(made_at),
+    )
+
+
+def revision_values(
+    asked: Gate, *, by: str | None, reason: str | None, at: datetime
+) -> tuple[object, ...]:
+    """The values of `ADD_REVISION`, for what a gate asks about."""
+    return (
+        asked.id,
+        asked.revision,
+        asked.arguments.decode(),
+        asked.digest,
+        asked.stakes.to_json(),
+        by,
+        reason,
+        micros(at),
+    )
+
+
+def revised_values(revised: Gate) -> tuple[object, ...]:
+    """The values of `REVISE_GATE`."""
+    return (
+        revised.id,
+        revised.revision,
+        revised.arguments.decode(),
+        revised.digest,
+        revised.stakes.to_json(),
+        revised.editor,
     )
 
 

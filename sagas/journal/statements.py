@@ -48,9 +48,9 @@ SURVIVED = "update saga set deaths = 0 where id = $1 and owner = $2"
 OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
                   arguments, policy, digest, parties, state, opened_at, deadline, decided_at,
-                  decided_by, reason, valid_until, eligible, stakes, because)
+                  decided_by, reason, valid_until, eligible, stakes, because, editor)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22)
+        $21, $22, $23)
 """
 """A gate's id is taken once."""
 
@@ -324,6 +324,20 @@ update gate set state = $2, decided_at = $3, decided_by = $4, reason = $5, valid
 where id = $1
 """
 """Under the lock on the gate, after its state was looked at."""
+
+ADD_REVISION = """
+insert into revision ({revision}) values ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+"""Under the lock on the gate. A revision's number is taken once."""
+
+REVISE_GATE = """
+update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6
+where id = $1
+"""
+"""Under the lock on the gate, after its state and its revision were looked at."""
+
+REVISIONS = "select {revision} from revision where gate_id = $1 order by number"
+"""Committed rows, which are never changed."""
 
 SAGA_OF_QUESTION = "select saga_id from intervention where id = $1"
 """Never changes."""

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from approvals import Gate, Principal, Vote
 from approvals.figures import AskedGate, CastVote
+from approvals.revision import Proposal, Revision
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
@@ -16,6 +17,7 @@ from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import (
     desk,
     drills,
+    edits,
     entrance,
     figures,
     library,
@@ -275,6 +277,26 @@ class SqlStore:
         return await self._write(
             lambda settling: desk.report(told, by=by, at=at, settling=settling)
         )
+
+    # --- edits --------------------------------------------------------------------------------
+
+    async def edit(self, gate_id: str, proposal: Proposal) -> Gate:
+        """Let a gate ask about other arguments from now on; earlier votes are void.
+
+        Raises:
+            Refused: The edit has no effect; the message is the truth to tell the editor.
+        """
+        check_text(proposal.reason, "the reason")
+        edited = await self._write(
+            lambda settling: edits.edit(self.journal_id, gate_id, proposal, settling=settling)
+        )
+        if edited.refusal is not None:
+            raise Refused(edited.refusal)
+        return edited.gate
+
+    async def revisions(self, gate_id: str) -> list[Revision]:
+        """The revisions of a gate that was edited, in order; none of one as it was asked."""
+        return await self._look(lambda: edits.revisions(gate_id))
 
     # --- the library --------------------------------------------------------------------------
 

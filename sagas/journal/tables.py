@@ -18,7 +18,8 @@ append that must not overlook a request compares `worker.control`, whose row it 
 saga that kills whoever drives it must not go round for ever.
 
 A **gate** is one question to people, with a digest over everything it shows; its **votes** are
-what each person said; one with a `refusal` counts for nothing. An **intervention** is a question that only a person can answer. Both are
+what each person said; one with a `refusal` counts for nothing. Other arguments that somebody
+proposed are a **revision**; the gate asks about the last one, and the first is what it asked at first. An **intervention** is a question that only a person can answer. Both are
 decided by compare-and-set, so that the first decision wins and everybody else is told.
 
 A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
@@ -193,6 +194,20 @@ class Gate(_Table, table=True):
     eligible: str = Field(sa_type=Text)
     stakes: str = Field(sa_type=Text)
     because: str | None = Field(default=None, sa_type=Text)
+    editor: str | None = Field(default=None, sa_type=Text)
+
+
+class Revision(_Table, table=True):
+    """One wording of the arguments of a gate that was edited; never changed, never removed."""
+
+    gate_id: str = Field(sa_type=Text, primary_key=True, foreign_key="gate.id")
+    number: int = Field(sa_type=Integer, primary_key=True)
+    arguments: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    stakes: str = Field(sa_type=Text)
+    actor: str | None = Field(default=None, sa_type=Text)
+    reason: str | None = Field(default=None, sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
 
 
 class Vote(_Table, table=True):

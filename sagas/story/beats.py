@@ -322,6 +322,23 @@ def _gate_opened(t: Telling, seq: int, at: int, entry: e.GateOpened) -> None:
     )
 
 
+def _gate_revised(t: Telling, seq: int, at: int, entry: e.GateRevised) -> None:
+    t.tell(
+        seq,
+        at,
+        Mark.ASKED,
+        "edited",
+        path=entry.path,
+        detail=f"by {entry.by}: {entry.reason}",
+        more=_facts(
+            gate=entry.gate,
+            revision=str(entry.revision),
+            arguments=_text(entry.payload),
+            digest=entry.digest,
+        ),
+    )
+
+
 def _gate_decided(t: Telling, seq: int, at: int, entry: e.GateDecided) -> None:
     mark = {"approved": Mark.AGREED, "rejected": Mark.REFUSED}.get(entry.state, Mark.NOTED)
     by = f"by {entry.by}" if entry.by else ""
@@ -482,6 +499,7 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.Interrupted: _interrupted,
     e.ParallelClosed: _parallel_closed,
     e.GateOpened: _gate_opened,
+    e.GateRevised: _gate_revised,
     e.GateDecided: _gate_decided,
     e.GateConsumed: _gate_consumed,
     e.UnwindBegan: _unwind_began,

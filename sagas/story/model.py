@@ -103,6 +103,8 @@ class StepStory:
     """One step: what was called, and how far doing and undoing it have come.
 
     Attributes:
+        arguments: What it is done with.
+        called: What the body called with, if people revised that.
         late: Whether it took effect after the body had been told otherwise, or after the end.
     """
 
@@ -113,6 +115,7 @@ class StepStory:
     reversibility: Reversibility
     state: StepState
     arguments: bytes
+    called: bytes | None
     result: bytes | None
     do: CallStory
     undo: CallStory | None
@@ -123,11 +126,26 @@ class StepStory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionStory:
+    """Other arguments that a person proposed."""
+
+    number: int
+    by: str
+    reason: str
+    at: int
+    arguments: bytes
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateStory:
     """A question to people before a call, and what became of it.
 
     Attributes:
         asked: Who is asked, in words.
+        arguments: What it asks about: the last revision.
+        called: What the body called with: the first one.
+        revisions: The others, in order.
     """
 
     id: str
@@ -142,6 +160,8 @@ class GateStory:
     arguments: bytes
     opened: int
     deadline: int
+    called: bytes
+    revisions: tuple[RevisionStory, ...] = ()
     decided: int | None = None
     decided_by: str | None = None
     reason: str | None = None

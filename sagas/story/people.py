@@ -10,7 +10,7 @@ from approvals.gate import GateState, may_move
 from sagas import entries as e
 from sagas.model import Direction, Status
 from sagas.state import SagaState, Timer
-from sagas.story.model import Asked, GateStory, QuestionStory, Wait, WaitKind
+from sagas.story.model import Asked, GateStory, QuestionStory, RevisionStory, Wait, WaitKind
 
 Row = tuple[int, int, e.Entry]
 
@@ -23,6 +23,8 @@ def gates(
     for _, at, entry in rows:
         if isinstance(entry, e.GateOpened):
             found[entry.gate] = _opened(at, entry, labels)
+        elif isinstance(entry, e.GateRevised):
+            found[entry.gate] = _revised(found[entry.gate], at, entry)
         elif isinstance(entry, e.GateDecided):
             found[entry.gate] = _decided(found[entry.gate], at, entry)
         elif isinstance(entry, e.GateConsumed):
@@ -55,8 +57,26 @@ def _opened(at: int, entry: e.GateOpened, labels: Mapping[str, str]) -> GateStor
         asked=entry.by,
         digest=entry.digest,
         arguments=entry.payload or b"{}",
+        called=entry.payload or b"{}",
         opened=at,
         deadline=entry.deadline,
+    )
+
+
+def _revised(gate: GateStory, at: int, entry: e.GateRevised) -> GateStory:
+    revision = RevisionStory(
+        number=entry.revision,
+        by=entry.by,
+        reason=entry.reason,
+        at=at,
+        arguments=entry.payload or b"{}",
+        digest=entry.digest,
+    )
+    return replace(
+        gate,
+        arguments=revision.arguments,
+        digest=revision.digest,
+        revisions=(*gate.revisions, revision),
     )
 
 

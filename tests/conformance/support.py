@@ -15,6 +15,8 @@ from approvals import (
     open_gate,
 )
 from approvals.parties import Parties
+from approvals.revision import Proposal
+from approvals.stakes import UNKNOWN_STAKES
 from compensations import Choice
 from sagas.chain import Fields, Row, genesis, link
 from sagas.model import micros
@@ -139,6 +141,20 @@ def ballot(
 ) -> Vote:
     """What somebody says about the first revision."""
     return Vote.of(person(name), kind, reason=reason, channel="cli", at=at, revision=1)
+
+
+def proposal(name: str = "bo", **different: Any) -> Proposal:
+    """What somebody wants to be asked instead of the first revision."""
+    proposed = Proposal(
+        editor=person(name),
+        revision=1,
+        arguments=b'{"to":"bo@example.org","fare":1e2}',
+        stakes=UNKNOWN_STAKES,
+        needed=None,
+        reason="it is his",
+        at=NOW,
+    )
+    return replace(proposed, **different)
 
 
 def gate_of(store: Store, saga_id: str, gate_id: str = "g-1", **policy: Any) -> Gate:

@@ -5,6 +5,7 @@ import pytest
 from tests.conformance.appending_suite import AppendingSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.drills_suite import DrillsSuite
+from tests.conformance.edits_suite import EditsSuite
 from tests.conformance.entrance_suite import EntranceSuite
 from tests.conformance.figures_suite import FiguresSuite
 from tests.conformance.library_suite import LibrarySuite
@@ -16,6 +17,7 @@ class StoreSuite(
     AppendingSuite,
     OwnershipSuite,
     DeskSuite,
+    EditsSuite,
     LibrarySuite,
     FiguresSuite,
     LimitsSuite,

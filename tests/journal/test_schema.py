@@ -40,6 +40,7 @@ TABLES = [
     "saga",
     "spent_form",
     "vote",
+    "revision",
     "web_session",
     "worker",
 ]

@@ -41,6 +41,7 @@ from tests.conformance.support import (
     gate_of,
     login_link,
     person,
+    proposal,
     question,
     registered,
     web_session,
@@ -67,6 +68,7 @@ READS = frozenset(
         "questions_of",
         "raised",
         "requests",
+        "revisions",
         "saga",
         "sagas",
         "session",
@@ -179,6 +181,11 @@ async def _gate(scene: Scene) -> None:
 async def _approval(scene: Scene) -> None:
     await _gate(scene)
     await scene.store.vote(scene.gate_id, ballot("bo"), person("bo"))
+
+
+async def _edited(scene: Scene) -> None:
+    await _gate(scene)
+    await scene.store.edit(scene.gate_id, proposal())
 
 
 async def _question(scene: Scene) -> None:
@@ -299,6 +306,13 @@ async def _refuse(scene: Scene) -> object:
     with pytest.raises(Refused):
         await scene.store.vote(scene.gate_id, ballot("cy"), person("cy"))
     return [vote.refusal for vote in await scene.store.votes(scene.gate_id)]
+
+
+async def _edit(scene: Scene) -> object:
+    gate = await scene.store.gate(scene.gate_id)
+    assert gate is not None
+    edit = proposal(revision=gate.revision, arguments=b'{"again":%d}' % gate.revision)
+    return (await scene.store.edit(scene.gate_id, edit)).revision
 
 
 async def _revoke(scene: Scene) -> object:
@@ -432,6 +446,8 @@ KINDS: Mapping[str, Kind] = {
     "send": Kind(_send, ("send",)),
     "vote": Kind(_vote, ("vote",), _gate),
     "refuse a vote": Kind(_refuse, ("vote",), _approval),
+    "edit": Kind(_edit, ("edit",), _gate),
+    "edit again": Kind(_edit, ("edit",), _edited),
     "revoke": Kind(_revoke, ("vote",), _approval),
     "answer": Kind(_answer, ("answer",), _question),
     "report": Kind(_report, ("report",)),

@@ -1,6 +1,6 @@
-"""`inbox`, `approve`, `reject`, `withdraw`, `revoke`, `resolve`, `cancel`, `send`: what people decide.
+"""`inbox`, `approve`, `reject`, `edit` and the like: what people decide.
 
-None of them needs the code of a saga, nor a running process: a decision is a row, and whoever
+But for `edit`, none of them needs the code of a saga, nor a running process: a decision is a row, and whoever
 drives the saga finds it.
 """
 
@@ -284,6 +284,46 @@ def revoke(
         return await coordinator.revoke(gate, by=person, reason=reason)
 
     return _voted(_decided(settings, vote))
+
+
+def edit(
+    gate: GateId,
+    arguments: Annotated[
+        str, typer.Argument(metavar="JSON|@FILE", help="All the arguments, as they are to be.")
+    ],
+    *,
+    reason: Reason,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", metavar="TARGET", help="The catalog whose action checks the arguments."
+        ),
+    ] = None,
+    db: Db = DEFAULT_DB,
+    directory: DirectoryFile = None,
+    as_user: AsUser = None,
+) -> int:
+    """Let a gate ask about other arguments; somebody else decides about them."""
+    settings = Settings(db=db, directory=directory, as_user=as_user)
+    text = json_text(arguments, "the arguments")
+    catalogs = [targets.load(target).catalog] if target is not None else []
+    person = acting(settings)
+
+    async def main() -> Presentation:
+        async with opened(settings, *catalogs, user=person.name) as coordinator:
+            revised = await coordinator.edit(gate, text, reason=reason, by=person)
+            return await coordinator.presentation(revised.id, whole=True)
+
+    shown = asyncio.run(main())
+    changes = grid("", "rest")
+    for change in shown.changes:
+        changes.add_row(Text(change.name), Text(f"- {change.before or '(nothing)'}"))
+        changes.add_row(Text(), Text(f"+ {change.after or '(nothing)'}"))
+    title = safe(
+        f"{shown.gate_id}: revision {shown.revision} is to be decided now, by somebody else"
+    )
+    show(*section(title, [changes, Text(shown.still_needed)]))
+    return 0
 
 
 def _voted(gate: Gate) -> int:

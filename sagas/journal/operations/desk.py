@@ -23,7 +23,7 @@ _NAME_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class Held:
     """A saga under lock, and its owner's row with it."""
 
     id: str
@@ -42,25 +42,25 @@ class Counted:
 
 def cancel(saga_id: str, *, by: str, reason: str, at: int) -> Operation[None]:
     """Ask for a saga to be undone; a second time changes nothing."""
-    held = yield from _hold(saga_id)
+    held = yield from hold(saga_id)
     if held.status.is_end:
         raise Refused(f"{_ended(held, at)}: there is nothing to cancel")
     if (yield Query(statements.IS_CANCELLED, (saga_id,))):
         return
-    yield from _ask(held, "cancel", actor=by, reason=reason, at=at)
+    yield from ask(held, "cancel", actor=by, reason=reason, at=at)
 
 
 def send(
     saga_id: str, name: str, payload: bytes, *, key: str, by: str, at: int, settling: bool
 ) -> Operation[bool]:
     """Deliver an event once per key; False if it was delivered before."""
-    held = yield from _hold(saga_id)
+    held = yield from hold(saga_id)
     delivered = yield Query(statements.DELIVERY, (saga_id, key))
     if delivered:
         return settling and tuple(delivered[0]) == (by, at)
     if held.status.is_end:
         raise Refused(f"{_ended(held, at)}: nobody waits for the event {name!r} any more")
-    yield from _ask(held, "event", ref=name, actor=by, state=key, at=at, payload=payload, key=key)
+    yield from ask(held, "event", ref=name, actor=by, state=key, at=at, payload=payload, key=key)
     return True
 
 
@@ -78,7 +78,7 @@ def vote(
     found = yield Query(statements.SAGA_OF_GATE, (gate_id,))
     if not found:
         raise Refused(f"there is no gate {gate_id}")
-    held = yield from _hold(found[0][0])
+    held = yield from hold(found[0][0])
     gate = records.gate((yield Query(statements.LOCK_GATE, (gate_id,)))[0])
     if not is_intact(gate, journal_id=journal_id):
         raise Refused(
@@ -91,7 +91,7 @@ def vote(
         yield from _record(gate_id, replace(given, refusal=ruling.refusal), settling=settling)
     if ruling.gate.state is not gate.state:
         yield Query(statements.DECIDE_GATE, records.decision_values(ruling.gate))
-        yield from _decided(held, ruling.gate, at=micros(given.at))
+        yield from decide(held, ruling.gate, at=micros(given.at))
     return Counted(ruling.gate, None if ruling.accepted else ruling.message)
 
 
@@ -118,7 +118,7 @@ def answer(
     found = yield Query(statements.SAGA_OF_QUESTION, (intervention_id,))
     if not found:
         raise Refused(f"there is no intervention {intervention_id}")
-    held = yield from _hold(found[0][0])
+    held = yield from hold(found[0][0])
     question = yield from _question(statements.LOCK_QUESTION, intervention_id)
     if question.state != "open":
         if settling and (question.choice, question.by, question.closed_at) == (choice, by, at):
@@ -134,7 +134,7 @@ def answer(
     except ChoiceError as error:
         raise Refused(str(error)) from error
     yield Query(statements.ANSWER, (intervention_id, choice.value, by, reason, at))
-    yield from _ask(
+    yield from ask(
         held,
         "answer",
         ref=intervention_id,
@@ -149,7 +149,7 @@ def answer(
 
 def report(late: LateAnswer, *, by: str, at: int, settling: bool) -> Operation[bool]:
     """Tell a saga of a late answer; False if it was told before, or has no use for it."""
-    held = yield from _hold(late.saga_id)
+    held = yield from hold(late.saga_id)
     key = f"late {late.key} {late.attempt}"
     if delivered := (yield Query(statements.DELIVERY, (held.id, key))):
         return settling and tuple(delivered[0]) == (by, at)
@@ -158,7 +158,7 @@ def report(late: LateAnswer, *, by: str, at: int, settling: bool) -> Operation[b
             return False
         reason = f"{late.path} took effect after the saga had ended"
         yield Query(statements.REOPEN, (held.id, reason))
-    yield from _ask(
+    yield from ask(
         held,
         "late" if late.happened else "over",
         ref=late.path,
@@ -177,7 +177,7 @@ def _question(statement: str, intervention_id: str) -> Operation[QuestionRow]:
     return records.question_row(found[0])
 
 
-def _hold(saga_id: str) -> Operation[_Held]:
+def hold(saga_id: str) -> Operation[Held]:
     """Lock the owner's row and then the saga's, in the order in which appends lock them."""
     found = yield Query(statements.OWNER, (saga_id,))
     if not found:
@@ -188,12 +188,13 @@ def _hold(saga_id: str) -> Operation[_Held]:
     present, status, updated_at = (yield Query(statements.LOCK_SAGA, (saga_id,)))[0]
     if present != owner:
         raise StartOver
-    return _Held(saga_id, owner, Status(status), updated_at)
+    return Held(saga_id, owner, Status(status), updated_at)
 
 
-def _decided(held: _Held, gate: Gate, *, at: int) -> Operation[None]:
+def decide(held: Held, gate: Gate, *, at: int) -> Operation[None]:
+    """Ask the saga to take note of what became of a gate."""
     decided_by = "" if gate.state is GateState.EXPIRED else gate.decided_by or ""
-    yield from _ask(
+    yield from ask(
         held,
         "gate",
         ref=gate.id,
@@ -205,8 +206,8 @@ def _decided(held: _Held, gate: Gate, *, at: int) -> Operation[None]:
     )
 
 
-def _ask(
-    held: _Held,
+def ask(
+    held: Held,
     kind: str,
     *,
     ref: str = "",
@@ -218,6 +219,7 @@ def _ask(
     valid_until: int | None = None,
     key: str | None = None,
 ) -> Operation[None]:
+    """Make a request, and raise what says that one waits."""
     text = None if payload is None else payload.decode()
     values = (held.id, kind, ref, actor, reason, state, text, valid_until, at, key)
     yield Query(statements.REQUEST, values)
@@ -227,7 +229,7 @@ def _ask(
     yield Hint()
 
 
-def _ended(held: _Held, now: int) -> str:
+def _ended(held: Held, now: int) -> str:
     return f"{held.id} ended ({held.status}) at {_time(held.updated_at, now)}"
 
 

@@ -46,7 +46,7 @@ def what_is_called_is_what_was_intended(evidence: Evidence) -> Iterator[str]:
         step = evidence.steps.get(call.path)
         if step is None or call.direction != DO:
             continue
-        if sha256(step.arguments).hexdigest() != call.digest:
+        if sha256(step.given(DO)).hexdigest() != call.digest:
             yield f"{_named(call)} has other arguments than its intent"
 
 

@@ -18,6 +18,7 @@ from sagas.entries import (
     GateConsumed,
     GateDecided,
     GateOpened,
+    GateRevised,
     Intended,
     InterventionClosed,
     InterventionOpened,
@@ -37,6 +38,7 @@ from sagas.testing.world import Effect, Snapshot
 
 Find: TypeAlias = Callable[[str, int], Action[..., Any] | None]
 Intent: TypeAlias = Intended | CompensationIntended
+GateEntry: TypeAlias = GateOpened | GateRevised | GateDecided | GateConsumed
 
 A = TypeVar("A", bound=Entry)
 B = TypeVar("B", bound=Entry)
@@ -191,10 +193,10 @@ class Evidence:
     @cached_property
     def gates(
         self,
-    ) -> Mapping[str, Sequence[tuple[int, int, GateOpened | GateDecided | GateConsumed]]]:
+    ) -> Mapping[str, Sequence[tuple[int, int, GateEntry]]]:
         """The entries about each gate."""
-        found: dict[str, list[tuple[int, int, GateOpened | GateDecided | GateConsumed]]] = {}
-        for seq, at, entry in self.of(GateOpened, GateDecided, GateConsumed):
+        found: dict[str, list[tuple[int, int, GateEntry]]] = {}
+        for seq, at, entry in self.of(GateOpened, GateRevised, GateDecided, GateConsumed):
             found.setdefault(entry.gate, []).append((seq, at, entry))
         return found
 

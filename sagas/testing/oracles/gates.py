@@ -16,17 +16,21 @@ from sagas.entries import (
     GateConsumed,
     GateDecided,
     GateOpened,
+    GateRevised,
     Intended,
 )
 from sagas.model import span
-from sagas.testing.oracles.evidence import Evidence, Intent, direction_of
+from sagas.testing.oracles.evidence import Evidence, GateEntry, Intent, direction_of
 from sagas.testing.oracles.steps import DO, Step
 
-Entries: TypeAlias = Sequence[tuple[int, int, GateOpened | GateDecided | GateConsumed]]
+Entries: TypeAlias = Sequence[tuple[int, int, GateEntry]]
 
 
 def a_gate_is_decided_once(evidence: Evidence) -> Iterator[str]:
-    """A gate goes from state to state as gates may: the first decision wins, a "no" stays a "no"."""
+    """A gate goes from state to state as gates may: the first decision wins, a "no" stays a "no".
+
+    It is edited only as long as nothing is decided.
+    """
     for gate, entries in evidence.gates.items():
         state: GateState | None = None
         for seq, _, entry in entries:
@@ -34,12 +38,16 @@ def a_gate_is_decided_once(evidence: Evidence) -> Iterator[str]:
             if state is None and not isinstance(entry, GateOpened):
                 yield f"entry {seq} moves {gate}, which was not opened"
                 break
+            if isinstance(entry, GateRevised):
+                if state is not GateState.PENDING:
+                    yield f"entry {seq} edits {gate}, which was {state}"
+                continue
             if state is not None and (isinstance(entry, GateOpened) or not may_move(state, new)):
                 yield f"entry {seq} makes {gate} {new.value}, which was {state.value}"
             state = new
 
 
-def _state_told(entry: GateOpened | GateDecided | GateConsumed) -> GateState:
+def _state_told(entry: GateEntry) -> GateState:
     if isinstance(entry, GateDecided):
         return GateState(entry.state)
     return GateState.PENDING if isinstance(entry, GateOpened) else GateState.CONSUMED
@@ -107,32 +115,64 @@ def _needs_gate(evidence: Evidence, step: Step, intent: Intent) -> bool:
     return undo is not None and hasattr(undo.options.approval, "within")
 
 
+def an_edit_is_decided_by_others(evidence: Evidence) -> Iterator[str]:
+    """Revisions follow one another, and whoever made the last one is not among those who decide."""
+    for gate, entries in evidence.gates.items():
+        last, editor = 1, None
+        for seq, _, entry in entries:
+            if isinstance(entry, GateRevised):
+                if entry.revision != last + 1:
+                    yield f"entry {seq} makes revision {entry.revision} of {gate} after {last}"
+                last, editor = entry.revision, entry.by
+            elif isinstance(entry, GateDecided) and editor in _deciders(entry):
+                yield f"entry {seq}: {editor} decided about their own edit of {gate}"
+
+
+def _deciders(entry: GateDecided) -> list[str]:
+    by_votes = entry.state in (GateState.APPROVED, GateState.REJECTED)
+    return (entry.by or "").split(", ") if by_votes else []
+
+
 def what_was_approved_is_what_runs(evidence: Evidence) -> Iterator[str]:
-    """The digest that people decided on is that of this call: place, generation, and every byte."""
+    """The digest that people decided on is that of this call: place, generation, and every byte.
+
+    What people edited runs as the revision that was approved, and what the body called with stays
+    on the record.
+    """
     rows = {gate.id: gate for gate in evidence.history.gates}
     for gate, entries in evidence.gates.items():
         opened = _opened(entries)
         if opened is None or not any(isinstance(entry, GateConsumed) for _, _, entry in entries):
             continue
         step = evidence.steps.get(opened.path)
-        if step is not None and (opened.payload or b"{}") != step.arguments:
+        if step is None:
+            continue
+        called = step.arguments if opened.direction == DO else step.given(DO)
+        if (opened.payload or b"{}") != called:
             yield f"{gate} was opened for other arguments than those of {opened.path}"
         row = rows.get(gate)
-        if row is not None and step is not None:
-            yield from _differs(evidence, step, opened, row)
+        if row is not None:
+            edits = [entry for _, _, entry in entries if isinstance(entry, GateRevised)]
+            yield from _differs(evidence, step, opened, edits, row)
 
 
-def _differs(evidence: Evidence, step: Step, opened: GateOpened, row: Gate) -> Iterator[str]:
-    digest = _digest(evidence, step, opened, row)
-    if opened.digest != digest:
-        yield f"{opened.gate} has the digest of something else than {step.path}"
-    if row.arguments != step.arguments:
-        yield f"people were shown other arguments than those of {step.path}, with {opened.gate}"
+def _differs(
+    evidence: Evidence, step: Step, opened: GateOpened, edits: Sequence[GateRevised], row: Gate
+) -> Iterator[str]:
+    last = edits[-1] if edits else opened
+    revision = edits[-1].revision if edits else 1
+    digest, given = _digest(evidence, step, opened, revision, row), step.given(opened.direction)
+    if (last.payload or b"{}") != given:
+        yield f"{row.id} was approved for other arguments than {step.path} ran with"
+    if last.digest != digest:
+        yield f"{row.id} has the digest of something else than {step.path}"
+    if row.arguments != given:
+        yield f"people were shown other arguments than those of {step.path}, with {row.id}"
     if row.digest != digest:
-        yield f"people decided about something else than {step.path}, with {opened.gate}"
+        yield f"people decided about something else than {step.path}, with {row.id}"
 
 
-def _digest(evidence: Evidence, step: Step, opened: GateOpened, row: Gate) -> str:
+def _digest(evidence: Evidence, step: Step, opened: GateOpened, revision: int, row: Gate) -> str:
     """The digest of what ran under a gate."""
     does = opened.direction == DO
     return GateSubject(
@@ -141,10 +181,10 @@ def _digest(evidence: Evidence, step: Step, opened: GateOpened, row: Gate) -> st
         path=step.path,
         direction=opened.direction,
         generation=opened.generation,
-        revision=row.revision,
+        revision=revision,
         action=step.action if does else opened.action,
         action_version=step.version,
-        arguments=step.arguments,
+        arguments=step.given(opened.direction),
         policy_version=row.policy.version,
     ).digest()
 

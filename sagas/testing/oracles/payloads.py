@@ -13,7 +13,7 @@ from sagas.entries import Succeeded
 from sagas.errors import PayloadError
 from sagas.payloads import Codec, check_bytes
 from sagas.testing.oracles.evidence import Evidence
-from sagas.testing.oracles.steps import Step
+from sagas.testing.oracles.steps import DO, Step
 
 
 def every_payload_round_trips(evidence: Evidence) -> Iterator[str]:
@@ -35,7 +35,7 @@ def _changed(evidence: Evidence, step: Step) -> Iterator[str]:
     action = evidence.action(step)
     if action is None:
         return
-    checks = [(action.inputs, step.arguments)] if step.intents else []
+    checks = [(action.inputs, step.given(DO))] if step.intents else []
     checks += [
         (action.result, told.payload)
         for _, _, told in step.told

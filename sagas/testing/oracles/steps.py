@@ -142,6 +142,7 @@ class Step:
 
     Attributes:
         action: What was called, as it was recorded first, with its version and its arguments.
+        revised: The arguments that people changed those to, for each of its two calls.
         reversibility: Its class, as it was intended last.
         doing: What was said of the call itself.
         undoing: What was said of its undo.
@@ -158,6 +159,7 @@ class Step:
     action: str = ""
     version: int = 1
     arguments: bytes = b"{}"
+    revised: dict[str, bytes] = field(default_factory=dict[str, bytes])
     reversibility: Reversibility = Reversibility.UNKNOWN
     doing: list[Told] = field(default_factory=list[Told])
     undoing: list[Told] = field(default_factory=list[Told])
@@ -174,9 +176,13 @@ class Step:
         if isinstance(told, Intended):
             self.intents.append((seq, at, told))
             self.reversibility = Reversibility(told.reversibility)
+            if self.action and told.payload is not None:
+                self.revised[DO] = told.payload
             self._called(told.action, told.version, told.payload)
         elif isinstance(told, CompensationIntended):
             self.undos.append((seq, at, told))
+            if told.payload is not None:
+                self.revised[UNDO] = told.payload
         elif isinstance(told, GateOpened | Interrupted):
             self._asked(told)
 
@@ -220,6 +226,11 @@ class Step:
         return any(mine.intersection(intent.conflicts or ()) for _, _, intent in earlier.intents)
 
     # --- what was said of it ------------------------------------------------------------------
+
+    def given(self, direction: str) -> bytes:
+        """The arguments with which one of its two calls was made."""
+        done_with = self.revised.get(DO, self.arguments)
+        return done_with if direction == DO else self.revised.get(UNDO, done_with)
 
     def about(self, direction: str) -> list[Told]:
         """What was said of one of its two calls."""

@@ -61,6 +61,7 @@ ALWAYS: Sequence[Rule] = (
     gates.a_gate_is_decided_once,
     gates.an_approval_is_used_by_its_own_call,
     gates.what_needs_a_gate_has_one,
+    gates.an_edit_is_decided_by_others,
     gates.what_was_approved_is_what_runs,
     gates.an_approval_is_used_in_time,
     gates.a_class_is_no_better_than_declared,

@@ -59,6 +59,7 @@ def upgrade() -> None:
     _saga()
     _entry()
     _gate()
+    _revision()
     _vote()
     _intervention()
     _request()
@@ -193,10 +194,25 @@ def _gate() -> None:
         _text("eligible"),
         _text("stakes"),
         _text("because", nullable=True),
+        _text("editor", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])
     _index("gate_opened", "gate", ["opened_at"])
     _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")
+
+
+def _revision() -> None:
+    op.create_table(
+        "revision",
+        sa.Column("gate_id", sa.Text(), sa.ForeignKey("gate.id"), primary_key=True),
+        _whole("number", primary_key=True),
+        _text("arguments"),
+        _text("digest"),
+        _text("stakes"),
+        _text("actor", nullable=True),
+        _text("reason", nullable=True),
+        _large("made_at"),
+    )
 
 
 def _vote() -> None:

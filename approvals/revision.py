@@ -1,0 +1,208 @@
+"""An edit: other arguments for an open gate, proposed by a person, and decided by others.
+
+What a gate asks is never overwritten: each wording of its arguments is a *revision*, the first as it
+was asked. A new one has a digest of its own, so that every earlier vote is void. Whoever may approve
+by now may edit; what the requirement pins stays as it is; the class does not get worse, nor the
+requirement stricter than the gate's. Whoever made a revision does not vote on it. Pure.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from approvals.conditions import values_at
+from approvals.gate import Gate, GateState, expire, subject_of
+from approvals.principal import Principal
+from approvals.requirement import Approval
+from approvals.stakes import Stakes
+from approvals.standing import standing
+from reversibility import is_worse
+
+__all__ = ["Edit", "EditRefusal", "Proposal", "Revision", "revise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One wording of a gate's arguments."""
+
+    number: int
+    """The first, as it was asked, is 1."""
+    arguments: bytes
+    """The canonical bytes."""
+    digest: str
+    """The digest of the gate's subject with them."""
+    stakes: Stakes
+    """What they put at stake."""
+    by: str | None
+    """Who made it; None for the first."""
+    reason: str | None
+    at: datetime
+    """When it was made, or asked; aware, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Other arguments for a gate, in the canonical form that the action's own types give them."""
+
+    editor: Principal
+    """Who proposes them."""
+    revision: int
+    """The revision that they had before them."""
+    arguments: bytes
+    stakes: Stakes
+    """What the new arguments put at stake."""
+    needed: Approval | None
+    """What would be asked for before a call with them; None if nothing."""
+    reason: str
+    at: datetime
+    """Aware, UTC."""
+
+
+class EditRefusal(StrEnum):
+    """Why an edit was not accepted."""
+
+    NOT_ENTITLED = "not-entitled"
+    NOT_SEPARATE = "not-separate"
+    EXPIRED = "expired"
+    ALREADY_DECIDED = "already-decided"
+    OTHER_REVISION = "other-revision"
+    REASON_MISSING = "reason-missing"
+    UNCHANGED = "unchanged"
+    PINNED = "pinned"
+    WORSE_CLASS = "worse-class"
+    STRICTER_POLICY = "stricter-policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What a proposal brought about."""
+
+    gate: Gate
+    """The gate after it."""
+    refusal: EditRefusal | None
+    message: str
+    """The outcome, told to the editor."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the gate asks about the new arguments from now on."""
+        return self.refusal is None
+
+
+def revise(gate: Gate, proposal: Proposal, *, journal_id: str, now: datetime) -> Edit:
+    """Rule on an edit.
+
+    Args:
+        gate: The gate as it is stored.
+        proposal: What is proposed.
+        journal_id: The journal that the gate is in, which its digest is bound to.
+        now: The instant of the ruling.
+    """
+    current = expire(gate, now)
+    refusal = _bar(current, proposal) or _objection(current, proposal) or _flaw(current, proposal)
+    if refusal is not None:
+        return Edit(
+            gate=current, refusal=refusal, message=_why(current, proposal, refusal, now=now)
+        )
+    revised = replace(
+        current,
+        revision=current.revision + 1,
+        arguments=proposal.arguments,
+        stakes=proposal.stakes,
+        editor=proposal.editor.name,
+    )
+    revised = replace(revised, digest=subject_of(revised, journal_id=journal_id).digest())
+    return Edit(gate=revised, refusal=None, message=_outcome(revised))
+
+
+def changed_pins(policy: Approval, before: bytes, after: bytes) -> tuple[str, ...]:
+    """The arguments that a requirement pins and that differ."""
+    return tuple(
+        path for path in policy.pinned if values_at(before, path) != values_at(after, path)
+    )
+
+
+def _bar(gate: Gate, proposal: Proposal) -> EditRefusal | None:
+    """Why this person cannot edit here, whatever they propose."""
+    editor, waited = proposal.editor, proposal.at - gate.opened_at
+    if not gate.policy.may_approve(editor.name, editor.groups, waited):
+        return EditRefusal.NOT_ENTITLED
+    if gate.policy.separate and editor.name in gate.parties.names:
+        return EditRefusal.NOT_SEPARATE
+    return None
+
+
+def _objection(gate: Gate, proposal: Proposal) -> EditRefusal | None:
+    """Why nothing can be edited now, or not from there."""
+    if gate.state is GateState.EXPIRED:
+        return EditRefusal.EXPIRED
+    if not gate.state.is_open:
+        return EditRefusal.ALREADY_DECIDED
+    if proposal.revision != gate.revision:
+        return EditRefusal.OTHER_REVISION
+    return None
+
+
+def _flaw(gate: Gate, proposal: Proposal) -> EditRefusal | None:
+    """What is wrong with the arguments themselves."""
+    if not proposal.reason.strip():
+        return EditRefusal.REASON_MISSING
+    if proposal.arguments == gate.arguments:
+        return EditRefusal.UNCHANGED
+    if changed_pins(gate.policy, gate.arguments, proposal.arguments):
+        return EditRefusal.PINNED
+    if is_worse(proposal.stakes.reversibility, gate.stakes.reversibility):
+        return EditRefusal.WORSE_CLASS
+    if proposal.needed is not None and gate.policy & proposal.needed != gate.policy:
+        return EditRefusal.STRICTER_POLICY
+    return None
+
+
+def _why(gate: Gate, proposal: Proposal, refusal: EditRefusal, *, now: datetime) -> str:
+    match refusal:
+        case EditRefusal.NOT_ENTITLED:
+            return "you are not among the approvers, and only they can edit what is to be decided"
+        case EditRefusal.NOT_SEPARATE:
+            return (
+                f"you {gate.parties.part_of(proposal.editor.name)}, and somebody else has to decide "
+                "about it"
+            )
+        case EditRefusal.EXPIRED | EditRefusal.ALREADY_DECIDED:
+            return standing(gate, now=now)
+        case EditRefusal.OTHER_REVISION:
+            return (
+                f"you had revision {proposal.revision} before you, and revision {gate.revision} is "
+                "to be decided: look at it and edit that"
+            )
+        case EditRefusal.REASON_MISSING:
+            return "an edit needs a reason: give one"
+        case _:
+            return _what_is_wrong(gate, proposal, refusal)
+
+
+def _what_is_wrong(gate: Gate, proposal: Proposal, refusal: EditRefusal) -> str:
+    match refusal:
+        case EditRefusal.UNCHANGED:
+            return "nothing is changed: give other arguments, or approve these"
+        case EditRefusal.PINNED:
+            pins = ", ".join(changed_pins(gate.policy, gate.arguments, proposal.arguments))
+            return f"{pins} cannot be changed by an edit: leave it as it is, or reject"
+        case EditRefusal.WORSE_CLASS:
+            return (
+                f"with these arguments it would be {proposal.stakes.reversibility.label}, and what "
+                f"people were asked about is {gate.stakes.reversibility.label}: reject, so that it "
+                "is asked for anew"
+            )
+        case _:
+            asked = proposal.needed.describe() if proposal.needed is not None else ""
+            return (
+                f"these arguments need more than this gate asks for ({asked}): reject, so that it "
+                "is asked for anew"
+            )
+
+
+def _outcome(gate: Gate) -> str:
+    return (
+        f"revision {gate.revision} is to be decided now, by somebody else than {gate.editor}; "
+        "votes on earlier revisions count no more"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Token
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 from uuid import UUID
 
 from sagas.authoring.catalog import check_name
@@ -96,10 +96,11 @@ class because:  # noqa: N801  it reads as a word of the body
     """
 
     def __init__(self, why: str) -> None:
-        given: object = why
-        if not isinstance(given, str) or not given.strip():
+        if not isinstance(cast(object, why), str) or not why.strip():
             raise DefinitionError(f"because(...) takes the reason in words, not {why!r}")
-        self._why = why if len(why) <= MAX_BECAUSE else f"{why[: MAX_BECAUSE - 1]}…"
+        # It is an agent's text, perhaps: what cannot be stored must not end a saga.
+        words = why.replace("\x00", "?").encode("utf-8", "replace").decode()
+        self._why = words if len(words) <= MAX_BECAUSE else f"{words[: MAX_BECAUSE - 1]}…"
         self._tokens: list[Token[str | None]] = []
 
     def __enter__(self) -> None:

@@ -17,10 +17,12 @@ append that must not overlook a request compares `worker.control`, whose row it 
 `saga.deaths` counts the workers that died while they drove a saga, since it last came further: a
 saga that kills whoever drives it must not go round for ever.
 
-A **gate** is one question to people, with a digest over everything it shows; its **votes** are
+A **gate** is one question to people, with a digest over what would run; its `stakes` (class, size,
+where it is secret) and `because` (the body's own words) are as its entry has them. Its **votes** are
 what each person said; one with a `refusal` counts for nothing. Other arguments that somebody
-proposed are a **revision**; the gate asks about the last one, and the first is what it asked at first. An **intervention** is a question that only a person can answer. Both are
-decided by compare-and-set, so that the first decision wins and everybody else is told.
+proposed are a **revision**; the gate asks about the last one, and the first is what it asked at
+first. An **intervention** is a question that only a person can answer. Both are decided by
+compare-and-set, so that the first decision wins and everybody else is told.
 
 A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
 Its **permits** are what calls hold of it: a `start` until a period after the call was begun, a

@@ -141,6 +141,20 @@ async def test_each_step_has_the_reason_of_the_block_it_was_called_in(house: Hou
         assert reasons == {50: "x" * (MAX_BECAUSE - 1) + "…", 60: "outer", 70: None}
 
 
+@shop.saga
+async def babbling(order: Order) -> str:
+    with sagas.because("\x00 \ud800 \u202e"):
+        return await pay_back(ACCOUNT, 50)
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_a_reason_that_cannot_be_stored_ends_no_saga(house: House) -> None:
+    async with house.open() as coordinator:
+        [entry] = await opened(coordinator, babbling, Order())
+        [gate] = await coordinator.store.open_gates()
+        assert (gate.because, entry.because) == ("? ? \u202e", "? ? \u202e")
+
+
 async def test_a_reason_is_no_part_of_what_runs(house: House) -> None:
     async with house.open() as coordinator:
         await opened(coordinator, refunding, Order())

@@ -79,6 +79,24 @@ def test_a_gate_that_shows_something_else_is_found(sagas: Sagas, trip: Trip) -> 
     assert "shows something else" in said.out
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        """stakes = '{"reversibility":"reversible"}'""",
+        "because = 'the owner wants it'",
+    ],
+)
+def test_a_gate_that_tells_another_class_or_reason_is_found(
+    sagas: Sagas, trip: Trip, change: str
+) -> None:
+    trip("write")
+    assert sagas("verify").code == 0
+    tamper(f"update gate set {change}")
+    said = sagas("verify")
+    assert said.code == 1
+    assert "another class or reason" in said.out
+
+
 def test_a_broken_chain_shows_wherever_the_saga_is_shown(sagas: Sagas, trip: Trip) -> None:
     trip("book")
     tamper("update entry set payload = '\"F-Rome\"' where seq = 3")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from approvals import Gate
 from approvals.gate import is_intact
 from sagas.chain import Break
 from sagas.chain import verify as verify_chain
@@ -15,8 +16,10 @@ from sagas.cli.opening import opened
 from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
 from sagas.cli.terminal import safe, show
 from sagas.coordinator import Coordinator
+from sagas.entries import GateOpened
 from sagas.journal import migrate as bring_up_to_date
 from sagas.journal.urls import parse
+from sagas.restoring import readable
 from sagas.story.wording import plural
 
 EVERY = 2**31 - 1
@@ -108,7 +111,19 @@ async def _audit_one(coordinator: Coordinator, saga_id: str, audit: Audit) -> No
     found = verify_chain(journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
     if found is not None:
         audit.broken.append(found)
+    entries, _ = readable(loaded.rows)
+    recorded = {entry.gate: entry for _, _, entry in entries if isinstance(entry, GateOpened)}
     for gate in await coordinator.store.gates_of(saga_id):
         if not is_intact(gate, journal_id=journal_id):
             reason = f"gate {gate.id} shows something else than its digest stands for"
             audit.broken.append(Break(saga_id, 0, reason))
+        elif _tells_otherwise(gate, recorded.get(gate.id)):
+            reason = f"gate {gate.id} shows another class or reason than the one it opened with"
+            audit.broken.append(Break(saga_id, 0, reason))
+
+
+def _tells_otherwise(gate: Gate, opened: GateOpened | None) -> bool:
+    """Whether what stands beside the arguments is not what was recorded; an edit may change it."""
+    if opened is None or opened.stakes is None or gate.revision > 1:
+        return False
+    return (gate.stakes.to_json(), gate.because) != (opened.stakes, opened.because)

@@ -66,7 +66,10 @@ async def _measure(settings: Settings, since: int) -> _Measured:
 
 
 def _told(found: _Measured) -> list[Part]:
-    parts: list[Part] = section(Text("gates, by action", "bold"), [_actions(found.actions)])
+    parts: list[Part] = section(Text("gates, by action", "bold"), [_counts(found.actions)])
+    decided = [of for of in found.actions if of.approve_rate is not None]
+    if decided:
+        parts += [Text(), *section(Text("decisions, by action", "bold"), [_decisions(decided)])]
     if found.people:
         parts += [Text(), *section(Text("votes, by person", "bold"), [_people(found.people)])]
     tired = [figures for figures in found.people if figures.bursts]
@@ -77,19 +80,23 @@ def _told(found: _Measured) -> list[Part]:
     return parts
 
 
-def _actions(actions: Sequence[ActionFigures]) -> RenderableType:
-    table = grid("", *["right"] * 9)
-    head = "action opened waiting approved rejected expired lapsed yes median p90"
-    table.add_row(*(Text(word, style="dim") for word in head.split()))
+def _counts(actions: Sequence[ActionFigures]) -> RenderableType:
+    table = grid("", *["right"] * 6)
+    head = ("action", "opened", "waiting", "approved", "rejected", "expired", "lapsed")
+    table.add_row(*(Text(word, style="dim") for word in head))
     for of in actions:
         counts = (of.opened, of.waiting, of.approved, of.rejected, of.expired, of.lapsed)
-        table.add_row(
-            safe(of.action, "bold"),
-            *(Text(str(count) if count else NEVER) for count in counts),
-            Text(_share(of.approve_rate)),
-            Text(_time(of.median)),
-            Text(_time(of.p90)),
-        )
+        told = (Text(str(count) if count else NEVER) for count in counts)
+        table.add_row(safe(of.action, "bold"), *told)
+    return table
+
+
+def _decisions(actions: Sequence[ActionFigures]) -> RenderableType:
+    table = grid("", *["right"] * 3)
+    table.add_row(*(Text(word, style="dim") for word in ("action", "yes", "median", "p90")))
+    for of in actions:
+        told = (_share(of.approve_rate), _time(of.median), _time(of.p90))
+        table.add_row(safe(of.action, "bold"), *map(Text, told))
     return table
 
 

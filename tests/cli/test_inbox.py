@@ -33,10 +33,3 @@ def test_one_gate_is_shown_in_full_with_its_commands(sagas: Sagas, trip: Trip) -
 def test_what_is_not_there_is_refused(sagas: Sagas, trip: Trip) -> None:
     trip("write")
     sagas("inbox", "g-none").refused("g-none", "sagas inbox")
-
-
-def test_an_approval_prints_all_of_what_was_approved(sagas: Sagas, trip: Trip) -> None:
-    trip("write")
-    said = sagas("approve", first_id(sagas, "g-"))
-    assert said.out.startswith("May travel.mail run?\n")
-    assert "What would run" in said.out

@@ -175,8 +175,8 @@ def _head(shown: Presentation) -> list[tuple[str, str | None]]:
         ("class", shown.label),
         ("moves", shown.cost),
         ("reaches", shown.recipients),
-        ("done so far", "; ".join(shown.done_so_far) or None),
-        ("if rejected", _if_rejected(shown)),
+        ("done", "; ".join(shown.done_so_far) or None),
+        ("if not", _if_rejected(shown)),
         ("who", shown.who),
         ("votes", "; ".join(shown.votes) or None),
         ("until", shown.until),
@@ -219,12 +219,7 @@ def approve(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        shown = await coordinator.presentation(gate, whole=True)
-        decided = await coordinator.approve(
-            gate, by=person, reason=reason, digest=digest or shown.digest, seen=shown.seen
-        )
-        show(Text(render_text(shown)))
-        return decided
+        return await coordinator.approve(gate, by=person, reason=reason, digest=digest)
 
     return _voted(_decided(settings, vote))
 

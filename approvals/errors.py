@@ -6,7 +6,8 @@
     ├─ ApprovalDefinitionError   the requirement as written cannot be right
     ├─ GateMismatch              a gate would say something else than what it is about
     ├─ PolicyUnreadable          a stored requirement is not one this version understands
-    └─ DirectoryError            who is who cannot be told, or too few people could decide
+    ├─ DirectoryError            who is who cannot be told, or too few people could decide
+    └─ ChannelDefinitionError    channels or routes as written cannot be right
 
 Pure.
 """
@@ -14,6 +15,7 @@ Pure.
 __all__ = [
     "ApprovalDefinitionError",
     "ApprovalError",
+    "ChannelDefinitionError",
     "DirectoryError",
     "GateMismatch",
     "PolicyUnreadable",
@@ -38,3 +40,7 @@ class PolicyUnreadable(ApprovalError):
 
 class DirectoryError(ApprovalError):
     """Who is who cannot be told, or too few people could decide."""
+
+
+class ChannelDefinitionError(ApprovalError):
+    """Channels or routes as written cannot be right; raised where they are read."""

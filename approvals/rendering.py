@@ -12,7 +12,7 @@ from approvals.wording import fold
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render_html", "render_text"]
+__all__ = ["environment", "render_html", "render_text"]
 
 _COLUMNS = 79
 _CONTINUED = "      | "
@@ -20,7 +20,7 @@ _CONTINUED = "      | "
 
 def render_text(presentation: Presentation) -> str:
     """Write a presentation as plain text, for a terminal of 80 columns."""
-    text = _environment().get_template("gate.txt.j2").render(presentation=presentation)
+    text = environment().get_template("gate.txt.j2").render(presentation=presentation)
     return "\n".join(fold(line, width=_COLUMNS, mark=_CONTINUED) for line in text.split("\n"))
 
 
@@ -30,11 +30,12 @@ def render_html(presentation: Presentation) -> str:
     It has no style and no script, and no form: whether to offer one is said by
     `Presentation.may_approve`.
     """
-    return _environment().get_template("gate.html.j2").render(presentation=presentation)
+    return environment().get_template("gate.html.j2").render(presentation=presentation)
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """Return what renders the packaged templates: sandboxed, strict, and escaping HTML."""
     # A template engine is loaded by those who show something, not by those who declare a gate.
     from jinja2 import PackageLoader, StrictUndefined, select_autoescape
     from jinja2.sandbox import ImmutableSandboxedEnvironment

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from approvals import Directory, OperatingSystemDirectory, TomlDirectory
+from approvals.channels import Channels
 from approvals.policies import Policies
 from approvals.toml_policies import load_policies
 from sagas.authoring.catalog import Catalog
@@ -23,12 +24,13 @@ from sagas.authoring.saga import Saga
 from sagas.clock import SteadyClock, ticks
 from sagas.coordinator import Coordinator
 from sagas.discreet import keep_tokens_out_of_the_log
+from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
 from sagas.errors import DefinitionError, SagaError
 from sagas.frozen import check_loop_clock
 from sagas.journal import open_store
 from sagas.model import Outcome
-from sagas.ports import Clock, FaultPoints, Store
+from sagas.ports import Clock, FaultPoints, Lease, Store
 from sagas.tenure import Surroundings
 from sagas.worker import Worker
 
@@ -48,6 +50,7 @@ async def connect(
     *catalogs: Catalog,
     directory: str | Path | Directory | None = None,
     policies: str | Path | Policies | None = None,
+    channels: str | Path | Channels | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
     grace: float = GRACE_SECONDS,
@@ -69,6 +72,9 @@ async def connect(
             are no groups.
         policies: What is asked for beside what the authors of actions ask for: a TOML file, or
             `Policies`. SAGAS_POLICIES names a file too; it is read now and not again.
+        channels: How people are told what waits for them: a TOML file, or `Channels`. Without
+            (and without SAGAS_CHANNELS in the environment) nobody is told. Messages are sent
+            while `coordinator.work()` or `coordinator.dispatch()` runs.
         lease: Seconds for which a silent process keeps its sagas; SAGAS_LEASE, or 10.
         concurrency: How many sagas are driven at the same time; those that are started beyond it
             wait in the journal for their turn.
@@ -92,6 +98,7 @@ async def connect(
         catalogs,
         directory=directory,
         policies=policies,
+        channels=channels or os.environ.get("SAGAS_CHANNELS") or None,
         lease=lease,
         concurrency=concurrency,
         grace=grace,
@@ -106,12 +113,13 @@ async def connect(
         await coordinator.close()
 
 
-async def open_coordinator(  # noqa: PLR0913 (as `connect`)
+async def open_coordinator(
     url: str,
     catalogs: Iterable[Catalog],
     *,
     directory: str | Path | Directory | None = None,
     policies: str | Path | Policies | None = None,
+    channels: str | Path | Channels | None = None,
     lease: float | None = None,
     concurrency: int = CONCURRENCY,
     grace: float = GRACE_SECONDS,
@@ -120,7 +128,7 @@ async def open_coordinator(  # noqa: PLR0913 (as `connect`)
     user: str | None = None,
     fault_points: FaultPoints | None = None,
 ) -> Coordinator:
-    """As `connect`, without a context: the caller closes it."""
+    """As `connect`, without a context and an environment: the caller closes it."""
     check_loop_clock()
     known = list(catalogs)
     check_catalogs(known)
@@ -128,6 +136,7 @@ async def open_coordinator(  # noqa: PLR0913 (as `connect`)
     seconds = lease_seconds(lease)
     keep_tokens_out_of_the_log()
     people = directory_source(directory)
+    told = Channels.load(channels) if isinstance(channels, (str, Path)) else channels
     handlers = Handlers(known)
     store = await open_store(url)
     time_source = clock or await clock_of(store)
@@ -143,10 +152,23 @@ async def open_coordinator(  # noqa: PLR0913 (as `connect`)
         faults=fault_points,
     )
 
-    return assemble(around, concurrency=concurrency, grace=grace, user=user or getpass.getuser())
+    return assemble(
+        around,
+        concurrency=concurrency,
+        grace=grace,
+        user=user or getpass.getuser(),
+        channels=told,
+    )
 
 
-def assemble(around: Surroundings, *, concurrency: int, grace: float, user: str) -> Coordinator:
+def assemble(
+    around: Surroundings,
+    *,
+    concurrency: int,
+    grace: float,
+    user: str,
+    channels: Channels | None = None,
+) -> Coordinator:
     """A coordinator and its worker over surroundings that are made."""
 
     def worker(coordinator: Coordinator) -> Worker:
@@ -160,6 +182,26 @@ def assemble(around: Surroundings, *, concurrency: int, grace: float, user: str)
         policies=around.policies,
         user=user,
         worker=worker,
+        dispatcher=None if channels is None else partial(dispatcher, around, channels),
+    )
+
+
+def dispatcher(
+    around: Surroundings, channels: Channels, coordinator: Coordinator, worker: Worker
+) -> Dispatcher:
+    """What tells people what waits for them."""
+
+    async def lease() -> Lease:
+        return (await worker.begin()).holder.lease
+
+    return Dispatcher(
+        around.store,
+        channels,
+        present=coordinator.presentation,
+        directory=around.directory,
+        clock=around.clock,
+        lease=lease,
+        faults=around.faults,
     )
 
 

@@ -3,14 +3,15 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import ApprovalError, Directory, Gate, Principal, Vote, VoteKind
 from approvals.directory import check_reachable
+from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
 from approvals.policies import Policies
 from approvals.revision import Proposal
@@ -19,6 +20,7 @@ from approvals.wording import cut
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.authoring.saga import Saga
+from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
 from sagas.driving.run import Done, Result
 from sagas.editing import edited
@@ -58,12 +60,14 @@ class Coordinator(Reader):
         policies: Policies,
         user: str,
         worker: Callable[["Coordinator"], Worker],
+        dispatcher: Callable[["Coordinator", Worker], Dispatcher] | None = None,
     ) -> None:
         super().__init__(store, handlers, clock)
         self._policies = policies
         self._directory = directory
         self._user = user
         self._worker = worker(self)
+        self._dispatcher = None if dispatcher is None else dispatcher(self, self._worker)
         self._closed = False
         self._following: WeakValueDictionary[str, Following] = WeakValueDictionary()
 
@@ -208,7 +212,26 @@ class Coordinator(Reader):
         self._worker.follow_all()
         await self._worker.begin()
         await self._worker.look()
-        await self._worker.broken()
+        if self._dispatcher is None:
+            await self._worker.broken()
+        else:
+            await _beside(self._dispatcher.run(), self._worker.broken())
+
+    async def dispatch(self) -> None:
+        """Tell people what waits for them, over the channels there are, until cancelled.
+
+        `work` does so too.
+
+        Raises:
+            ChannelDefinitionError: There are no channels.
+            UnsafeDatabase: The database lost what it acknowledged, or would.
+        """
+        if self._dispatcher is None:
+            raise ChannelDefinitionError(
+                "there is no channel to tell people over: connect(channels=...) names them"
+            )
+        await self._worker.begin()
+        await _beside(self._dispatcher.run(), self._worker.broken())
 
     def finished(self, saga_id: str, result: Result, state: SagaState) -> None:
         """Told by the worker how a drive ended."""
@@ -522,6 +545,8 @@ class Coordinator(Reader):
         if self._closed:
             return
         self._closed = True
+        if self._dispatcher is not None:
+            await self._dispatcher.close()
         await self._worker.close()
         await self.store.close()
 
@@ -530,6 +555,16 @@ class Coordinator(Reader):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _beside(aside: Coroutine[Any, Any, None], main: Coroutine[Any, Any, NoReturn]) -> None:
+    """Do the one while the other lasts."""
+    task = asyncio.get_running_loop().create_task(aside, name="sagas-dispatch")
+    try:
+        await main
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def check_id(saga_id: str) -> None:

@@ -21,6 +21,10 @@ _GATE = (
     "eligible, stakes, because, editor"
 )
 _REVISION = "gate_id, number, arguments, digest, stakes, actor, reason, made_at"
+_DELIVERY = (
+    "id, saga_id, subject, channel, target, saying, level, rest, state, attempts, next_at, says, "
+    "receipt, error, made_at, changed_at"
+)
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal"
 
@@ -33,6 +37,7 @@ COLUMNS = {
     "vote": _VOTE,
     "revision": _REVISION,
     "drill": _DRILL,
+    "delivery": _DELIVERY,
 }
 
 

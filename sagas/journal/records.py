@@ -4,7 +4,7 @@ Pure.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
@@ -18,7 +18,15 @@ from sagas.chain import Row
 from sagas.errors import PayloadError
 from sagas.journal.operation import Record
 from sagas.model import Status, instant, micros
-from sagas.ports import Drill, OpenQuestion, QuestionRow, Request, SagaRow
+from sagas.ports import (
+    Delivery,
+    DeliveryState,
+    Drill,
+    OpenQuestion,
+    QuestionRow,
+    Request,
+    SagaRow,
+)
 
 PASSED, FAILED = "passed", "failed"
 """The results of a drill, as they are stored."""
@@ -302,6 +310,38 @@ def drill_values(found: Drill) -> tuple[object, ...]:
         storable(found.by),
         found.at,
     )
+
+
+def delivery(record: Record) -> Delivery:
+    """The row of `{delivery}`."""
+    return Delivery(
+        id=record[0],
+        saga_id=record[1],
+        subject=record[2],
+        channel=record[3],
+        target=record[4],
+        saying=record[5],
+        level=record[6],
+        rest=tuple((channel, target) for channel, target in json.loads(record[7])),
+        state=DeliveryState(record[8]),
+        attempts=record[9],
+        next_at=record[10],
+        says=record[11],
+        receipt=None if record[12] is None else json.loads(record[12]),
+        error=record[13],
+        made_at=record[14],
+        changed_at=record[15],
+    )
+
+
+def places(route: Iterable[tuple[str, str]]) -> str:
+    """A JSON array of places, each a channel and a target."""
+    return json.dumps([list(place) for place in route])
+
+
+def mapped(receipt: Mapping[str, str]) -> str:
+    """A JSON object of texts."""
+    return json.dumps(dict(receipt))
 
 
 def listed(values: Iterable[str | int]) -> str:

@@ -48,17 +48,19 @@ SURVIVED = "update saga set deaths = 0 where id = $1 and owner = $2"
 OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
                   arguments, policy, digest, parties, state, opened_at, deadline, decided_at,
-                  decided_by, reason, valid_until, eligible, stakes, because, editor)
+                  decided_by, reason, valid_until, eligible, stakes, because, editor,
+                  notify_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23)
+        $21, $22, $23, $14)
 """
-"""A gate's id is taken once."""
+"""A gate's id is taken once. What opens it has it announced."""
 
 MOVE_GATE = """
 update gate
 set state = $3,
     decided_at = case when $2 = 'pending' then $4 else decided_at end,
-    consumed_at = case when $3 = 'consumed' then $4 else consumed_at end
+    consumed_at = case when $3 = 'consumed' then $4 else consumed_at end,
+    notify_at = $4
 where id = $1 and state = $2
     and ($3 <> 'consumed' or valid_until is null or $4 < valid_until)
 returning id
@@ -71,13 +73,14 @@ GATE_STATE = "select state from gate where id = $1"
 
 OPEN_QUESTION = """
 insert into intervention (id, saga_id, path, kind, question, evidence, choices, wants_result, state,
-                          opened_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9)
+                          opened_at, notify_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 'open', $9, $9)
 """
 """An intervention's id is taken once."""
 
 CLOSE_QUESTION = """
-update intervention set state = 'closed', closed_at = $2 where id = $1 and state = 'open'
+update intervention set state = 'closed', closed_at = $2, notify_at = $2
+where id = $1 and state = 'open'
 """
 """An answer that came first stays."""
 
@@ -320,7 +323,8 @@ insert into vote (gate_id, {vote}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $
 """Under the lock on the gate."""
 
 DECIDE_GATE = """
-update gate set state = $2, decided_at = $3, decided_by = $4, reason = $5, valid_until = $6
+update gate set state = $2, decided_at = $3, decided_by = $4, reason = $5, valid_until = $6,
+    notify_at = coalesce($3, 0)
 where id = $1
 """
 """Under the lock on the gate, after its state was looked at."""
@@ -331,7 +335,7 @@ insert into revision ({revision}) values ($1, $2, $3, $4, $5, $6, $7, $8)
 """Under the lock on the gate. A revision's number is taken once."""
 
 REVISE_GATE = """
-update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6
+update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6, notify_at = 0
 where id = $1
 """
 """Under the lock on the gate, after its state and its revision were looked at."""
@@ -346,7 +350,8 @@ LOCK_QUESTION = "select {question} from intervention where id = $1 {for_update}"
 """Under the lock on the saga: holds the question still while it is answered."""
 
 ANSWER = """
-update intervention set state = 'answered', choice = $2, actor = $3, reason = $4, closed_at = $5
+update intervention set state = 'answered', choice = $2, actor = $3, reason = $4, closed_at = $5,
+    notify_at = $5
 where id = $1
 """
 """Under the lock on the question, after its state was looked at."""

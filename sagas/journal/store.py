@@ -15,6 +15,7 @@ from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
 from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import (
+    delivering,
     desk,
     drills,
     edits,
@@ -28,8 +29,10 @@ from sagas.journal.operations import (
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
     ANY_NUMBER,
+    Announcement,
     ApiToken,
     Applied,
+    Delivery,
     Drill,
     LateAnswer,
     Lease,
@@ -38,7 +41,9 @@ from sagas.ports import (
     QuestionRow,
     Request,
     SagaRow,
+    Settlement,
     Suspects,
+    Unannounced,
     Unit,
     WebSession,
 )
@@ -440,6 +445,49 @@ class SqlStore:
     async def revoke_token(self, token_id: str, *, owner: str, at: int) -> ApiToken | None:
         """Take a token back for ever; None if that person has none of that id."""
         return await self._write(lambda _: entrance.revoke_token(token_id, owner=owner, at=at))
+
+    # --- deliveries ---------------------------------------------------------------------------
+
+    async def next_delivery(self, lease: Lease) -> int | None:
+        """When there is something to announce or to send next; None if there is nothing ahead."""
+        silent, _ = await self._read(lambda: ownership.survey(lease, self._database.is_gone))
+        if silent:
+            await self._write(lambda _: ownership.bury(silent))
+        return await self._look(delivering.next_delivery)
+
+    async def unannounced(self, *, now: int, limit: int) -> list[Unannounced]:
+        """Some of the gates and interventions of which there may be something to tell."""
+        return await self._read(lambda: delivering.unannounced(now, limit))
+
+    async def announce(self, found: Unannounced, plan: Announcement) -> bool:
+        """Queue messages, and mark those that are out of date; False if it has moved meanwhile."""
+        return await self._write(lambda _: delivering.announce(found, plan))
+
+    async def take(
+        self, lease: Lease, *, channel: str, now: int, limit: int, having: Sequence[int]
+    ) -> list[Delivery]:
+        """Take messages of a channel in hand that are due, and that no living dispatcher has.
+
+        Raises:
+            LeaseLost: This dispatcher's worker was declared dead.
+        """
+        return await self._write(
+            lambda _: delivering.take(lease, channel=channel, now=now, limit=limit, having=having)
+        )
+
+    async def settle(self, lease: Lease, delivery: Delivery, found: Settlement) -> Delivery | None:
+        """Record what became of a message in hand; None if it is not in this one's any more."""
+        return await self._write(lambda _: delivering.settle(lease, delivery, found))
+
+    async def deliveries_about(self, subject: str) -> list[Delivery]:
+        """The messages about a gate or an intervention, the oldest first."""
+        return await self._look(lambda: delivering.deliveries_about(subject))
+
+    async def deliveries(
+        self, *, saga_id: str | None, state: str | None, limit: int
+    ) -> list[Delivery]:
+        """Messages, the newest first."""
+        return await self._look(lambda: delivering.deliveries(saga_id, state, limit))
 
     async def close(self) -> None:
         """Let go of connections and threads."""

@@ -29,6 +29,12 @@ Its **permits** are what calls hold of it: a `start` until a period after the ca
 `call` until the call is over. A `turn` is a place in the line of those who wait. Each names who
 holds it and until when; past that instant it counts for nothing, whoever has died.
 
+`notify_at` of a gate and of an intervention is since when there may be something to tell people of
+it. Whoever opens or moves one sets it in the same transaction; nothing is told before that is
+committed, and nothing that is committed stays untold. A **delivery** is one message to one target:
+queued when its subject was announced, and repaired when what it says is no longer so. `holder` is the
+worker that has it in hand, and whose death makes it anybody's.
+
 A **drill** is one rehearsed do and undo of one action against a sandbox: what code was drilled, and
 whether it passed. A newer one does not replace it; the one with the highest number counts.
 
@@ -171,6 +177,7 @@ class Gate(_Table, table=True):
         Index("gate_of_saga", "saga_id"),
         Index("gate_opened", "opened_at"),
         _where("gate_open", "opened_at id", "state = 'pending'"),
+        _where("gate_notify", "notify_at", "notify_at is not null"),
     )
 
     id: str = Field(sa_type=Text, primary_key=True)
@@ -197,6 +204,7 @@ class Gate(_Table, table=True):
     stakes: str = Field(sa_type=Text)
     because: str | None = Field(default=None, sa_type=Text)
     editor: str | None = Field(default=None, sa_type=Text)
+    notify_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Revision(_Table, table=True):
@@ -242,6 +250,7 @@ class Intervention(_Table, table=True):
     __table_args__: ClassVar[Any] = (
         Index("intervention_of_saga", "saga_id"),
         _where("intervention_open", "opened_at id", "state = 'open'"),
+        _where("intervention_notify", "notify_at", "notify_at is not null"),
     )
 
     id: str = Field(sa_type=Text, primary_key=True)
@@ -258,6 +267,7 @@ class Intervention(_Table, table=True):
     actor: str | None = Field(default=None, sa_type=Text)
     reason: str | None = Field(default=None, sa_type=Text)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
+    notify_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Request(_Table, table=True):
@@ -301,6 +311,36 @@ class Permit(_Table, table=True):
     saga_id: str = Field(sa_type=Text)
     at: int = Field(sa_type=BigInteger)
     until: int = Field(sa_type=BigInteger)
+
+
+class Delivery(_Table, table=True):
+    """One message to one target, about one gate or intervention."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("subject", "channel", "target", "saying", "level", name="delivery_once"),
+        Index("delivery_of_saga", "saga_id", "id"),
+        _where("delivery_due", "channel next_at", "holder is null and next_at is not null"),
+        _where("delivery_held", "holder", "holder is not null"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    saga_id: str = Field(sa_type=Text, foreign_key="saga.id")
+    subject: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    target: str = Field(sa_type=Text)
+    saying: str = Field(sa_type=Text)
+    level: int = Field(sa_type=Integer)
+    rest: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    attempts: int = Field(sa_type=Integer)
+    next_at: int | None = Field(default=None, sa_type=BigInteger)
+    says: str = Field(sa_type=Text)
+    receipt: str | None = Field(default=None, sa_type=Text)
+    error: str | None = Field(default=None, sa_type=Text)
+    holder: int | None = Field(default=None, sa_type=BigInteger, foreign_key="worker.id")
+    made_at: int = Field(sa_type=BigInteger)
+    changed_at: int = Field(sa_type=BigInteger)
 
 
 class Drill(_Table, table=True):

@@ -54,7 +54,7 @@ def test_t14_the_templates_run_in_a_sandbox_that_knows_every_name() -> None:
 
     from approvals import rendering
 
-    environment = rendering._environment()
+    environment = rendering.environment()
     assert isinstance(environment, ImmutableSandboxedEnvironment)
     assert environment.undefined is StrictUndefined
     with pytest.raises(SecurityError):

@@ -70,6 +70,7 @@ def upgrade() -> None:
     _login_link()
     _spent_form()
     _api_token()
+    _delivery()
     for guard in _POSTGRES_GUARDS if _is_postgres() else _SQLITE_GUARDS:
         op.execute(guard)
     _name_the_journal()
@@ -195,10 +196,12 @@ def _gate() -> None:
         _text("stakes"),
         _text("because", nullable=True),
         _text("editor", nullable=True),
+        _large("notify_at", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])
     _index("gate_opened", "gate", ["opened_at"])
     _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")
+    _index("gate_notify", "gate", ["notify_at"], "notify_at is not null")
 
 
 def _revision() -> None:
@@ -254,9 +257,11 @@ def _intervention() -> None:
         _text("actor", nullable=True),
         _text("reason", nullable=True),
         _large("closed_at", nullable=True),
+        _large("notify_at", nullable=True),
     )
     _index("intervention_of_saga", "intervention", ["saga_id"])
     _index("intervention_open", "intervention", ["opened_at", "id"], "state = 'open'")
+    _index("intervention_notify", "intervention", ["notify_at"], "notify_at is not null")
 
 
 def _request() -> None:
@@ -368,6 +373,37 @@ def _api_token() -> None:
         sa.UniqueConstraint("token_hash", name="api_token_once"),
     )
     _index("api_token_of_owner", "api_token", ["owner", "made_at"])
+
+
+def _delivery() -> None:
+    op.create_table(
+        "delivery",
+        _number(),
+        _reference("saga_id", "saga.id"),
+        _text("subject"),
+        _text("channel"),
+        _text("target"),
+        _text("saying"),
+        _whole("level"),
+        _text("rest"),
+        _text("state"),
+        _whole("attempts"),
+        _large("next_at", nullable=True),
+        _text("says"),
+        _text("receipt", nullable=True),
+        _text("error", nullable=True),
+        sa.Column("holder", sa.BigInteger(), sa.ForeignKey("worker.id"), nullable=True),
+        _large("made_at"),
+        _large("changed_at"),
+        sa.UniqueConstraint(
+            "subject", "channel", "target", "saying", "level", name="delivery_once"
+        ),
+        sqlite_autoincrement=True,
+    )
+    _index("delivery_of_saga", "delivery", ["saga_id", "id"])
+    due = "holder is null and next_at is not null"
+    _index("delivery_due", "delivery", ["channel", "next_at"], due)
+    _index("delivery_held", "delivery", ["holder"], "holder is not null")
 
 
 def _name_the_journal() -> None:

@@ -1,0 +1,58 @@
+"""What every channel does, whatever carries its messages.
+
+An adapter says where its messages go and how they are changed; it keeps nothing, decides nothing,
+and knows no database. Whatever it raises that is no `ChannelError` counts as an unknown outcome.
+
+Pure.
+"""
+
+from typing import Protocol
+
+from approvals.channels.notice import Notice, Receipt
+
+__all__ = ["Channel"]
+
+
+class Channel(Protocol):
+    """Brings notices to people."""
+
+    @property
+    def name(self) -> str:
+        """How routes name it; unlike that of any other channel."""
+        ...
+
+    def check(self, target: str) -> None:
+        """Refuse a target that this channel could never reach, when routes are read.
+
+        Raises:
+            ChannelDefinitionError: The message says what to write instead.
+        """
+        ...
+
+    async def post(self, notice: Notice) -> Receipt:
+        """Send a message.
+
+        Raises:
+            ChannelError: It did not arrive, or nobody knows; the class says what to do.
+        """
+        ...
+
+    async def find(self, notice: Notice) -> Receipt | None:
+        """Look for a message that may have been sent; None if it is not there or cannot be found.
+
+        Raises:
+            ChannelError: It cannot be looked for now.
+        """
+        ...
+
+    async def update(self, receipt: Receipt, notice: Notice) -> Receipt:
+        """Make a message that was sent say what is so by now; a second time changes nothing more.
+
+        Raises:
+            ChannelError: It was not changed, or nobody knows; the class says what to do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

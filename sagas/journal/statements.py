@@ -324,7 +324,7 @@ insert into vote (gate_id, {vote}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $
 
 DECIDE_GATE = """
 update gate set state = $2, decided_at = $3, decided_by = $4, reason = $5, valid_until = $6,
-    notify_at = coalesce($3, 0)
+    notify_at = coalesce(cast($3 as bigint), 0)
 where id = $1
 """
 """Under the lock on the gate, after its state was looked at."""

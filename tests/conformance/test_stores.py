@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conformance.appending_suite import AppendingSuite
+from tests.conformance.deliveries_suite import DeliveriesSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.drills_suite import DrillsSuite
 from tests.conformance.edits_suite import EditsSuite
@@ -22,6 +23,7 @@ class StoreSuite(
     FiguresSuite,
     LimitsSuite,
     DrillsSuite,
+    DeliveriesSuite,
     EntranceSuite,
 ):
     """Everything that a store promises."""

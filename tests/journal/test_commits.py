@@ -19,11 +19,18 @@ ROWS = {
     "saga": "id, status, reason, head, owner = {worker}, control, folded, wake_at, updated_at",
     "entry": "saga_id, seq, kind, version, written_at, body, payload",
     "request": "saga_id, kind, ref, actor, reason, state, made_at, payload, folded, delivery_key",
-    "gate": "id, state, revision, arguments, editor, opened_at, decided_at, decided_by, reason, valid_until, consumed_at",
+    "gate": (
+        "id, state, revision, arguments, editor, opened_at, decided_at, decided_by, reason,"
+        " valid_until, consumed_at, notify_at"
+    ),
     "revision": "gate_id, number, arguments, actor, reason, made_at",
     "vote": "gate_id, principal, kind, reason, cast_at, revision, digest, refusal",
     "intervention": "id, saga_id, state, choice, actor, reason, closed_at",
     "permit": "bucket, kind, holder, start, saga_id",
+    "delivery": (
+        "saga_id, subject, channel, target, saying, level, state, attempts, says, receipt,"
+        " holder = {worker}"
+    ),
     "drill": "drill_id, action, version, result, runs",
     "login_link": "token_hash, principal, evidence, made_at, until, used_by",
     "web_session": "token_hash, principal, evidence, begun_at, seen_at, until",

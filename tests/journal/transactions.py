@@ -15,17 +15,21 @@ from sagas.allotment import Kind as Permit
 from sagas.errors import Refused
 from sagas.model import Direction, Status
 from sagas.ports import (
+    Announcement,
     Applied,
     CloseQuestion,
     CreateSaga,
+    DeliveryState,
     FoldRequests,
     LateAnswer,
     Lease,
     MoveGate,
+    NewDelivery,
     Op,
     OpenGate,
     OpenQuestion,
     Project,
+    Settlement,
     Store,
     Survived,
     Unit,
@@ -53,6 +57,8 @@ READS = frozenset(
         "cast_since",
         "changed",
         "close",
+        "deliveries",
+        "deliveries_about",
         "drills",
         "gate",
         "gates_of",
@@ -73,6 +79,7 @@ READS = frozenset(
         "sagas",
         "session",
         "time",
+        "unannounced",
         "token",
         "tokens",
         "votes",
@@ -208,6 +215,11 @@ async def _dead_owner(scene: Scene) -> None:
     await _released(scene)
     dying = replace(scene, lease=await scene.store.register("dying", 0.0))
     assert await dying.claim() == [scene.saga_id]
+
+
+async def _dying(scene: Scene) -> None:
+    await _queued(scene)
+    await scene.store.register("dying", 0.0)
 
 
 # --- what is done -----------------------------------------------------------------------------
@@ -426,6 +438,44 @@ async def _tidy(scene: Scene) -> object:
     return (await scene.store.load(scene.saga_id)) is not None
 
 
+async def _announce(scene: Scene) -> object:
+    [found] = [
+        each
+        for each in await scene.store.unannounced(now=AT, limit=1_000)
+        if each.id == scene.gate_id
+    ]
+    new = NewDelivery(channel=scene.saga_id, target="ana", saying="asked", level=0)
+    plan = Announcement(next_at=None, says="pending.1", at=AT, new=(new,))
+    await scene.store.announce(found, plan)
+    return len(await scene.store.deliveries_about(scene.gate_id))
+
+
+async def _queued(scene: Scene) -> None:
+    await _gate(scene)
+    await _announce(scene)
+
+
+async def _take(scene: Scene) -> object:
+    taken = await scene.store.take(scene.lease, channel=scene.saga_id, now=AT, limit=5, having=())
+    return [each.target for each in taken]
+
+
+async def _taken(scene: Scene) -> None:
+    await _queued(scene)
+    await _take(scene)
+
+
+async def _settle(scene: Scene) -> object:
+    [delivery] = await scene.store.deliveries_about(scene.gate_id)
+    sent = Settlement(state=DeliveryState.SENT, at=AT, says="pending.1", receipt={"id": "1"})
+    await scene.store.settle(scene.lease, delivery, sent)
+    return [each.state for each in await scene.store.deliveries_about(scene.gate_id)]
+
+
+async def _next_delivery(scene: Scene) -> object:
+    return (await scene.store.next_delivery(scene.lease)) is not None
+
+
 KINDS: Mapping[str, Kind] = {
     "create": Kind(_create, ("commit", CreateSaga), begins=False, at_once=True),
     "create with a gate": Kind(_create_two, ("commit", CreateSaga), begins=False),
@@ -467,5 +517,9 @@ KINDS: Mapping[str, Kind] = {
     "spend a form": Kind(_spend, ("spend",)),
     "record a token": Kind(_record_token, ("record_token",)),
     "revoke a token": Kind(_revoke_token, ("revoke_token",), _with_token),
+    "announce": Kind(_announce, ("announce",), _gate),
+    "take a message": Kind(_take, ("take",), _queued),
+    "settle a message": Kind(_settle, ("settle",), _taken),
+    "bury and look for messages": Kind(_next_delivery, ("next_delivery",), _dying),
     "bury and claim": Kind(lambda scene: scene.claim(), ("claim",), _dead_owner),
 }

@@ -67,9 +67,9 @@ def _micros(at: datetime | None) -> int | None:
 
 
 def _asked(gate: Gate, waited: timedelta) -> tuple[str, ...]:
-    """Who can decide by now, without whoever is kept out."""
-    kept_out = gate.requester if gate.policy.separate else None
-    return tuple(name for name in gate.policy.names(waited) if name != kept_out)
+    """Who can decide by now, without those who are kept out."""
+    kept_out = gate.parties.names if gate.policy.separate else frozenset[str]()
+    return tuple(name for name in gate.policy.names(waited) if name not in kept_out)
 
 
 def _first_words(

@@ -82,7 +82,8 @@ class Ledger:
     """A SQLite file with a service's effects, its answers, and tables of the service's own."""
 
     def __init__(self, path: Path, schema: str) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
+        # One event loop uses it; who opens and closes it may be another thread.
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("pragma synchronous = full")
         self._connection.executescript(SCHEMA + schema)

@@ -55,12 +55,16 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        """Write the message to disk, then accept it."""
+        """Keep the message, then accept it."""
+        self.keep(_opened(envelope))
+        return "250 OK"
+
+    def keep(self, mail: Mail) -> None:
+        """Write a message to disk."""
         with self._store.open("a") as file:
-            file.write(_opened(envelope).model_dump_json() + "\n")
+            file.write(mail.model_dump_json() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return "250 OK"
 
 
 def _opened(envelope: Envelope) -> Mail:

@@ -1,7 +1,8 @@
-"""The publishing example survives what can go wrong: it is explored, with its own CMS on loopback."""
+"""The examples survive what can go wrong: they are explored, with the services that are theirs."""
 
 import os
 from collections.abc import AsyncGenerator
+from datetime import date
 from pathlib import Path
 
 import asyncpg
@@ -9,18 +10,28 @@ import pytest
 
 from compensations import Choice
 from examples.publish.publishing import Article, publish
+from examples.travel.booking import book_trip
+from examples.travel.trip import CarRequest, FlightRequest, HotelRequest, Trip
 from sagas.journal import migrate
 from sagas.ports import QuestionRow
 from sagas.testing import Responder, explore, explore_crashes, explore_races
 from sagas.testing.people import Truth, truthfully
 from tests.authority import one_authority
 from tests.examples.served import Served, publishing
+from tests.examples.travelled import Travelled, travelling
 
 # A process that ends while its HTTP client connects leaves an attempt that was never begun.
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine .*try_connect:RuntimeWarning")
 
 SOAK = "SAGAS_SOAK" in os.environ
 ARTICLE = Article(slug="on-undoing", title="On undoing", body="Some things cannot be undone.")
+DAY = date(2027, 3, 1)
+TRIP = Trip(
+    traveller="ana@example.org",
+    flight=FlightRequest(origin="Oslo", destination="Lisbon", departure=DAY),
+    hotel=HotelRequest(city="Lisbon", arrival=DAY, nights=3),
+    car=CarRequest(city="Lisbon", pickup=DAY, days=3),
+)
 
 
 def editor(cms: Served) -> Responder:
@@ -47,6 +58,12 @@ async def cms(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Served]:
     async with publishing() as (world, variables):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
+        yield world
+
+
+@pytest.fixture
+async def partners() -> AsyncGenerator[Travelled]:
+    async with travelling() as world:
         yield world
 
 
@@ -85,6 +102,49 @@ async def test_publishing_survives_everything_on_postgres(cms: Served, postgres_
     migrate(postgres_url)
 
     report = await explore(publish, ARTICLE, people=editor(cms), world=cms, url=postgres_url)
+
+    report.check()
+
+
+async def test_a_trip_survives(partners: Travelled) -> None:
+    report = await explore(book_trip, TRIP, world=partners, schedules=80)
+
+    report.check()
+    assert report.schedules >= 300
+
+
+async def test_a_trip_survives_crashes_on_sqlite(partners: Travelled, sqlite_url: str) -> None:
+    report = await explore_crashes(book_trip, TRIP, world=partners, url=sqlite_url)
+
+    report.check()
+
+
+async def test_a_trip_survives_crashes_on_postgres(partners: Travelled, postgres_url: str) -> None:
+    migrate(postgres_url)
+
+    report = await explore_crashes(book_trip, TRIP, world=partners, url=postgres_url)
+
+    report.check()
+
+
+@pytest.mark.skipif(not SOAK, reason="the long form: SAGAS_SOAK=1")
+@pytest.mark.timeout(1800)
+async def test_a_trip_survives_whatever_comes_at_any_turn(partners: Travelled) -> None:
+    (await explore(book_trip, TRIP, world=partners, schedules=2500)).check()
+    (await explore_races(book_trip, TRIP, world=partners)).check()
+    (await explore_crashes(book_trip, TRIP, world=partners, depth=2)).check()
+
+
+@pytest.mark.skipif(not SOAK, reason="the long form: SAGAS_SOAK=1")
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
+async def test_a_trip_survives_everything_on(
+    database: str, partners: Travelled, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(database)
+    migrate(url)
+
+    report = await explore(book_trip, TRIP, world=partners, url=url)
 
     report.check()
 

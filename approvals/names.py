@@ -3,13 +3,16 @@
 Pure.
 """
 
-__all__ = ["ANYONE", "GROUP_MARK", "fault_of_name"]
+__all__ = ["ANYONE", "GROUP_MARK", "ROLE_MARK", "fault_of_name"]
 
 ANYONE = "anyone"
 """Stands for every identified person; nobody may be called that."""
 
 GROUP_MARK = "@"
 """Comes before the name of a group where people may be named too; no name begins with it."""
+
+ROLE_MARK = "role:"
+"""Comes before the name of a role where groups are named: ``@role:payer``."""
 
 
 def fault_of_name(name: str) -> str | None:

@@ -12,6 +12,9 @@
     [groups]
     travel-desk = ["ana", "ben"]
 
+    [roles]                   # asked for as "@role:payer"
+    payer = ["ana", "@travel-desk"]
+
 A key that is not known, a member who is not a user, and a login, a token, a sub or an address that
 two users share are errors. Touches: the file.
 """
@@ -20,7 +23,7 @@ import hashlib
 import hmac
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,7 +31,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from approvals.errors import DirectoryError
-from approvals.names import fault_of_name
+from approvals.names import GROUP_MARK, ROLE_MARK, fault_of_name
 from approvals.principal import Principal
 
 __all__ = ["TomlDirectory"]
@@ -52,6 +55,7 @@ class _User(_Stored):
 class _File(_Stored):
     users: dict[str, _User] = {}
     groups: dict[str, list[str]] = {}
+    roles: dict[str, list[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class TomlDirectory:
         stored = _parse(_read(Path(path)), source)
         _check(stored, source)
         groups = {group: frozenset(members) for group, members in stored.groups.items()}
+        groups |= {f"{ROLE_MARK}{role}": _holders(of, groups) for role, of in stored.roles.items()}
         return cls(source, stored.users, groups)
 
     def principal(self, operating_system_user: str) -> Principal | None:
@@ -130,6 +135,14 @@ class TomlDirectory:
         )
 
 
+def _holders(named: Iterable[str], groups: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Everyone who has a role, by name or through a group."""
+    people = {name for name in named if not name.startswith(GROUP_MARK)}
+    return frozenset(people).union(
+        *(groups[name.removeprefix(GROUP_MARK)] for name in named if name.startswith(GROUP_MARK))
+    )
+
+
 def _address(user: _User) -> str | None:
     return None if user.email is None else _low(user.email)
 
@@ -170,7 +183,7 @@ def _fault(kind: str, message: str) -> str:
     match kind:
         case "extra_forbidden":
             return (
-                "this key is not known; a file has users and groups, a user has display, login, "
+                "this key is not known; a file has users, groups and roles, a user has display, login, "
                 "token_sha256, sub and email"
             )
         case "string_pattern_mismatch":
@@ -193,8 +206,17 @@ def _check(stored: _File, source: str) -> None:
     _check_shared("sub", subs, source)
     addresses = {name: _low(user.email) for name, user in stored.users.items() if user.email}
     _check_shared("email", addresses, source)
+    _check_names("roles", stored.roles, source)
     for group, members in stored.groups.items():
-        _check_members(group, members, stored.users, source)
+        _check_members(f"groups.{group}", members, stored.users, source)
+        if group.startswith(ROLE_MARK):
+            raise DirectoryError(
+                f"{source}: groups.{group}: {ROLE_MARK} marks a role; write it under [roles], "
+                "without the mark"
+            )
+    for role, named in stored.roles.items():
+        known = {*stored.users, *(f"{GROUP_MARK}{group}" for group in stored.groups)}
+        _check_members(f"roles.{role}", named, known, source)
 
 
 def _check_names(table: str, names: Iterable[str], source: str) -> None:
@@ -214,12 +236,11 @@ def _check_shared(key: str, values: Mapping[str, str], source: str) -> None:
             )
 
 
-def _check_members(
-    group: str, members: Iterable[str], users: Mapping[str, _User], source: str
-) -> None:
+def _check_members(where: str, members: Iterable[str], known: Container[str], source: str) -> None:
     for name in members:
-        if name not in users:
+        if name not in known:
+            kind, table = ("group", "groups") if name.startswith(GROUP_MARK) else ("user", "users")
+            entry = f"[{table}.{name}]" if kind == "user" else f"{name[1:]} under [groups]"
             raise DirectoryError(
-                f"{source}: groups.{group}: {name!r} is not a user; add [users.{name}], or take "
-                "the name out"
+                f"{source}: {where}: {name!r} is not a {kind}; add {entry}, or take the name out"
             )

@@ -41,7 +41,9 @@ def needed(drive: Drive, site: Site, own: Approval | None) -> Approval | None:
     """What a call needs now, with what an earlier gate of its generation asked for."""
     wanted = _by_policies(drive, site, own)
     earlier = drive.state.gate(site.path, site.direction)
-    if earlier is None or earlier.generation != drive.state.generation:
+    if earlier is None or (
+        site.direction is Direction.DO and earlier.generation != drive.state.generation
+    ):
         return wanted
     asked = asked_for(earlier)
     return wanted if asked is None else stricter(asked, wanted)

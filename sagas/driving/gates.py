@@ -219,13 +219,23 @@ class Gates:
             saga_id=self._drive.saga_id,
             path=site.path,
             direction=site.direction,
-            generation=self._drive.state.generation,
+            generation=self._generation(site, gate),
             revision=1 if gate is None else gate.revision,
             action=site.action,
             action_version=site.version,
             arguments=site.arguments if gate is None else gate.arguments,
             policy_version=approval.version,
         )
+
+    def _generation(self, site: Site, gate: Gate | None) -> int:
+        """The generation an approval is good for.
+
+        An undo that people were asked about in a rollback is still the same when the whole saga is
+        unwound; a step of the saga is not.
+        """
+        if gate is not None and site.direction is Direction.UNDO:
+            return gate.generation
+        return self._drive.state.generation
 
     async def _new(self, site: Site, approval: Approval) -> Row:
         """A gate in front of a call, not yet stored.
@@ -296,7 +306,7 @@ class Gates:
             stored,
             instant(self._drive.now()),
             digest=self._subject(site, asked, gate).digest(),
-            generation=self._drive.state.generation,
+            generation=self._generation(site, gate),
         )
         if usable.reason is Unusable.NOT_APPROVED:
             self._recheck_later(gate.id, f"it is {stored.state} by now")

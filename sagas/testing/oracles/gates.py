@@ -71,8 +71,12 @@ def an_approval_is_used_by_its_own_call(evidence: Evidence) -> Iterator[str]:
 def _uses(intent: Entry | None, gate: str, opened: GateOpened) -> bool:
     if not isinstance(intent, Intended | CompensationIntended):
         return False
-    place = (intent.gate, intent.path, direction_of(intent), intent.generation)
-    return place == (gate, opened.path, opened.direction, opened.generation)
+    place = (intent.gate, intent.path, direction_of(intent))
+    if place != (gate, opened.path, opened.direction):
+        return False
+    if opened.direction == DO:
+        return intent.generation == opened.generation
+    return intent.generation >= opened.generation  # a later unwind wants the same undo
 
 
 def _opened(entries: Entries) -> GateOpened | None:

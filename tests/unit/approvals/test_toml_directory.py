@@ -1,6 +1,7 @@
 """People and groups from a file, and every way in which the file can be wrong."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_a_file_loaded_again_tells_what_has_changed(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[users", r"this is not TOML .*; mend the file"),
-        ("[user.ana]", r"user: this key is not known; a file has users and groups"),
+        ("[user.ana]", r"user: this key is not known; a file has users, groups and roles"),
         ('[users.ana]\nphone = "1"', r"users\.ana\.phone: this key is not known"),
         ("[users.ana]\nlogin = 7", r"users\.ana\.login: input should be a valid string; mend"),
         ('[users.ana]\nlogin = ""', r"users\.ana\.login: .*at least 1 character; mend"),
@@ -215,3 +216,45 @@ def test_two_people_whom_a_provider_could_not_tell_apart_are_an_error(
 ) -> None:
     with pytest.raises(DirectoryError, match=r"users\.ana, users\.ben: they share one"):
         load(tmp_path, f"[users.ana]\n{key}\n[users.ben]\n{key.replace('a@', 'A@')}\n")
+
+
+# --- roles ---------------------------------------------------------------------------------------
+
+ROLES = (
+    OFFICE
+    + """
+[roles]
+payer = ["@travel-desk"]
+signer = ["ana", "@empty"]
+"""
+)
+
+
+def test_a_role_is_held_by_name_and_through_groups(tmp_path: Path) -> None:
+    office = load(tmp_path, ROLES)
+    assert (office.members("role:payer"), office.members("role:signer")) == (
+        frozenset({"ana", "ben"}),
+        frozenset({"ana"}),
+    )
+
+
+def test_whoever_has_a_role_may_decide_where_it_is_asked_for(tmp_path: Path) -> None:
+    office = load(tmp_path, ROLES)
+    asked = approval(by="@role:payer", within=DESK.within)
+    ben = office.principal("ben")
+    assert ben is not None
+    assert asked.may_approve(ben.name, ben.groups, timedelta(0))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[roles]\npayer = ["zoe"]', "roles.payer: 'zoe' is not a user"),
+        ('[roles]\npayer = ["@board"]', "roles.payer: '@board' is not a group"),
+        ('[roles]\n" payer" = []', "begins or ends with a space"),
+        ('[groups]\n"role:payer" = []', "marks a role"),
+    ],
+)
+def test_a_role_that_cannot_be_right_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(DirectoryError, match=words):
+        load(tmp_path, text)

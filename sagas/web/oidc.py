@@ -141,7 +141,7 @@ class OpenIdConnect:
             raise _unavailable() from error
         if answer.status_code != 200 or not isinstance(told, dict):
             raise _refused("the provider does not take the code: log in again")
-        token = told.get("id_token")
+        token = cast(dict[str, Any], told).get("id_token")
         if not isinstance(token, str):
             raise _refused("the provider sent no ID token")
         return token
@@ -181,8 +181,7 @@ class OpenIdConnect:
                 error
             )
         claims: dict[str, Any] = decoded.claims
-        audience = claims["aud"]
-        several = isinstance(audience, list) and len(audience) > 1
+        several = claims["aud"] not in (provider.client_id, [provider.client_id])
         if claims.get("azp", None if several else provider.client_id) != provider.client_id:
             raise _refused("the provider's ID token is for another client")
         return claims

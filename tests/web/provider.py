@@ -25,7 +25,7 @@ USERS = [
 
 
 class Quiet(WSGIRequestHandler):
-    def log_message(self, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name is theirs
         pass
 
 
@@ -43,7 +43,7 @@ def insist_on_pkce(provider: flask.Flask) -> None:
         return response
 
     @provider.before_request
-    def check() -> flask.typing.ResponseReturnValue | None:
+    def check() -> tuple[dict[str, str], int] | None:
         if flask.request.path != "/oauth2/token":
             return None
         if flask.request.form.get("client_id") == "public":  # the package knows no such clients

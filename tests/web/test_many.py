@@ -16,7 +16,7 @@ MANY = 10_000
 def multiply(path: Path) -> None:
     """Make many gates of the one there is."""
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-        columns = [row[1] for row in connection.execute("pragma table_info (gate)")]
+        columns: list[str] = [row[1] for row in connection.execute("pragma table_info (gate)")]
         changed = {"id": "gate.id || '-' || n", "opened_at": "opened_at - n"}
         values = ", ".join(changed.get(column, column) for column in columns)
         connection.execute(

@@ -1,9 +1,15 @@
 """What people see, and that it works from the link to the decision."""
 
+from pathlib import Path
+
 import httpx
 
+from sagas import connect
+from sagas.cli.inbox import history
+from sagas.journal import migrate
+from sagas.web.app import make_app
 from tests.web import shop
-from tests.web.conftest import FORM, Inbox, sealed, until
+from tests.web.conftest import FORM, SITE, Inbox, sealed, until
 
 
 async def decided(
@@ -140,3 +146,17 @@ async def test_a_vote_is_withdrawn_as_long_as_nothing_is_decided(inbox: Inbox) -
     page = await ana.get(path)
     assert 'value="withdraw"' not in page.text
     assert "2 more" in page.text
+
+
+async def test_an_inbox_over_postgresql_is_entered_and_decides(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    await migrate(postgres_url)
+    people = shop.directory(tmp_path)
+    async with connect(postgres_url, shop.shop, directory=people, user="ana") as coordinator:
+        inbox = Inbox(coordinator, make_app(coordinator, SITE, history=history), SITE)
+        gate = await inbox.gate()
+        ana = await inbox.browser("ana")
+        assert gate.id in (await ana.get("/")).text
+        assert (await decided(ana, f"/gates/{gate.id}", "reject", "too early")).status_code == 303
+        assert await inbox.state(gate) == "rejected"

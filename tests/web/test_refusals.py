@@ -409,3 +409,41 @@ async def test_a_session_that_sends_too_much_is_told_to_wait(coordinator: Coordi
         fields = {**sealed(await ana.get(path), path), "decision": "approve"}
         codes.append((await ana.post(path, data=fields, headers=FORM)).status_code)
     assert codes == [422, 422, 422, 429]
+
+
+# --- T12: what is written down ------------------------------------------------------------------
+
+
+async def test_t12_no_secret_comes_into_the_log(
+    inbox: Inbox, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("httpx", "httpcore"):  # the browser's own, not the server's
+        caplog.set_level("CRITICAL", logger=name)
+    caplog.set_level("DEBUG")
+    link = await inbox.link("ana")
+    ana = inbox.stranger()
+    await ana.post(link, headers=FORM)
+    path = f"/gates/{gate.id}"
+    fields = {**sealed(await ana.get(path), path), "decision": "approve"}
+    await ana.post(path, data=fields, headers={**FORM, "origin": "https://evil.example"})
+    await ana.post(path, data=fields, headers=FORM)
+    assert await inbox.stranger().get("/enter/guessed-word")
+    [cookie] = ana.cookies.values()
+    for secret in (cookie, link.removeprefix("/enter/"), fields["seal"], "guessed-word"):
+        assert secret not in caplog.text
+
+
+async def test_what_is_unexpected_is_logged_and_not_shown(
+    inbox: Inbox, ana: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("the password is hunter2")
+
+    app = make_app(inbox.coordinator, SITE, history=broken)  # type: ignore[arg-type]
+    other = Inbox(inbox.coordinator, app, SITE)
+    browser = other.stranger(cookies=dict(ana.cookies))
+    answer = await browser.get("/history/spring")
+    assert answer.status_code == 500
+    assert "this is not expected" in answer.text
+    assert "hunter2" not in answer.text
+    assert "hunter2" in caplog.text

@@ -1,5 +1,6 @@
 """What people see, and that it works from the link to the decision."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -151,7 +152,7 @@ async def test_a_vote_is_withdrawn_as_long_as_nothing_is_decided(inbox: Inbox) -
 async def test_an_inbox_over_postgresql_is_entered_and_decides(
     postgres_url: str, tmp_path: Path
 ) -> None:
-    await migrate(postgres_url)
+    await asyncio.to_thread(migrate, postgres_url)
     people = shop.directory(tmp_path)
     async with connect(postgres_url, shop.shop, directory=people, user="ana") as coordinator:
         inbox = Inbox(coordinator, make_app(coordinator, SITE, history=history), SITE)

@@ -144,7 +144,8 @@ def test_a_kind_that_there_is_not_is_refused(history: History, wrong: str) -> No
 
 
 def test_a_field_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ValueError, match="Compensated has no residue: it has payload, sensitive, path, via"):
+    words = "Compensated has no residue: it has payload, sensitive, path, via"
+    with pytest.raises(ValueError, match=words):
         entry("Compensated", residue=ANY)
 
 

@@ -22,6 +22,7 @@ KILLS = 12
 LONG_KILLS = 400
 PACE_SECONDS = 0.02
 NEW_SAGAS = 3
+MOST_GRACE = 16.0
 WINDOW = 12
 """How many of the latest sagas a life looks after; whatever is older is driven in the end."""
 
@@ -64,6 +65,11 @@ class Storm:
         return f"{self.kills} kills, {self.in_flight} with a call under way, {len(self.saga_ids)} sagas"
 
 
+def has_called(reached: Sequence[str]) -> bool:
+    """Whether a life was long enough for a call."""
+    return any(line.startswith("before-call") for line in reached)
+
+
 def has_call_in_flight(reached: Sequence[str]) -> bool:
     """Whether a life was killed between the beginning of a call and its end."""
     calls = [line.partition(" ")[2] for line in reached if line.startswith("before-call")]
@@ -76,16 +82,20 @@ async def rage(stage: Stage, seed: int) -> Storm:
     storm, chance = Storm(), Random(seed)  # noqa: S311  a seeded storm can be had again
 
     async def lane(nursery: Nursery) -> None:
+        grace = 1.0
         while not storm.has_raged:
             storm.saga_ids += [stage.name(len(storm.saga_ids) + new) for new in range(NEW_SAGAS)]
             latest = storm.saga_ids[-WINDOW:]
             order = stage.order(*latest).model_copy(update={"pace": PACE_SECONDS})
             pid = nursery.begin(order)
             ending = asyncio.ensure_future(asyncio.to_thread(nursery.end))
-            await asyncio.wait((ending,), timeout=chance.uniform(0.1, 0.8))
+            await asyncio.wait((ending,), timeout=grace * chance.uniform(0.1, 0.8))
             if not ending.done():
                 os.kill(pid, signal.SIGKILL)
-            storm.endings.append(await ending)
+            ended = await ending
+            storm.endings.append(ended)
+            if ended.signal == signal.SIGKILL and not has_called(ended.reached):
+                grace = min(grace * 2, MOST_GRACE)  # a slow machine: it did not even get that far
 
     await asyncio.gather(*map(lane, stage.nurseries))
     return storm

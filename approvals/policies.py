@@ -5,7 +5,7 @@ joined with ``&``. A call that a condition cannot judge is taken for one that it
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 
@@ -47,6 +47,11 @@ class Policy:
     """Patterns of names; one of the parties has to match. None stands for everyone."""
     where: tuple[Condition, ...] = ()
     """Conditions on the arguments; all have to hold."""
+
+    @property
+    def named(self) -> Approval:
+        """What it asks for, with its name, so that people see why."""
+        return replace(self.asks, policies=(self.name,))
 
     def applies(self, call: Call) -> bool:
         """Whether the call needs what this policy asks for."""
@@ -91,7 +96,7 @@ class Policies:
             call: What is about to run.
         """
         asked = [own] if own is not None else []
-        asked += [rule.asks for rule in self.applying(call)]
+        asked += [rule.named for rule in self.applying(call)]
         return reduce(Approval.__and__, asked) if asked else None
 
 
@@ -135,7 +140,10 @@ def stricter(asked: Approval, wanted: Approval | None) -> Approval:
 
     A gate once opened is tightened, and never dropped.
     """
-    return asked if wanted is None else asked & wanted
+    if wanted is None:
+        return asked
+    both = asked & wanted
+    return asked if replace(both, policies=asked.policies) == asked else both
 
 
 def _texts(given: str | Iterable[str]) -> tuple[str, ...]:

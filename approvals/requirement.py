@@ -52,11 +52,13 @@ class Approval:
     """The arguments that an edit may not change: ``to``, ``order.amount``; sorted."""
     intent: tuple[str, ...] = ()
     """The arguments that make it the same request again; sorted. None stands for all."""
+    policies: tuple[str, ...] = ()
+    """The policies that asked for a part of it, so that people know why; sorted."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clauses", _merged(self.clauses))
         object.__setattr__(self, "remind", tuple(sorted(set(self.remind))))
-        for field in ("veto", "pinned", "intent"):
+        for field in ("veto", "pinned", "intent", "policies"):
             object.__setattr__(self, field, tuple(sorted(set(getattr(self, field)))))
         if not self.clauses:
             raise ApprovalDefinitionError("the requirement has no clause; name approvers with by=")
@@ -83,6 +85,7 @@ class Approval:
             remind=(*self.remind, *other.remind),
             pinned=(*self.pinned, *other.pinned),
             intent=_fewer(self.intent, other.intent),
+            policies=(*self.policies, *other.policies),
         )
 
     @property
@@ -139,6 +142,8 @@ class Approval:
             yield "nobody for whom the saga acts"
         if self.reason_required:
             yield "with a reason"
+        if self.policies:
+            yield f"because of the policy {' and of '.join(self.policies)}"
 
     def to_json(self) -> str:
         """Write the requirement as canonical JSON: equal requirements give equal text."""
@@ -147,6 +152,7 @@ class Approval:
             "form": 2,
             "intent": self.intent,
             "pinned": self.pinned,
+            "policies": self.policies,
             "reason_required": self.reason_required,
             "rejections": self.rejections,
             "remind_us": [wait // _MICROSECOND for wait in self.remind],
@@ -202,6 +208,7 @@ class _Stored(_Form):
     form: Literal[2]
     intent: tuple[str, ...]
     pinned: tuple[str, ...]
+    policies: tuple[str, ...]
     reason_required: bool
     rejections: int
     remind_us: tuple[int, ...]
@@ -222,6 +229,7 @@ class _Stored(_Form):
             remind=tuple(wait * _MICROSECOND for wait in self.remind_us),
             pinned=self.pinned,
             intent=self.intent,
+            policies=self.policies,
         )
 
 

@@ -28,6 +28,9 @@ REASON_LIMIT = 500
 NAMES_LIMIT = 200
 """As many characters of a reason, and of names, go back to the body."""
 
+OPEN_AT_ONCE = 50
+"""As many gates of one saga wait for people; others open when some of these are decided."""
+
 OPEN = {"pending": GateState.SUPERSEDED, "approved": GateState.INVALIDATED}
 """What becomes of an open gate when another has to ask instead."""
 
@@ -77,6 +80,7 @@ class Gates:
 
     def __init__(self, drive: Drive) -> None:
         self._drive = drive
+        self._opening = 0
 
     def stands(self, path: str, direction: Direction) -> bool:
         """Whether a gate was opened in front of a call."""
@@ -153,6 +157,15 @@ class Gates:
         Raises:
             Parked: A person has to decide first.
         """
+        if self._is_full(site):
+            raise Parked  # whatever is decided about the others wakes the saga
+        self._opening += 1
+        try:
+            await self._put_before_people(site, asked)
+        finally:
+            self._opening -= 1
+
+    async def _put_before_people(self, site: Site, asked: Approval) -> None:
         gate = await self._new(site, asked)
         earlier = rejected_before(self._drive, site, asked)
         if earlier is not None:
@@ -169,6 +182,14 @@ class Gates:
         self._drive.waits.append(micros(gate.deadline))
         await self._put(gate, site)
         raise Parked
+
+    def _is_full(self, site: Site) -> bool:
+        """Whether people have as much of this saga before them as they can look at.
+
+        An undo is never held back: nothing else would come of it.
+        """
+        pending = sum(gate.state == "pending" for gate in self._drive.state.gates.values())
+        return pending + self._opening >= OPEN_AT_ONCE and site.direction is Direction.DO
 
     async def move(self, gate: Gate, new: GateState, reason: str) -> None:
         """Move a gate, in the database and in the journal at once.

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 
-from sagas import ApprovalExpired, ApprovalRejected, Coordinator, Handle, Status
+from sagas import ApprovalExpired, ApprovalRejected, Coordinator, Handle, Status, parallel
+from sagas.driving.gates import OPEN_AT_ONCE
 from sagas.errors import Refused
 from tests.behaviour.acting import LIMIT, approve_all, kinds, only_gate, only_question, until
 from tests.behaviour.conftest import House
@@ -271,3 +272,26 @@ async def test_a_gate_is_decided_while_nobody_drives(house: House) -> None:
     async with house.open() as coordinator:
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
     assert outcome.completed
+
+
+@shop.saga
+async def asking_a_crowd(order: Order) -> int:
+    return len(await parallel(*(gated(f"it-{n}") for n in range(OPEN_AT_ONCE + 2))))
+
+
+async def test_t23_one_saga_does_not_flood_those_who_decide(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        handle = await coordinator.start(asking_a_crowd, Order(), id="s")
+        await handle.settled()
+        first = await coordinator.store.open_gates()
+        assert len(first) == OPEN_AT_ONCE
+        await coordinator.approve(first[0].id, by="ben")
+        await until(lambda: _opened(coordinator, OPEN_AT_ONCE + 1))
+        while await handle.status() is not Status.COMPLETED:
+            await approve_all(coordinator)
+            await handle.settled()
+    assert len(world.done) == OPEN_AT_ONCE + 2
+
+
+async def _opened(coordinator: Coordinator, count: int) -> bool:
+    return len(await coordinator.store.gates_of("s")) == count

@@ -15,6 +15,7 @@ from reversibility import Reversibility
 HOUR = timedelta(hours=1)
 DESK = approval(by="@desk", within=HOUR)
 FINANCE = approval(by="@finance", within=HOUR)
+LARGE = replace(FINANCE, policies=("large",))
 CALL = Call(
     action="shop.pay",
     reversibility=Reversibility.IRREVERSIBLE,
@@ -66,11 +67,11 @@ def test_a_call_that_a_condition_cannot_judge_is_one_it_applies_to() -> None:
 
 def test_a_call_needs_what_its_author_and_every_policy_ask_for() -> None:
     policies = Policies((one(), policy("other", asks=DESK, actions="mail.*")))
-    assert policies.requirement(DESK, CALL) == DESK & FINANCE
+    assert policies.requirement(DESK, CALL) == DESK & LARGE
 
 
 def test_a_policy_asks_where_the_author_does_not() -> None:
-    assert Policies((one(),)).requirement(None, CALL) == FINANCE
+    assert Policies((one(),)).requirement(None, CALL) == LARGE
 
 
 def test_what_nobody_asks_for_is_not_needed() -> None:
@@ -98,9 +99,15 @@ def test_a_policy_without_a_name_is_refused() -> None:
         (DESK, DESK),
         (replace(DESK, within=2 * HOUR), DESK),
         (FINANCE, DESK & FINANCE),
+        (replace(DESK, policies=("another name",)), DESK),
+        (LARGE, DESK & LARGE),
     ],
 )
 def test_an_open_gate_is_tightened_and_never_dropped(
     wanted: Approval | None, asked: Approval
 ) -> None:
     assert stricter(DESK, wanted) == asked
+
+
+def test_people_are_told_which_policies_ask() -> None:
+    assert (DESK & LARGE).describe().endswith("because of the policy large")

@@ -195,7 +195,8 @@ def test_the_stored_form_stays_as_it_is() -> None:
     )
     assert asked.to_json() == (
         '{"clauses":[{"by":["@desk","ana"],"ladder":[{"after_us":3600000000,"to":["@leads"]}],'
-        '"quorum":2}],"form":2,"intent":[],"pinned":["to"],"reason_required":false,'
+        '"quorum":2}],"form":2,"intent":[],"pinned":["to"],"policies":[],'
+        '"reason_required":false,'
         '"rejections":1,"remind_us":[1800000000],"separate":false,"valid_for_us":86400000000,'
         '"veto":["@legal"],"within_us":14400000000}'
     )

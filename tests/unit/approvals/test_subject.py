@@ -82,5 +82,5 @@ def test_a_digest_is_a_sha256_in_hexadecimal_over_a_domain_of_its_own() -> None:
 
 def test_the_digest_stays_what_stored_gates_were_given() -> None:
     assert subject().digest() == (
-        "29173d94525d608d5f101bb2fe23222d2fae727a59e09f72222be24dc0f7ffbe"
+        "65a142b8a012399120a53d30e34c8452ff26704a7b7b8505e51068a8543c770b"
     )

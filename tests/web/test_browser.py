@@ -220,6 +220,8 @@ async def test_somebody_who_reads_is_told_that_somebody_else_has_decided(house: 
     await page.goto(f"{house.url}/gates/{gate.id}")
     await expect(page.locator("[data-moved]")).to_be_hidden()
     await house.coordinator.reject(gate.id, by="ben", reason="too early")
+    # It looks every few seconds, and whenever somebody comes back to the page.
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await expect(page.get_by_text("Somebody has decided, or it has changed")).to_be_visible(
         timeout=60_000
     )

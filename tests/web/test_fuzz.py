@@ -19,7 +19,7 @@ from sagas.web.app import make_app
 from sagas.web.site import origins_of
 from tests.web.conftest import SITE, Inbox
 
-EXAMPLES = 1_000 if "SAGAS_SOAK" in os.environ else 30
+EXAMPLES = 1_000 if "SAGAS_SOAK" in os.environ else 20
 CHECKS: list[Any] = [
     cast(Any, general).not_a_server_error,
     cast(Any, described).status_code_conformance,

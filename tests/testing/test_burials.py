@@ -24,7 +24,11 @@ def loop() -> Iterator[VirtualLoop]:
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the garbage collector has to say."""
     heard: list[str] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda told: heard.append(str(told.exc_value)))
+
+    def hear(told: Any) -> None:
+        heard.append(str(told.exc_value))
+
+    monkeypatch.setattr(sys, "unraisablehook", hear)
     return heard
 
 

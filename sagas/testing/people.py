@@ -180,7 +180,7 @@ class Responder:
 
 def voters(gate: Gate) -> Sequence[str]:
     """As many people as the gate asks for, of those who may."""
-    people = gate.eligible or TESTERS
+    people = [name for name in gate.eligible or TESTERS if name != gate.editor]
     one_kind = len(gate.policy.clauses) == 1
     return people[: gate.policy.quorum] if one_kind else people
 

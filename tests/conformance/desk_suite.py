@@ -255,6 +255,26 @@ class DeskSuite:
             ("gate", "revoked", "cy"),
         ]
 
+    async def test_the_last_quorum_vote_twice_is_one_decision_and_both_are_kept(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        _, gate = await with_gate(store, await registered(store), quorum=2)
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+
+        async def approve(desk: Store, name: str) -> str:
+            try:
+                return str((await desk.vote(gate.id, ballot(name), person(name))).decided_by)
+            except Refused as refused:
+                return str(refused)
+
+        told = await asyncio.gather(approve(store, "cy"), approve(other, "di"))
+        first = "cy" if told[0] == "bo, cy" else "di"
+        truth = f"bo, {first}"
+        assert sorted(told) == [f"already approved by {truth} at 10:00 UTC", truth]
+        assert len(await store.votes(gate.id)) == 3
+        assert len((await store.requests("trip-1"))[1]) == 1
+
     async def test_consume_against_revoke_one_of_the_two_wins(
         self, store: Store, another: Opening
     ) -> None:

@@ -38,10 +38,10 @@ TABLES = [
     "login_link",
     "permit",
     "request",
+    "revision",
     "saga",
     "spent_form",
     "vote",
-    "revision",
     "web_session",
     "worker",
 ]

@@ -24,11 +24,7 @@ def loop() -> Iterator[VirtualLoop]:
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the garbage collector has to say."""
     heard: list[str] = []
-
-    def hear(told: Any) -> None:
-        heard.append(str(told.exc_value))
-
-    monkeypatch.setattr(sys, "unraisablehook", hear)
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: heard.append(str(told.exc_value)))
     return heard
 
 

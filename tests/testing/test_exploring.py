@@ -191,6 +191,21 @@ async def test_a_gate_expires_while_the_one_beside_it_is_approved() -> None:
     assert one.count("expired") == other.count("expired") == 1
 
 
+@pytest.mark.parametrize(("code", "told"), [("edit:1", "GateRevised"), ("revoke:1", "'revoked'")])
+async def test_what_people_change_and_take_back_is_in_the_journal(code: str, told: str) -> None:
+    sound, entries = shop(), list[str]()
+
+    def journal(evidence: Evidence) -> Iterator[str]:
+        entries.append(str([entry for _, _, entry in evidence.timed]))
+        yield from ()
+
+    await explore_decisions(sound.trip, "ana", world=sound.provider, rules=[journal], only=code)
+
+    untouched, misled = entries
+    assert told not in untouched
+    assert told in misled
+
+
 async def test_a_no_that_the_database_did_not_hear_is_said_again() -> None:
     sound, ends = shop(), list[list[str]]()
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,21 +36,19 @@ class Hotel(ThreadingHTTPServer):
 
 
 class _Desk(BaseHTTPRequestHandler):
-    @property
-    def _ledger(self) -> list[tuple[str, str, str]]:
-        return cast(Hotel, self.server).ledger
+    server: Hotel
 
     def do_GET(self) -> None:
-        ledger = self._ledger
+        ledger = self.server.ledger
         standing = sum(1 if way == "do" else -1 for _, way, _ in ledger)
         self._answer({"/ledger": ledger, "/rooms": standing}[self.path])
 
     def do_POST(self) -> None:
         what, key = urlsplit(self.path).path, self.headers.get("idempotency-key", "")
         if what == "/reset":
-            self._ledger.clear()
-        elif not any(known == key for _, _, known in self._ledger):
-            self._ledger.append(("room", what.strip("/"), key))
+            self.server.ledger.clear()
+        elif not any(known == key for _, _, known in self.server.ledger):
+            self.server.ledger.append(("room", what.strip("/"), key))
         self._answer("done")
 
     def _answer(self, value: object) -> None:

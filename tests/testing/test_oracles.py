@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -23,6 +23,7 @@ from sagas.entries import (
     GateConsumed,
     GateDecided,
     GateOpened,
+    GateRevised,
     Intended,
     InterventionClosed,
     InterventionOpened,
@@ -600,6 +601,47 @@ def a_waiver_is_claimed_that_nobody_gave(tales: Tales) -> Evidence:
     tale = tales["published"]
     evidence = tale.changed(tale.find(Intended, "publish#1"), gate=None, waiver="trust me")
     return Tale(evidence).without(tale.find(GateConsumed))
+
+
+def edit_of(gate: GateOpened, **different: Any) -> GateRevised:
+    """Somebody's edit of a gate."""
+    edit = GateRevised(
+        gate=gate.gate,
+        path=gate.path,
+        revision=2,
+        digest=gate.digest,
+        by="somebody-else",
+        reason="cheaper",
+        payload=b'{"what":"other"}',
+    )
+    return replace(edit, **different)
+
+
+@breaks("a_gate_is_decided_once")
+def what_is_decided_is_edited(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    return tale.after(tale.find(GateDecided), edit_of(tale.find(GateOpened)))
+
+
+@breaks("an_edit_is_decided_by_others")
+def the_editor_approves(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    opened, decider = tale.find(GateOpened), tale.find(GateDecided).by
+    return tale.after(opened, edit_of(opened, by=decider))
+
+
+@breaks("an_edit_is_decided_by_others")
+def a_revision_is_left_out(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    opened = tale.find(GateOpened)
+    return tale.after(opened, edit_of(opened, revision=3))
+
+
+@breaks("what_was_approved_is_what_runs")
+def what_was_called_runs_although_it_was_edited(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    opened = tale.find(GateOpened)
+    return tale.after(opened, edit_of(opened))
 
 
 @breaks("what_was_approved_is_what_runs")

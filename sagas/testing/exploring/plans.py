@@ -37,6 +37,10 @@ DECISIONS = (
     Kind.DUPLICATE,
     Kind.LATE,
     Kind.DECIDE_BOTH,
+    Kind.EDIT,
+    Kind.WITHDRAW,
+    Kind.REVOKE,
+    Kind.WRONG_DIGEST,
     Kind.TAMPER,
 )
 

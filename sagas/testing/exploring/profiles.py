@@ -73,6 +73,15 @@ def unwinding(exploration: Exploration) -> None:
             _each(exploration, plans.calls(undoing, "undo", LASTING, attempt=ALWAYS), refusal)
 
 
+_CRASHED = {
+    Kind.REJECT: "GateDecided",
+    Kind.EXPIRE: "GateDecided",
+    Kind.REVOKE: "GateDecided",
+    Kind.EDIT: "GateRevised",
+}
+"""Decisions after which the process is killed everywhere, and the entry from which on."""
+
+
 def decisions(exploration: Exploration) -> None:
     """Let every gate be decided in every way, and crash around each decision."""
     with exploration.part("decisions"):
@@ -80,8 +89,8 @@ def decisions(exploration: Exploration) -> None:
         kinds = plans.DECISIONS if exploration.subject.url is None else plans.DECISIONS[:-1]
         for decision in plans.decisions(run, kinds):
             decided = exploration.attempt((decision,))
-            if decision.kind in (Kind.REJECT, Kind.EXPIRE):
-                _each(exploration, _after(decided, "GateDecided"), decision)
+            if decision.kind in _CRASHED:
+                _each(exploration, _after(decided, _CRASHED[decision.kind]), decision)
         for refusal in plans.calls(run, "do", (Kind.REFUSE,)):
             undoing = exploration.attempt((refusal,))
             _each(exploration, plans.decisions(undoing, kinds, but=run.gates), refusal)

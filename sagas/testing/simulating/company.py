@@ -6,13 +6,16 @@ Touches: the event loop.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
+from typing import cast
 
-from approvals import Gate
+from approvals import Gate, GateState
 from compensations import InterventionKind
 from sagas.coordinator import Coordinator
-from sagas.errors import Corrupt, Refused
+from sagas.errors import Corrupt, PayloadError, Refused
 from sagas.journal.memory import MemoryJournal
 from sagas.model import Direction
 from sagas.ports import QuestionRow
@@ -23,6 +26,13 @@ from sagas.testing.simulating.faults import GATES, Fault, Kind
 from sagas.testing.world import Effect
 
 NO = "a test says no"
+CHANGED = "a test changes it"
+
+WRONG = "0" * 64
+"""A digest that is nothing's."""
+
+MOST_EDITS = 8
+"""How many of the arguments an edit tries to change."""
 
 OTHER = '{"changed":"by a test"}'
 """What a gate shows that was tampered with."""
@@ -123,6 +133,10 @@ class Company:
             Kind.DUPLICATE: _approve_thrice,
             Kind.LATE: _approve_late,
             Kind.DECIDE_BOTH: _decide_both,
+            Kind.EDIT: _edit,
+            Kind.WITHDRAW: _withdraw,
+            Kind.REVOKE: _revoke,
+            Kind.WRONG_DIGEST: _approve_something_else,
             Kind.TAMPER: self._tamper,
         }
 
@@ -156,6 +170,63 @@ async def _decide_both(coordinator: Coordinator, gate: Gate) -> None:
     approvals = [_told(coordinator.approve(gate.id, by=voter)) for voter in people]
     rejection = _told(coordinator.reject(gate.id, by=people[-1], reason=NO))
     await asyncio.gather(*approvals, rejection)
+
+
+async def _edit(coordinator: Coordinator, gate: Gate) -> None:
+    """Change something that the action's types allow to be changed; whoever edits has no vote."""
+    for arguments in _others(gate.arguments):
+        try:
+            await coordinator.edit(gate.id, arguments, by=voters(gate)[-1], reason=CHANGED)
+        except (PayloadError, Refused):
+            continue  # as it should be told
+        return
+
+
+def _others(arguments: bytes) -> Iterator[str]:
+    """The arguments with one value changed, each in its turn."""
+    given: dict[str, object] = json.loads(arguments)
+    for name, value in islice(given.items(), MOST_EDITS):
+        for changed in _changed(value):
+            yield json.dumps({**given, name: changed})
+
+
+def _changed(value: object) -> Iterator[object]:
+    if isinstance(value, str):
+        yield f"{value}x"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield value + 1
+    elif isinstance(value, dict):
+        members = cast(dict[str, object], value)
+        for name, member in islice(members.items(), MOST_EDITS):
+            for changed in _changed(member):
+                yield {**members, name: changed}
+
+
+async def _withdraw(coordinator: Coordinator, gate: Gate) -> None:
+    """Vote and take it back, all but the last one: what follows has to be decided anew."""
+    for voter in voters(gate)[:-1]:
+        await _told(coordinator.approve(gate.id, by=voter))
+        await _told(coordinator.withdraw(gate.id, by=voter))
+
+
+async def _revoke(coordinator: Coordinator, gate: Gate) -> None:
+    people = voters(gate)
+    for voter in people:
+        await _told(coordinator.approve(gate.id, by=voter))
+    await _told(coordinator.revoke(gate.id, by=people[0], reason=NO))
+
+
+async def _approve_something_else(coordinator: Coordinator, gate: Gate) -> None:
+    """Vote for what nobody asked.
+
+    Raises:
+        AssertionError: That decided something.
+    """
+    for voter in voters(gate):
+        await _told(coordinator.approve(gate.id, by=voter, digest=WRONG))
+    after = await coordinator.store.gate(gate.id)
+    if after is not None and after.state is GateState.APPROVED:
+        raise AssertionError(f"a vote for another digest than that of {gate.id} decided it")
 
 
 async def _told(deciding: Awaitable[Gate]) -> None:

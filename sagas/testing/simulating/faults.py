@@ -56,6 +56,14 @@ class Kind(StrEnum):
     """A decision arrives three times."""
     LATE = "late"
     """A decision arrives when the gate is decided, or over."""
+    EDIT = "edit"
+    """A person changes what a gate asks, and others decide about that."""
+    WITHDRAW = "withdraw"
+    """A person takes a vote back before the decision, and votes again."""
+    REVOKE = "revoke"
+    """A person takes an approval back, before it is used if that can still be."""
+    WRONG_DIGEST = "wrong-digest"
+    """A vote is for something else than what the gate asks."""
     TAMPER = "tamper"
     """What a gate shows is changed in the database after it opened."""
     DECIDE_BOTH = "decide-both"
@@ -83,7 +91,18 @@ BEFORE_EFFECT = frozenset({Kind.REFUSE, Kind.LOSE_REQUEST, Kind.HANG_BEFORE, Kin
 
 TURNS = frozenset({Kind.CANCEL_SAGA, Kind.SECOND_OWNER})
 GATES = frozenset(
-    {Kind.REJECT, Kind.EXPIRE, Kind.DUPLICATE, Kind.LATE, Kind.TAMPER, Kind.DECIDE_BOTH}
+    {
+        Kind.REJECT,
+        Kind.EXPIRE,
+        Kind.DUPLICATE,
+        Kind.LATE,
+        Kind.EDIT,
+        Kind.WITHDRAW,
+        Kind.REVOKE,
+        Kind.WRONG_DIGEST,
+        Kind.TAMPER,
+        Kind.DECIDE_BOTH,
+    }
 )
 
 ALWAYS = 0

@@ -15,7 +15,7 @@ import selectors
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sagas.authoring.context import StepInfo, step
 
@@ -79,9 +79,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def hang_up(self) -> None:
         """Close the sockets that a process leaves open when it dies, as its system would."""
-        transports = cast(Mapping[int, Any], cast(Any, self)._transports)  # noqa: SLF001  no public name
+        transports: Mapping[int, Any] = self._transports  # type: ignore[attr-defined]
         for transport in list(transports.values()):
-            connected, transport._sock = transport._sock, None  # noqa: SLF001
+            connected, transport._sock = transport._sock, None  # noqa: SLF001  no public name
             if connected is not None:
                 connected.close()
 

@@ -368,6 +368,7 @@ class Drill(_Table, table=True):
 class WebSession(_Table, table=True):
     """One browser that somebody is logged in with."""
 
+    __tablename__: ClassVar[Any] = "web_session"
     __table_args__: ClassVar[Any] = (Index("web_session_until", "until"),)
 
     token_hash: str = Field(sa_type=Text, primary_key=True)
@@ -381,6 +382,7 @@ class WebSession(_Table, table=True):
 class LoginLink(_Table, table=True):
     """A link that logs somebody in, once; `used_by` is the hash of the session it began."""
 
+    __tablename__: ClassVar[Any] = "login_link"
     __table_args__: ClassVar[Any] = (Index("login_link_until", "until"),)
 
     token_hash: str = Field(sa_type=Text, primary_key=True)
@@ -394,6 +396,7 @@ class LoginLink(_Table, table=True):
 class SpentForm(_Table, table=True):
     """A form that was sent; `spender` tells one sending from another."""
 
+    __tablename__: ClassVar[Any] = "spent_form"
     __table_args__: ClassVar[Any] = (Index("spent_form_until", "until"),)
 
     form_hash: str = Field(sa_type=Text, primary_key=True)
@@ -404,6 +407,7 @@ class SpentForm(_Table, table=True):
 class ApiToken(_Table, table=True):
     """What a program shows to act for its owner; never removed, so that it is known who had one."""
 
+    __tablename__: ClassVar[Any] = "api_token"
     __table_args__: ClassVar[Any] = (
         UniqueConstraint("token_hash", name="api_token_once"),
         Index("api_token_of_owner", "owner", "made_at"),

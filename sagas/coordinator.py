@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
@@ -15,10 +15,12 @@ from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
 from approvals.policies import Policies
 from approvals.revision import Proposal
+from approvals.rule import StandingRule
 from approvals.seen import is_cut
 from approvals.wording import cut
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
+from sagas import granting
 from sagas.authoring.saga import Saga
 from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
@@ -27,6 +29,7 @@ from sagas.editing import edited
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.frozen import check_loop_clock
+from sagas.granting import Tried
 from sagas.handles import Following, Handle
 from sagas.model import Outcome, micros
 from sagas.moments import given_deadline, past
@@ -40,6 +43,8 @@ I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 
 MAX_ID = 200
+ON_OUR_WORD = "the program's word"
+"""How somebody was identified whom nobody has asked."""
 _DIGEST = re.compile("[0-9a-fA-F]{8,64}")
 
 
@@ -446,6 +451,47 @@ class Coordinator(Reader):
         await self._worker.look_if_begun()
         return decided
 
+    # --- standing rules -----------------------------------------------------------------------
+
+    async def try_rule(self, rule: StandingRule, /, *, last: int = 20) -> Sequence[Tried]:
+        """What a rule would have allowed of the last gates of its action, the oldest first.
+
+        Args:
+            rule: From `approvals.standing_rule`; it need not be made yet.
+            last: How many gates are looked at.
+        """
+        return await granting.try_out(self.store, rule, self._directory(), last=last)
+
+    async def create_rule(self, rule: StandingRule, /, *, by: Principal) -> StandingRule:
+        """Make a standing rule, as the approval of an identified person.
+
+        No name is taken for a person here: whoever gives an approval beforehand has logged in.
+
+        Args:
+            rule: From `approvals.standing_rule`; its grantor is whoever was identified.
+            by: Who gives it.
+
+        Raises:
+            Refused: They could not approve such a call alone; or it needs a budget.
+            ApprovalDefinitionError: Its limits are not right from now on.
+        """
+        if by.evidence == ON_OUR_WORD:
+            raise Refused(
+                f"nobody has seen that it is {by.name} who gives this approval: log in, or use "
+                "`sagas rules create`"
+            )
+        now = self._clock.now()
+        return await granting.create(self.store, rule, self._directory(), by=by, now=now)
+
+    async def revoke_rule(self, rule: str, /, *, by: Principal, reason: str) -> StandingRule:
+        """Let a standing rule allow nothing more; approvals it gave that were not used yet are void.
+
+        Raises:
+            Refused: There is none of that id, or it was revoked before.
+        """
+        now = self._clock.now()
+        return await granting.revoke(self.store, rule, by=by, reason=reason, now=now)
+
     def principal(self, name: str | None = None) -> Principal:
         """A person of the directory, on this program's word.
 
@@ -457,7 +503,7 @@ class Coordinator(Reader):
         groups = directory.groups_of(wanted)
         if groups is None:
             raise Refused(f"{wanted} is not known in {directory.source}")
-        return Principal(name=wanted, display=wanted, groups=groups, evidence="the program's word")
+        return Principal(name=wanted, display=wanted, groups=groups, evidence=ON_OUR_WORD)
 
     def identify(self, claim: str, value: str) -> Principal:
         """The person of the directory of whom a provider of log-ins says this.

@@ -305,7 +305,10 @@ class GateRevised(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecided(Entry):
-    """The gate left `pending`, or an approval was lost before it was used."""
+    """The gate left `pending`, or an approval was lost before it was used.
+
+    `rule` is the standing rule that approved it, if no person did.
+    """
 
     gate: str
     path: str
@@ -313,14 +316,21 @@ class GateDecided(Entry):
     by: str | None = None
     reason: str | None = None
     valid_until: int | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateConsumed(Entry):
-    """The approval was used up by the intent that follows it."""
+    """The approval was used up by the intent that follows it.
+
+    `rule` is the standing rule that gave it and was used with it; `amount` is what that took of the
+    rule's budget.
+    """
 
     gate: str
     path: str
+    rule: str | None = None
+    amount: str | None = None
 
 
 # --- unwinding --------------------------------------------------------------------------------

@@ -287,6 +287,7 @@ def _gate_decided(state: SagaState, seq: int, at: int, entry: e.GateDecided) -> 
     gate = state.gates[entry.gate]
     gate.state, gate.decided_by, gate.reason = entry.state, entry.by, entry.reason
     gate.valid_until = entry.valid_until
+    gate.rule = entry.rule or gate.rule
 
 
 def _gate_consumed(state: SagaState, seq: int, at: int, entry: e.GateConsumed) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from approvals import Gate, GateState, Principal, Vote
 from approvals.figures import AskedGate, CastVote
 from approvals.revision import Proposal, Revision
+from approvals.rule import StandingRule
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
@@ -93,6 +94,20 @@ class MoveGate:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendRule:
+    """Use a standing rule for a gate; the unit is refused if the rule is over, revoked or used up.
+
+    Attributes:
+        units: How much of the rule's budget it takes, in millionths.
+    """
+
+    rule_id: str
+    gate_id: str
+    units: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class OpenQuestion:
     """Store a new intervention, open."""
 
@@ -132,6 +147,7 @@ Op = (
     | Project
     | OpenGate
     | MoveGate
+    | SpendRule
     | OpenQuestion
     | CloseQuestion
     | FoldRequests
@@ -169,7 +185,7 @@ class Applied(Enum):
     REQUESTED = "requested"
     """Refused: it is guarded, and a request waits."""
     MOVED = "moved"
-    """Refused: a gate was not in the state that the unit expects."""
+    """Refused: a gate, or a standing rule, was not in the state that the unit expects."""
     TAKEN = "taken"
     """Refused: the saga's id is taken."""
     FENCED = "fenced"
@@ -490,6 +506,21 @@ class ApiToken:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleUse:
+    """A call that a standing rule allowed; the instant is microseconds since 1970.
+
+    Attributes:
+        units: How much of the rule's budget it took, in millionths.
+    """
+
+    gate_id: str
+    rule_id: str
+    saga_id: str
+    units: int | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """One worker incarnation: its number is the fencing token.
 
@@ -758,6 +789,50 @@ class Figures(Protocol):
         ...
 
 
+class Rules(Protocol):
+    """Approvals that were given beforehand."""
+
+    async def create_rule(self, rule: StandingRule) -> None:
+        """Add a standing rule; nothing, if one of its id is there."""
+        ...
+
+    async def rule(self, rule_id: str) -> StandingRule | None:
+        """A standing rule, with what was used of it, whether or not it still allows anything."""
+        ...
+
+    async def rules(
+        self, *, action: str | None, live_at: int | None, limit: int
+    ) -> list[StandingRule]:
+        """Standing rules, the newest first.
+
+        Args:
+            action: Only for this action.
+            live_at: Only those that are neither revoked nor over at this instant.
+            limit: How many at most.
+        """
+        ...
+
+    async def matching_rules(self, action: str, version: int, *, at: int) -> list[StandingRule]:
+        """The rules for an action that are neither revoked nor over, the first to end first."""
+        ...
+
+    async def revoke_rule(self, rule_id: str, *, by: str, reason: str, at: int) -> StandingRule:
+        """Let a rule allow nothing more.
+
+        Raises:
+            Refused: There is none of that id, or it was revoked before.
+        """
+        ...
+
+    async def rule_uses(self, rule_id: str) -> list[RuleUse]:
+        """What a rule allowed, the oldest first."""
+        ...
+
+    async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
+        """The gates in front of an action, the newest first."""
+        ...
+
+
 class Limits(Protocol):
     """Permits that are counted over all workers, by the database's own clock."""
 
@@ -902,6 +977,7 @@ class Store(
     Library,
     Inbox,
     Figures,
+    Rules,
     Limits,
     Drills,
     Deliveries,

@@ -207,6 +207,7 @@ class Gate:
     valid_until: int | None = None
     policy: str = ""
     action: str = ""
+    rule: str | None = None
 
 
 @dataclass(slots=True)

@@ -161,6 +161,7 @@ class Tenure:
         )
         return Environment(
             journal=around.store,
+            rules=around.store,
             desk=around.store,
             handlers=around.handlers,
             clock=around.clock,

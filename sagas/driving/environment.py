@@ -13,7 +13,7 @@ from sagas.driving.limiter import Limiter
 from sagas.driving.reports import Reports
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.model import micros
-from sagas.ports import Clock, Desk, FaultPoints, Journal
+from sagas.ports import Clock, Desk, FaultPoints, Journal, Rules
 
 
 class Handlers:
@@ -64,6 +64,7 @@ class Environment:
     """
 
     journal: Journal
+    rules: Rules
     desk: Desk
     handlers: Handlers
     clock: Clock

@@ -10,13 +10,15 @@ from approvals import Gate as Row
 from approvals.directory import check_reachable, electorate
 from approvals.gate import Unusable, is_usable
 from approvals.quorum import quorum_holds
+from approvals.rule import StandingRule, decided_by_rule
 from compensations import InterventionKind
 from sagas.driving.demands import Site, asked_for, needed, rejected_before
 from sagas.driving.drive import Drive
-from sagas.entries import Entry, GateDecided, GateOpened
+from sagas.driving.rules import Spending, Unfit, deciding, spending
+from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
 from sagas.errors import Corrupt, JournalUnavailable, Parked
 from sagas.model import Direction, instant, micros
-from sagas.ports import MoveGate, OpenGate
+from sagas.ports import MoveGate, Op, OpenGate
 from sagas.state import Gate, Phase
 
 log = logging.getLogger("sagas")
@@ -52,11 +54,28 @@ class Admitted:
 
     Attributes:
         arguments: What was approved: as called, or as people revised it.
+        spent: The use of the standing rule that gave it, if one did.
     """
 
     gate: str
+    path: str
     use: MoveGate
     arguments: bytes
+    spent: Spending | None = None
+
+    @property
+    def entry(self) -> GateConsumed:
+        """What the unit of the intent says about it."""
+        if self.spent is None:
+            return GateConsumed(gate=self.gate, path=self.path)
+        return GateConsumed(
+            gate=self.gate, path=self.path, rule=self.spent.rule, amount=self.spent.amount
+        )
+
+    @property
+    def ops(self) -> list[Op]:
+        """What that unit changes of other rows."""
+        return [self.use] if self.spent is None else [self.use, self.spent.op]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +153,10 @@ class Gates:
                 raise Parked
             case GateState.APPROVED:
                 flaw = await self._flaw(gate, site, asked)
-                if flaw is None:
-                    return self._admitted(gate)
-                await self.move(gate, *flaw)
+                found = flaw or await self._use(gate)
+                if isinstance(found, Admitted):
+                    return found
+                await self.move(gate, *found)
                 return None
             case GateState.REJECTED:
                 return Denied("ApprovalRejected", _refusal(gate))
@@ -170,14 +190,12 @@ class Gates:
         earlier = rejected_before(self._drive, site, asked)
         if earlier is not None:
             gate = _rejected_again(gate, earlier)
-            decided = GateDecided(
-                gate=gate.id,
-                path=site.path,
-                state=gate.state,
-                by=gate.decided_by,
-                reason=gate.reason,
-            )
-            await self._put(gate, site, decided)
+            await self._put(gate, site, _decision(gate))
+            return
+        rule = await self._rule_for(gate)
+        if rule is not None:
+            gate = decided_by_rule(gate, rule, now=gate.opened_at)
+            await self._put(gate, site, _decision(gate, rule=rule.id))
             return
         self._drive.waits.append(micros(gate.deadline))
         await self._put(gate, site)
@@ -190,6 +208,12 @@ class Gates:
         """
         pending = sum(gate.state == "pending" for gate in self._drive.state.gates.values())
         return pending + self._opening >= OPEN_AT_ONCE and site.direction is Direction.DO
+
+    async def _rule_for(self, gate: Row) -> StandingRule | None:
+        try:
+            return await deciding(self._drive, gate)
+        except JournalUnavailable as error:
+            self._recheck_later(gate.id, error)
 
     async def move(self, gate: Gate, new: GateState, reason: str) -> None:
         """Move a gate, in the database and in the journal at once.
@@ -320,7 +344,8 @@ class Gates:
             return GateState.INVALIDATED, "what is called is not what was asked about"
         if gate.revision > 1 and self._attempted(site):
             return GateState.INVALIDATED, "what was edited had been called before"
-        stored, entitled = await self._as_decided(gate.id)
+        stored, by_votes = await self._as_decided(gate.id)
+        entitled = by_votes or gate.rule is not None  # whose grantor is looked at when it is used
         if stored is None or (stored.digest, stored.editor) != (gate.digest, gate.editor):
             return GateState.INVALIDATED, "its row was changed behind our back"
         usable = is_usable(
@@ -334,6 +359,18 @@ class Gates:
         if usable.reason is not None:
             return usable.reason.becomes or GateState.INVALIDATED, _FLAWS[usable.reason]
         return None if entitled else (GateState.INVALIDATED, NOT_ENTITLED)
+
+    async def _use(self, gate: Gate) -> Admitted | tuple[GateState, str]:
+        """Use an approval, and with it the rule that gave it, if one did; or why that cannot be."""
+        if gate.rule is None:
+            return self._admitted(gate)
+        try:
+            spent = await spending(self._drive, gate)
+        except (JournalUnavailable, ApprovalError) as error:
+            self._recheck_later(gate.id, error)
+        if isinstance(spent, Unfit):
+            return GateState.INVALIDATED, spent.reason
+        return replace(self._admitted(gate), spent=spent)
 
     async def _as_decided(self, gate_id: str) -> tuple[Row | None, bool]:
         """A gate's row, and whether its votes are enough with the rights that people have now.
@@ -368,7 +405,20 @@ class Gates:
 
     def _admitted(self, gate: Gate) -> Admitted:
         use = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
-        return Admitted(gate.id, use, gate.arguments)
+        return Admitted(gate.id, gate.path, use, gate.arguments)
+
+
+def _decision(gate: Row, *, rule: str | None = None) -> GateDecided:
+    """How a gate that opens decided says so."""
+    return GateDecided(
+        gate=gate.id,
+        path=gate.path,
+        state=gate.state,
+        by=gate.decided_by,
+        reason=gate.reason,
+        valid_until=None if gate.valid_until is None else micros(gate.valid_until),
+        rule=rule,
+    )
 
 
 def _refusal(gate: Gate) -> str:

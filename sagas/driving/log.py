@@ -18,7 +18,7 @@ from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.fold import apply
-from sagas.ports import Applied, CreateSaga, MoveGate, Op, Unit
+from sagas.ports import Applied, CreateSaga, MoveGate, Op, SpendRule, Unit
 from sagas.state import SagaState
 
 
@@ -58,7 +58,7 @@ class Submission:
     @property
     def conditional(self) -> bool:
         """Whether the database may refuse it by itself."""
-        return any(isinstance(op, (MoveGate, CreateSaga)) for op in self.ops)
+        return any(isinstance(op, (MoveGate, SpendRule, CreateSaga)) for op in self.ops)
 
     def resolve(self, error: BaseException | None = None) -> None:
         """Settle it, and tell everybody who waits."""

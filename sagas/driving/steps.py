@@ -26,7 +26,6 @@ from sagas.entries import (
     Entry,
     Failed,
     FoundInDoubt,
-    GateConsumed,
     Intended,
     Interrupted,
     Succeeded,
@@ -82,7 +81,6 @@ class _Passed:
     """What lets an attempt be made, and with which arguments."""
 
     arguments: bytes
-    path: str = ""
     admitted: Admitted | None = None
 
     @property
@@ -91,12 +89,11 @@ class _Passed:
 
     @property
     def entries(self) -> list[Entry]:
-        gate = self.gate
-        return [] if gate is None else [GateConsumed(gate=gate, path=self.path)]
+        return [] if self.admitted is None else [self.admitted.entry]
 
     @property
     def ops(self) -> list[Op]:
-        return [] if self.admitted is None else [self.admitted.use]
+        return [] if self.admitted is None else self.admitted.ops
 
 
 class Steps:
@@ -338,7 +335,7 @@ class Steps:
             case None:
                 return _Passed(arguments)
             case Admitted() as admitted:
-                return _Passed(admitted.arguments, call.path, admitted)
+                return _Passed(admitted.arguments, admitted)
             case Denied(error, reason):
                 step = self._drive.state.steps.get(call.path)
                 if step is not None and step.forward.doubt:  # it was called before there was a gate

@@ -28,7 +28,6 @@ from sagas.entries import (
     CompensationIntended,
     Entry,
     Failed,
-    GateConsumed,
     Intended,
 )
 from sagas.errors import Parked, PayloadError
@@ -358,7 +357,7 @@ class Undoing:
             admitted = await self._admission(action, undo, step, approval)
             if admitted is None:
                 return
-            entries, ops = [GateConsumed(gate=admitted.gate, path=step.path)], [admitted.use]
+            entries, ops = [admitted.entry], admitted.ops
             if admitted.arguments != step.given(Direction.UNDO):
                 revised = admitted.arguments
                 arguments = undo_arguments(action, undo, step, revised)

@@ -27,6 +27,13 @@ _DELIVERY = (
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal"
+_RULE = (
+    "id, action, action_version, conditions, agent, requester, grantor, evidence, reason, made_at, "
+    "until, uses, budget, revoked_at, revoked_by, revoked_because, "
+    "(select count(*) from rule_use where rule_use.rule_id = standing_rule.id), "
+    "(select cast(coalesce(sum(rule_use.units), 0) as bigint) from rule_use"
+    " where rule_use.rule_id = standing_rule.id)"
+)
 
 COLUMNS = {
     "saga": _SAGA,
@@ -38,6 +45,7 @@ COLUMNS = {
     "revision": _REVISION,
     "drill": _DRILL,
     "delivery": _DELIVERY,
+    "rule": _RULE,
 }
 
 

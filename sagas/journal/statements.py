@@ -2,7 +2,7 @@
 
 The texts are portable: `$1` stands for the first value, and a name in braces for a fragment of the
 dialect. Locks are always taken in one order, so that nobody waits in a circle: *bucket rows, permit
-rows, worker row, saga row, gate or intervention row*. An append locks its own worker's row only, and
+rows, worker row, standing rules, saga row, gate or intervention row*. An append locks its own worker's row only, and
 shared.
 
 Pure.

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from approvals import Gate, Principal, Vote
 from approvals.figures import AskedGate, CastVote
 from approvals.revision import Proposal, Revision
+from approvals.rule import StandingRule
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
@@ -25,6 +26,7 @@ from sagas.journal.operations import (
     limits,
     ownership,
     reading,
+    rules,
 )
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
@@ -40,6 +42,7 @@ from sagas.ports import (
     LoginLink,
     QuestionRow,
     Request,
+    RuleUse,
     SagaRow,
     Settlement,
     Suspects,
@@ -362,6 +365,55 @@ class SqlStore:
     async def cast_since(self, since: int) -> list[CastVote]:
         """The votes that were cast at that instant or later."""
         return await self._look(lambda: figures.cast_since(since))
+
+    # --- standing rules -----------------------------------------------------------------------
+
+    async def create_rule(self, rule: StandingRule) -> None:
+        """Add a standing rule; nothing, if one of its id is there.
+
+        Raises:
+            PayloadError: Something in it cannot be stored.
+        """
+        conditions = (str(one) for one in rule.where)
+        for text in (rule.reason, rule.action, rule.agent, rule.requester, *conditions):
+            check_text(text, "the standing rule")
+        await self._write(lambda _: rules.create_rule(rule))
+
+    async def rule(self, rule_id: str) -> StandingRule | None:
+        """A standing rule, with what was used of it, whether or not it still allows anything."""
+        return await self._look(lambda: rules.rule(rule_id))
+
+    async def rules(
+        self, *, action: str | None, live_at: int | None, limit: int
+    ) -> list[StandingRule]:
+        """Standing rules, the newest first; with `live_at`, neither revoked nor over then."""
+        return await self._look(lambda: rules.rules(action=action, live_at=live_at, limit=limit))
+
+    async def matching_rules(self, action: str, version: int, *, at: int) -> list[StandingRule]:
+        """The rules for an action that are neither revoked nor over, the first to end first."""
+        return await self._look(lambda: rules.matching_rules(action, version, at=at))
+
+    async def revoke_rule(self, rule_id: str, *, by: str, reason: str, at: int) -> StandingRule:
+        """Let a rule allow nothing more.
+
+        Raises:
+            Refused: There is none of that id, or it was revoked before.
+        """
+        check_text(by, "the name")
+        check_text(reason, "the reason")
+        return await self._write(
+            lambda settling: rules.revoke_rule(
+                rule_id, by=by, reason=reason, at=at, settling=settling
+            )
+        )
+
+    async def rule_uses(self, rule_id: str) -> list[RuleUse]:
+        """What a rule allowed, the oldest first."""
+        return await self._look(lambda: rules.rule_uses(rule_id))
+
+    async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
+        """The gates in front of an action, the newest first."""
+        return await self._look(lambda: rules.gates_of_action(action, limit=limit))
 
     # --- limits -------------------------------------------------------------------------------
 

@@ -24,6 +24,11 @@ proposed are a **revision**; the gate asks about the last one, and the first is 
 first. An **intervention** is a question that only a person can answer. Both are decided by
 compare-and-set, so that the first decision wins and everybody else is told.
 
+A **standing_rule** is an approval that a person gave beforehand; only its revocation is ever written
+later. A **rule_use** is one call that it allowed, written with that call's intent and never changed:
+how often a rule was used and what of its budget is spent is counted from these rows, under a lock on
+the rule.
+
 A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
 Its **permits** are what calls hold of it: a `start` until a period after the call was begun, a
 `call` until the call is over. A `turn` is a place in the line of those who wait. Each names who
@@ -59,6 +64,7 @@ These classes describe the schema to the migrations and to whoever wants to read
 SQLModel. The stores do not use them.
 """
 
+from re import sub
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -72,6 +78,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
 
 metadata = MetaData()
@@ -91,6 +98,11 @@ def _where(name: str, columns: str, condition: str) -> Index:
 
 class _Table(SQLModel):
     metadata = metadata
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:  # noqa: N805  (SQLAlchemy hands it the class)
+        """The class's name in small letters, its words apart."""
+        return sub("(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class Journal(_Table, table=True):
@@ -178,6 +190,7 @@ class Gate(_Table, table=True):
         Index("gate_opened", "opened_at"),
         _where("gate_open", "opened_at id", "state = 'pending'"),
         _where("gate_notify", "notify_at", "notify_at is not null"),
+        Index("gate_of_action", "action", "opened_at"),
     )
 
     id: str = Field(sa_type=Text, primary_key=True)
@@ -242,6 +255,45 @@ class Vote(_Table, table=True):
     digest: str | None = Field(default=None, sa_type=Text)
     seen: str | None = Field(default=None, sa_type=Text)
     refusal: str | None = Field(default=None, sa_type=Text)
+
+
+class StandingRule(_Table, table=True):
+    """An approval that a person gave beforehand, within limits."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("standing_rule_newest", "made_at", "id"),
+        _where("standing_rule_of_action", "action action_version until", "revoked_at is null"),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    action: str = Field(sa_type=Text)
+    action_version: int = Field(sa_type=Integer)
+    conditions: str = Field(sa_type=Text)
+    agent: str | None = Field(default=None, sa_type=Text)
+    requester: str | None = Field(default=None, sa_type=Text)
+    grantor: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+    uses: int = Field(sa_type=Integer)
+    budget: str | None = Field(default=None, sa_type=Text)
+    units: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_by: str | None = Field(default=None, sa_type=Text)
+    revoked_because: str | None = Field(default=None, sa_type=Text)
+
+
+class RuleUse(_Table, table=True):
+    """A call that a standing rule allowed; never changed, never removed."""
+
+    __table_args__: ClassVar[Any] = (Index("rule_use_of_rule", "rule_id", "used_at"),)
+
+    gate_id: str = Field(sa_type=Text, foreign_key="gate.id", primary_key=True)
+    rule_id: str = Field(sa_type=Text, foreign_key="standing_rule.id")
+    saga_id: str = Field(sa_type=Text)
+    units: int | None = Field(default=None, sa_type=BigInteger)
+    used_at: int = Field(sa_type=BigInteger)
 
 
 class Intervention(_Table, table=True):

@@ -351,7 +351,9 @@ def _gate_decided(t: Telling, seq: int, at: int, entry: e.GateDecided) -> None:
 
 
 def _gate_consumed(t: Telling, seq: int, at: int, entry: e.GateConsumed) -> None:
-    detail = f"by {entry.gate}, which is used up"
+    taken = f" of {entry.amount}" if entry.amount else ""
+    rule = f", and a use{taken} of rule {entry.rule}" if entry.rule else ""
+    detail = f"by {entry.gate}, which is used up{rule}"
     t.tell(seq, at, Mark.NOTED, "admitted", path=entry.path, detail=detail)
 
 

@@ -277,6 +277,22 @@ async def separated(what: str) -> str:
     return await world.do(what)
 
 
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    approval=approval(by="@desk", quorum=2, within=timedelta(hours=1)),
+)
+async def doubled(what: str) -> str:
+    """Two of the desk are asked first."""
+    return await world.do(what)
+
+
+@doubled.compensation()
+async def undo_doubled(what: str, result: str) -> None:
+    """Undo it."""
+    await world.do(f"undo-{what}")
+
+
 @separated.compensation()
 async def undo_separated(what: str, result: str) -> None:
     """Undo it."""

@@ -4,18 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from approvals import (
-    Gate,
-    GateState,
-    GateSubject,
-    Principal,
-    Vote,
-    VoteKind,
-    approval,
-    open_gate,
-)
+from approvals import Gate, GateState, GateSubject, Principal, Vote, VoteKind, approval, open_gate
 from approvals.parties import Parties
 from approvals.revision import Proposal
+from approvals.rule import StandingRule, standing_rule
 from approvals.stakes import UNKNOWN_STAKES
 from compensations import Choice
 from sagas.chain import Fields, Row, genesis, link
@@ -112,6 +104,22 @@ def api_token(number: str = "t-1", **different: Any) -> ApiToken:
         until=AT + 3600 * SECOND,
     )
     return replace(token, **different)
+
+
+def given(rule_id: str = "r-1", **different: Any) -> StandingRule:
+    """A rule of Bo's for e-mails that cost little, twice within a day."""
+    asked: dict[str, Any] = {
+        "id": rule_id,
+        "action": "travel.email_itinerary",
+        "version": 1,
+        "by": person("bo"),
+        "reason": "they always go out",
+        "now": NOW,
+        "until": NOW + timedelta(days=1),
+        "uses": 2,
+        "where": "fare <= 100",
+    }
+    return standing_rule(**(asked | different))
 
 
 def drilled(**different: Any) -> Drill:

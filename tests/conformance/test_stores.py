@@ -12,6 +12,7 @@ from tests.conformance.figures_suite import FiguresSuite
 from tests.conformance.library_suite import LibrarySuite
 from tests.conformance.limits_suite import LimitsSuite
 from tests.conformance.ownership_suite import OwnershipSuite
+from tests.conformance.rules_suite import RulesSuite
 
 
 class StoreSuite(
@@ -25,6 +26,7 @@ class StoreSuite(
     DrillsSuite,
     DeliveriesSuite,
     EntranceSuite,
+    RulesSuite,
 ):
     """Everything that a store promises."""
 

@@ -30,6 +30,7 @@ from sagas.ports import (
     OpenQuestion,
     Project,
     Settlement,
+    SpendRule,
     Store,
     Survived,
     Unit,
@@ -43,6 +44,7 @@ from tests.conformance.support import (
     begun,
     drilled,
     gate_of,
+    given,
     login_link,
     person,
     proposal,
@@ -62,10 +64,12 @@ READS = frozenset(
         "drills",
         "gate",
         "gates_of",
+        "gates_of_action",
         "held",
         "link",
         "live_sagas",
         "load",
+        "matching_rules",
         "due",
         "next_due",
         "open_gates",
@@ -75,6 +79,9 @@ READS = frozenset(
         "raised",
         "requests",
         "revisions",
+        "rule",
+        "rule_uses",
+        "rules",
         "saga",
         "sagas",
         "session",
@@ -264,6 +271,33 @@ async def _open_gate(scene: Scene) -> object:
 
 async def _consume(scene: Scene) -> object:
     return await scene.append(MoveGate(scene.gate_id, GateState.APPROVED, GateState.CONSUMED, AT))
+
+
+async def _rule(scene: Scene) -> None:
+    await scene.store.create_rule(given(scene.saga_id))
+
+
+async def _approval_and_rule(scene: Scene) -> None:
+    await _approval(scene)
+    await _rule(scene)
+
+
+async def _use_rule(scene: Scene) -> object:
+    applied = await scene.append(
+        MoveGate(scene.gate_id, GateState.APPROVED, GateState.CONSUMED, AT),
+        SpendRule(scene.saga_id, scene.gate_id, None, AT),
+    )
+    return applied, len(await scene.store.rule_uses(scene.saga_id))
+
+
+async def _create_rule(scene: Scene) -> object:
+    await _rule(scene)
+    return await scene.store.rule(scene.saga_id) == given(scene.saga_id)
+
+
+async def _revoke_rule(scene: Scene) -> object:
+    revoked = await scene.store.revoke_rule(scene.saga_id, by="cy", reason="enough", at=AT)
+    return revoked.revoked_by
 
 
 async def _cancel_gate(scene: Scene) -> object:
@@ -486,6 +520,9 @@ KINDS: Mapping[str, Kind] = {
     "release": Kind(_release, ("commit", Project), at_once=True),
     "open a gate": Kind(_open_gate, ("commit", OpenGate)),
     "use an approval": Kind(_consume, ("commit", MoveGate), _approval),
+    "use a standing rule": Kind(_use_rule, ("commit", SpendRule), _approval_and_rule),
+    "create a standing rule": Kind(_create_rule, ("create_rule",)),
+    "revoke a standing rule": Kind(_revoke_rule, ("revoke_rule",), _rule),
     "cancel a gate": Kind(_cancel_gate, ("commit", MoveGate), _gate),
     "open a question": Kind(_ask, ("commit", OpenQuestion)),
     "close a question": Kind(_close, ("commit", CloseQuestion), _question),

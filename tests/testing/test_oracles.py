@@ -568,6 +568,18 @@ def a_gate_is_used_that_nobody_approved(tales: Tales) -> Evidence:
     return tale.without(tale.find(GateDecided))
 
 
+@breaks("a_standing_rule_decides_as_its_gate_opens")
+def a_rule_decides_in_a_persons_name(tales: Tales) -> Evidence:
+    tale = Tale(tales["published"].changed(tales["published"].find(GateDecided), rule="r-1"))
+    return tale.changed(tale.find(GateConsumed), rule="r-1")
+
+
+@breaks("a_standing_rule_decides_as_its_gate_opens")
+def a_rule_is_used_that_did_not_decide(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    return tale.changed(tale.find(GateConsumed), rule="r-1")
+
+
 @breaks("an_approval_is_used_by_its_own_call", "what_needs_a_gate_has_one")
 def an_approval_is_used_by_another_step(tales: Tales) -> Evidence:
     tale = tales["published"]

@@ -24,6 +24,7 @@ from sagas.journal.operation import (
     StartOver,
     Violation,
 )
+from sagas.journal.operations import rules
 from sagas.ports import (
     Applied,
     CloseQuestion,
@@ -35,6 +36,7 @@ from sagas.ports import (
     OpenGate,
     OpenQuestion,
     Project,
+    SpendRule,
     Survived,
     Unit,
 )
@@ -58,6 +60,8 @@ class Appending:
 
     def _append(self, *, settling: bool) -> Operation[list[Applied]]:
         fenced = yield from self._fenced(settling=settling)
+        if fenced is None:
+            yield from rules.hold_rules(self._units)
         if fenced is not None:
             verdicts = fenced
         elif settling or self._is_careful:
@@ -195,6 +199,8 @@ def _queries(lease: Lease, unit: Unit, op: Op) -> tuple[list[Query], Applied | N
         case MoveGate():
             values = (op.gate_id, op.old.value, op.new.value, op.at)
             return [Query(statements.MOVE_GATE, values)], Applied.MOVED
+        case SpendRule():
+            return [rules.use(unit.saga_id, op)], Applied.MOVED
         case _:
             return _never_refused(lease, unit, op), None
 
@@ -229,6 +235,8 @@ def _was_carried_out(unit: Unit, op: Op) -> Operation[bool]:
         case MoveGate():
             found: list[Record] = yield Query(statements.GATE_STATE, (op.gate_id,))
             return bool(found) and found[0][0] == op.new.value
+        case SpendRule():
+            return (yield from rules.was_used(op))
         case Project():
             # It was ours when it was first tried, and a living worker loses a saga only by letting
             # it go. With entries, these tell.

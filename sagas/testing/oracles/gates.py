@@ -4,7 +4,7 @@ Pure.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from approvals import Gate, GateState, GateSubject
 from approvals.gate import may_move
@@ -51,6 +51,45 @@ def _state_told(entry: GateEntry) -> GateState:
     if isinstance(entry, GateDecided):
         return GateState(entry.state)
     return GateState.PENDING if isinstance(entry, GateOpened) else GateState.CONSUMED
+
+
+def a_standing_rule_decides_as_its_gate_opens(evidence: Evidence) -> Iterator[str]:
+    """A standing rule approves the first gate of a call, as it opens, and is used with it.
+
+    It decides no undo, and no gate after one that came to nothing.
+    """
+    stood: set[tuple[str, str, int]] = set()
+    for gate, entries in evidence.gates.items():
+        opened = _opened(entries)
+        if opened is None:
+            continue
+        place = (opened.path, opened.direction, opened.generation)
+        rule = next((each.rule for _, _, each in entries if _is_by_rule(each)), None)
+        if rule is not None:
+            if place in stood or opened.direction != DO:
+                yield f"{rule} decides {gate}, about which people have to be asked"
+            yield from _decided_otherwise(gate, rule, entries)
+        yield from _spent_otherwise(gate, rule, entries)
+        stood.add(place)
+
+
+def _is_by_rule(entry: GateEntry) -> TypeGuard[GateDecided]:
+    return isinstance(entry, GateDecided) and entry.rule is not None
+
+
+def _decided_otherwise(gate: str, rule: str | None, entries: Entries) -> Iterator[str]:
+    """Whether a rule decided something else than a gate that it finds."""
+    (first, _, _), (second, _, decided), *_ = entries
+    as_it_opens = second == first + 1 and isinstance(decided, GateDecided)
+    said = (decided.state, decided.by, decided.rule) if isinstance(decided, GateDecided) else None
+    if not as_it_opens or said != ("approved", f"rule {rule}", rule):
+        yield f"entry {second} does not say as {gate} opens that rule {rule} approves it"
+
+
+def _spent_otherwise(gate: str, rule: str | None, entries: Entries) -> Iterator[str]:
+    for seq, _, entry in entries:
+        if isinstance(entry, GateConsumed) and entry.rule != rule:
+            yield f"entry {seq} uses {gate} with rule {entry.rule}, and rule {rule} had approved it"
 
 
 def an_approval_is_used_by_its_own_call(evidence: Evidence) -> Iterator[str]:

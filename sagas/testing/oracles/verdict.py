@@ -59,6 +59,7 @@ ALWAYS: Sequence[Rule] = (
     unwinds.the_world_saw_the_later_undone_first,
     unwinds.a_block_is_undone_before_the_body_goes_on,
     gates.a_gate_is_decided_once,
+    gates.a_standing_rule_decides_as_its_gate_opens,
     gates.an_approval_is_used_by_its_own_call,
     gates.what_needs_a_gate_has_one,
     gates.an_edit_is_decided_by_others,

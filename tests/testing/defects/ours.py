@@ -367,7 +367,7 @@ def _admitting(when: Callable[[Gates, Any], bool]) -> list[Change]:
         gate = self._drive.state.gate(site.path, site.direction)
         if gate is not None and when(self, gate):
             move = MoveGate(gate.id, GateState(gate.state), GateState.CONSUMED, self._drive.now())
-            return Admitted(gate.id, move, gate.arguments)
+            return Admitted(gate.id, gate.path, move, gate.arguments)
         return await ADMIT(self, site, approval)
 
     return [(Gates, "admit", admit)]
@@ -407,7 +407,7 @@ def approval_used_too_late() -> list[Change]:
 
     def admitted(self: Gates, gate: Any) -> Admitted:
         move = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, gate.valid_until - 1)
-        return Admitted(gate.id, move, gate.arguments)
+        return Admitted(gate.id, gate.path, move, gate.arguments)
 
     return [(Gates, "_flaw", flaw), (Gates, "_admitted", admitted)]
 

@@ -61,6 +61,8 @@ def upgrade() -> None:
     _gate()
     _revision()
     _vote()
+    _standing_rule()
+    _rule_use()
     _intervention()
     _request()
     _bucket()
@@ -202,6 +204,7 @@ def _gate() -> None:
     _index("gate_opened", "gate", ["opened_at"])
     _index("gate_open", "gate", ["opened_at", "id"], "state = 'pending'")
     _index("gate_notify", "gate", ["notify_at"], "notify_at is not null")
+    _index("gate_of_action", "gate", ["action", "opened_at"])
 
 
 def _revision() -> None:
@@ -238,6 +241,44 @@ def _vote() -> None:
     )
     _index("vote_of_gate", "vote", ["gate_id"])
     _index("vote_cast", "vote", ["cast_at"])
+
+
+def _standing_rule() -> None:
+    op.create_table(
+        "standing_rule",
+        _text("id", primary_key=True),
+        _text("action"),
+        _whole("action_version"),
+        _text("conditions"),
+        _text("agent", nullable=True),
+        _text("requester", nullable=True),
+        _text("grantor"),
+        _text("evidence"),
+        _text("reason"),
+        _large("made_at"),
+        _large("until"),
+        _whole("uses"),
+        _text("budget", nullable=True),
+        _large("units", nullable=True),
+        _large("revoked_at", nullable=True),
+        _text("revoked_by", nullable=True),
+        _text("revoked_because", nullable=True),
+    )
+    _index("standing_rule_newest", "standing_rule", ["made_at", "id"])
+    columns = ["action", "action_version", "until"]
+    _index("standing_rule_of_action", "standing_rule", columns, "revoked_at is null")
+
+
+def _rule_use() -> None:
+    op.create_table(
+        "rule_use",
+        sa.Column("gate_id", sa.Text(), sa.ForeignKey("gate.id"), primary_key=True),
+        _reference("rule_id", "standing_rule.id"),
+        _text("saga_id"),
+        _large("units", nullable=True),
+        _large("used_at"),
+    )
+    _index("rule_use_of_rule", "rule_use", ["rule_id", "used_at"])
 
 
 def _intervention() -> None:

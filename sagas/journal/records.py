@@ -15,7 +15,7 @@ from approvals.revision import Revision
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
-from sagas.errors import PayloadError
+from sagas.errors import Corrupt, PayloadError
 from sagas.journal.operation import Record
 from sagas.model import Status, instant, micros
 from sagas.ports import (
@@ -28,6 +28,7 @@ from sagas.ports import (
     SagaRow,
 )
 
+_SAYINGS = frozenset(VoteKind)
 PASSED, FAILED = "passed", "failed"
 """The results of a drill, as they are stored."""
 
@@ -223,9 +224,18 @@ def decision_values(decided: Gate) -> tuple[object, ...]:
 
 
 def vote(record: Record) -> Vote:
-    """The row of `{vote}`."""
+    """The row of `{vote}`.
+
+    Raises:
+        Corrupt: It says nothing that a vote can say: that is neither a yes nor a no.
+    """
     principal, kind, reason, channel, cast_at, revision, member_of, *shown = record
     evidence, digest, seen, refusal = shown
+    if kind not in _SAYINGS:
+        raise Corrupt(
+            f"a vote of {principal} says {kind!r}, which is no vote; upgrade this installation if a "
+            "newer version wrote it"
+        )
     return Vote(
         principal=principal,
         kind=VoteKind(kind),

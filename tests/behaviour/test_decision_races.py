@@ -54,7 +54,7 @@ class Deciders:
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_approve_against_reject_of_a_hundred_in_two_processes_one_wins_and_all_are_told(
+async def test_t6_approve_against_reject_of_a_hundred_in_two_processes_one_wins_and_all_are_told(
     house: House, world: World
 ) -> None:
     house.people = ANYBODY

@@ -56,7 +56,7 @@ async def ended(handle: Handle[Any]) -> Outcome[Any]:
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_what_runs_is_the_revision_that_was_approved(house: House, world: World) -> None:
+async def test_t3_what_runs_is_the_revision_that_was_approved(house: House, world: World) -> None:
     async with house.open() as coordinator:
         handle, gate = await at_the_gate(coordinator)
         revised = await coordinator.edit(gate, OTHER, reason="cheaper", by="ben")

@@ -1,0 +1,78 @@
+"""`edit`: other arguments for an open gate, which somebody else decides about."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import TRIPS, Sagas, all_but_votes, everything, first_id
+
+EVE = '{"to": "eve@example.org"}'
+TARGET = ("--target", f"{TRIPS}:travel")
+
+
+def edited(sagas: Sagas, arguments: str = EVE) -> str:
+    gate = first_id(sagas, "g-")
+    assert sagas("edit", gate, arguments, "--reason", "it is hers", *TARGET).code == 0
+    return gate
+
+
+def test_an_edit_shows_what_it_changed_and_says_that_somebody_else_decides(
+    sagas: Sagas, trip: Callable[..., str]
+) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    said = sagas("edit", gate, EVE, "--reason", "it is hers", *TARGET)
+    assert f"{gate}: revision 2 is to be decided now, by somebody else" in said.out
+    assert "+ eve@example.org" in said.out
+    assert "still needed: 1 more of anyone" in said.out
+
+
+def test_the_arguments_may_come_from_a_file(sagas: Sagas, trip: Callable[..., str]) -> None:
+    trip("write")
+    Path("arguments.json").write_text(EVE)
+    edited(sagas, "@arguments.json")
+    [item] = json.loads(sagas("inbox", "--json").out)
+    assert (item["revision"], item["arguments"]) == (2, {"to": "eve@example.org"})
+    assert [(change["name"], change["after"]) for change in item["changes"]] == [
+        ("to", "eve@example.org")
+    ]
+
+
+def test_t7_whoever_edits_does_not_decide(sagas: Sagas, trip: Callable[..., str]) -> None:
+    trip("write")
+    gate = edited(sagas)
+    before = all_but_votes()
+    sagas("approve", gate).refused("you made revision 2 of this, and somebody else has to decide")
+    assert all_but_votes() == before
+
+
+def test_an_edit_that_no_worker_took_up_yet_is_told_of(
+    sagas: Sagas, trip: Callable[..., str]
+) -> None:
+    trip("write")
+    gate = edited(sagas)
+    [asked] = json.loads(sagas("show", "t1", "--json").out)["not_taken_up"]
+    assert (asked["kind"], asked["id"], asked["reason"]) == ("edit", gate, "it is hers")
+
+
+def test_without_a_target_the_arguments_cannot_be_checked(
+    sagas: Sagas, trip: Callable[..., str]
+) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    before = everything()
+    sagas("edit", gate, EVE, "--reason", "x").refused("cannot be checked", "--target")
+    assert everything() == before
+
+
+@pytest.mark.parametrize("arguments", ["", "eve", "[]", "{}", '{"to": 7}', '{"to":"a","cc":"b"}'])
+def test_what_the_action_could_not_be_called_with_is_refused(
+    sagas: Sagas, trip: Callable[..., str], arguments: str
+) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    before = everything()
+    sagas("edit", gate, arguments, "--reason", "x", *TARGET).refused()
+    assert everything() == before

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals import Gate, Presentation
+from approvals.gate import expire
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
     IMPATIENCE_SECONDS,
@@ -96,14 +97,15 @@ class Reader:
         gate = await self.store.gate(gate_id)
         if gate is None:
             raise Refused(f"there is no gate {gate_id}; `sagas inbox` lists those that wait")
+        now = self._clock.now()
         return present_gate(
-            gate,
+            expire(gate, now),
             await self._told(gate.saga_id),
             self._handlers,
             votes=await self.store.votes(gate_id),
             former=await self._former(gate),
             journal_id=self.store.journal_id,
-            now=self._clock.now(),
+            now=now,
             whole=whole,
         )
 

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from sagas.cli.commands import (
     checking,
     deciding,
+    delivering,
     drilling,
     exporting,
     keeping,
@@ -88,6 +89,7 @@ for command in (
     deciding.resolve,
     deciding.cancel,
     deciding.send,
+    delivering.deliveries,
     serving.serve,
     serving.login,
     measuring.metrics,

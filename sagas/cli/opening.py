@@ -48,6 +48,7 @@ async def opened(
         catalogs,
         directory=settings.directory or OperatingSystemDirectory(),
         policies=settings.policies or Policies(),
+        channels=settings.channels or None,
         lease=lease,
         concurrency=concurrency,
         grace=grace,

@@ -7,9 +7,12 @@ from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
 from sagas.discreet import discreet
 from sagas.entries import Entry
-from sagas.ports import QuestionRow, Request, SagaRow
+from sagas.ports import Delivery, QuestionRow, Request, SagaRow
 from sagas.restoring import readable
 from sagas.story import Asked, Story, tell
+
+MOST_MESSAGES = 10_000
+"""More messages about one saga than anyone reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class Reading:
         entries: What was recorded, without its secrets.
         presentations: The gates that can be decided, as people see them.
         votes: What each person said, by gate.
+        deliveries: The messages to people, by gate or intervention; the oldest first.
         broken: Where its chain does not verify, if anywhere.
         unread: Why the entries after these cannot be read, if there are any.
     """
@@ -31,6 +35,7 @@ class Reading:
     gates: dict[str, Gate]
     presentations: dict[str, Presentation]
     votes: dict[str, list[Vote]]
+    deliveries: dict[str, list[Delivery]]
     questions: dict[str, QuestionRow]
     broken: Break | None
     unread: str | None
@@ -80,10 +85,19 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         gates,
         presentations,
         votes,
+        await _deliveries(coordinator, saga_id),
         questions,
         broken,
         rest,
     )
+
+
+async def _deliveries(coordinator: Coordinator, saga_id: str) -> dict[str, list[Delivery]]:
+    found: dict[str, list[Delivery]] = {}
+    rows = await coordinator.store.deliveries(saga_id=saga_id, state=None, limit=MOST_MESSAGES)
+    for row in reversed(rows):
+        found.setdefault(row.subject, []).append(row)
+    return found
 
 
 def asked_of(request: Request) -> Asked:

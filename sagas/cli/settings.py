@@ -43,6 +43,15 @@ PoliciesFile = Annotated[
         help="What is asked for beside what actions ask for: a TOML file of policies.",
     ),
 ]
+ChannelsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--channels",
+        envvar="SAGAS_CHANNELS",
+        metavar="FILE",
+        help="How people are told what waits for them: a TOML file of channels and routes.",
+    ),
+]
 AsUser = Annotated[
     str | None,
     typer.Option(
@@ -71,6 +80,7 @@ class Settings:
     directory: str | None = None
     as_user: str | None = None
     policies: str | None = None
+    channels: str | None = None
 
     def people(self) -> Directory:
         """Who is who, as of now."""

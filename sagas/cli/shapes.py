@@ -14,7 +14,7 @@ from approvals.redaction import Redaction
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.model import instant
-from sagas.ports import QuestionRow, SagaRow
+from sagas.ports import Delivery, QuestionRow, SagaRow
 from sagas.story import CallStory, GateStory, QuestionStory, RevisionStory, StepStory
 
 Shape = dict[str, Any]
@@ -106,8 +106,13 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
         "input": value(story.input),
         "result": value(story.result),
         "steps": [step(item) for item in story.steps],
-        "gates": [gate(item, reading.votes.get(item.id, [])) for item in story.gates],
-        "interventions": [intervention(item) for item in story.questions],
+        "gates": [
+            gate(item, reading.votes.get(item.id, []), reading.deliveries.get(item.id, []))
+            for item in story.gates
+        ],
+        "interventions": [
+            intervention(item, reading.deliveries.get(item.id, [])) for item in story.questions
+        ],
         "residue": [
             {"path": item.path, "action": item.action, **left.model_dump(mode="json")}
             for item, left in story.residue
@@ -176,7 +181,7 @@ def call(item: CallStory) -> Shape:
     }
 
 
-def gate(item: GateStory, votes: Iterable[Vote]) -> Shape:
+def gate(item: GateStory, votes: Iterable[Vote], told: Iterable[Delivery]) -> Shape:
     """A gate of `show --json`."""
     return {
         "id": item.id,
@@ -197,6 +202,7 @@ def gate(item: GateStory, votes: Iterable[Vote]) -> Shape:
         "called_with": value(item.called),
         "revisions": [revision(one) for one in item.revisions],
         "votes": [vote(given) for given in votes],
+        "deliveries": [delivery(row) for row in told],
     }
 
 
@@ -228,7 +234,23 @@ def vote(given: Vote) -> Shape:
     }
 
 
-def intervention(item: QuestionStory) -> Shape:
+def delivery(row: Delivery) -> Shape:
+    """A message to people: where it went, and what became of it."""
+    return {
+        "channel": row.channel,
+        "target": row.target,
+        "saying": row.saying,
+        "level": row.level,
+        "state": row.state.value,
+        "attempts": row.attempts,
+        "next_at": time(row.next_at),
+        "error": row.error,
+        "made_at": time(row.made_at),
+        "changed_at": time(row.changed_at),
+    }
+
+
+def intervention(item: QuestionStory, told: Iterable[Delivery]) -> Shape:
     """An intervention of `show --json`."""
     return {
         "id": item.id,
@@ -245,6 +267,7 @@ def intervention(item: QuestionStory) -> Shape:
         "by": item.by,
         "reason": item.reason,
         "result": value(item.result),
+        "deliveries": [delivery(row) for row in told],
     }
 
 

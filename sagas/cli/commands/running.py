@@ -16,6 +16,7 @@ from sagas.cli.opening import opened
 from sagas.cli.settings import (
     DEFAULT_DB,
     AsUser,
+    ChannelsFile,
     Db,
     DirectoryFile,
     LeaseSeconds,
@@ -148,6 +149,7 @@ def worker(
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     policies: PoliciesFile = None,
+    channels: ChannelsFile = None,
     lease: LeaseSeconds = None,
     grace: Annotated[
         float,
@@ -169,10 +171,11 @@ def worker(
 ) -> int:
     """Drive sagas of these catalogs until SIGTERM, SIGHUP or Ctrl-C.
 
-    Every saga that is due is driven. Asked to stop, it begins nothing new and lets running actions
+    Every saga that is due is driven, and people are told what waits for them, if there are
+    channels. Asked to stop, it begins nothing new and lets running actions
     finish; asked twice, it ends at once.
     """
-    settings = Settings(db=db, directory=directory, policies=policies)
+    settings = Settings(db=db, directory=directory, policies=policies, channels=channels)
     catalogs = targets.catalogs(target)
     check_catalogs(catalogs)
 

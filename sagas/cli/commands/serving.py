@@ -1,7 +1,10 @@
 """`serve` and `login`: the inbox in a browser, and how to get in."""
 
 import asyncio
+import logging
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,16 +13,26 @@ from approvals import Principal
 from sagas.cli import targets
 from sagas.cli.logs import logged
 from sagas.cli.opening import opened
-from sagas.cli.settings import DEFAULT_DB, AsUser, Db, DirectoryFile, Settings, acting
+from sagas.cli.settings import (
+    DEFAULT_DB,
+    AsUser,
+    ChannelsFile,
+    Db,
+    DirectoryFile,
+    Settings,
+    acting,
+)
 from sagas.cli.stopping import interruptible
 from sagas.cli.terminal import CommandLine, safe, show
 from sagas.connecting import check_catalogs
 from sagas.coordinator import Coordinator
-from sagas.errors import Refused
+from sagas.errors import Refused, SagaError
 from sagas.web.site import Claim
 
 if TYPE_CHECKING:
     from sagas.cli.inbox import Plan
+
+log = logging.getLogger("sagas")
 
 PORT = 8421
 
@@ -85,16 +98,18 @@ def serve(  # noqa: PLR0913  one for each option
     ] = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: ChannelsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Serve the inbox and the HTTP API, until SIGTERM, SIGHUP or Ctrl-C.
 
-    It drives no saga: `sagas worker` does. With the targets it shows the classes of their actions,
+    It drives no saga: `sagas worker` does. If there are channels, people are told what waits for
+    them. With the targets it shows the classes of their actions,
     and checks results that people give.
     """
     from sagas.cli import inbox
 
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, channels=channels)
     catalogs = targets.catalogs(target or [])
     check_catalogs(catalogs)
     provider = inbox.provider(oidc_issuer, oidc_client_id, oidc_claim)
@@ -103,16 +118,36 @@ def serve(  # noqa: PLR0913  one for each option
     async def main() -> int:
         async with opened(settings, *catalogs, make=True) as coordinator:
             link = await _own_link(coordinator, settings, plan)
-            await inbox.serve(
-                coordinator,
-                plan,
-                trusted_proxy=trusted_proxy,
-                ready=lambda: _tell(plan.site.url, link),
-            )
+            async with _dispatching(coordinator, settings):
+                await inbox.serve(
+                    coordinator,
+                    plan,
+                    trusted_proxy=trusted_proxy,
+                    ready=lambda: _tell(plan.site.url, link),
+                )
         return 0
 
     with logged():
         return interruptible(main(), "stopped", clean=True)
+
+
+@asynccontextmanager
+async def _dispatching(coordinator: Coordinator, settings: Settings) -> AsyncGenerator[None]:
+    """Tell people what waits for them, while the block lasts, if there are channels."""
+    task = asyncio.ensure_future(_dispatch(coordinator)) if settings.channels else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _dispatch(coordinator: Coordinator) -> None:
+    try:
+        await coordinator.dispatch()
+    except SagaError as error:
+        log.error("nobody is told anything from here on: %s", error)
 
 
 async def _own_link(coordinator: Coordinator, settings: Settings, plan: "Plan") -> str | None:

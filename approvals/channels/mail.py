@@ -8,6 +8,7 @@ Touches: an SMTP server.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as AS_SENT
@@ -141,7 +142,7 @@ class Mail:
     @asynccontextmanager
     async def _connected(self) -> "AsyncIterator[SMTP]":
         """A server that is ready for a message; nothing was sent if there is none."""
-        from aiosmtplib import SMTP, SMTPAuthenticationError, SMTPException, SMTPNotSupported
+        from aiosmtplib import SMTP, SMTPException
 
         server = SMTP(
             hostname=self._host,
@@ -154,12 +155,11 @@ class Mail:
             await server.connect()
             if self._user is not None:
                 await server.login(self._user, self._password or "")
-        except (SMTPAuthenticationError, SMTPNotSupported) as error:
-            server.close()
-            raise Stop(f"{self._host} does not let us in: {error}") from error
         except (SMTPException, OSError) as error:
             server.close()
-            raise Retry(f"{self._host} cannot be reached: {error}") from error
+            if _may_pass(error):
+                raise Retry(f"{self._host} cannot be reached: {error}") from error
+            raise Stop(f"{self._host} does not let us in: {error}") from error
         except BaseException:
             server.close()
             raise
@@ -167,6 +167,21 @@ class Mail:
             yield server
         finally:
             server.close()
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it may go by itself that a server does not let us in."""
+    from aiosmtplib import (
+        SMTPConnectError,
+        SMTPResponseException,
+        SMTPServerDisconnected,
+        SMTPTimeoutError,
+    )
+
+    if isinstance(error, SMTPResponseException):
+        return error.code in _TEMPORARY
+    passing = (SMTPConnectError, SMTPServerDisconnected, SMTPTimeoutError, OSError)
+    return isinstance(error, passing)
 
 
 async def _envelope(server: "SMTP", sender: str, recipient: str) -> None:
@@ -205,7 +220,7 @@ async def _content(server: "SMTP", content: bytes) -> None:
 def _address(text: str) -> Address:
     try:
         found = Address(addr_spec=text)
-    except (ValueError, IndexError) as error:
+    except (MessageError, ValueError, IndexError) as error:
         raise ChannelDefinitionError(
             f"{text!r} is no mail address: write one such as ana@example.org"
         ) from error

@@ -147,7 +147,7 @@ async def _dispatch(coordinator: Coordinator) -> None:
     try:
         await coordinator.dispatch()
     except SagaError as error:
-        log.error("nobody is told anything from here on: %s", error)
+        log.error("nobody is told anything from here on: %s", error)  # noqa: TRY400  it says all
 
 
 async def _own_link(coordinator: Coordinator, settings: Settings, plan: "Plan") -> str | None:

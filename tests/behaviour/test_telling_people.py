@@ -1,0 +1,449 @@
+"""What people are told of what waits for them, from the opening of a gate to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from approvals.channels import (
+    Channel,
+    Channels,
+    MessageLost,
+    Notice,
+    Receipt,
+    Rejected,
+    Reroute,
+    Retry,
+    Routes,
+    Saying,
+    Stop,
+)
+from approvals.errors import ChannelDefinitionError
+from sagas import Catalog, Coordinator, Reversibility, approval, connect, waived
+from sagas.dispatching.sending import AGAIN, PATIENCE
+from sagas.model import micros
+from sagas.ports import Announcement
+from tests.board import Board
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+travel = Catalog("travel")
+
+
+@travel.action(reversibility=Reversibility.COMPENSATABLE)
+async def book_room(city: str) -> str:
+    return city
+
+
+@book_room.compensation()
+async def cancel_room(city: str) -> None: ...
+
+
+@travel.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(
+        by="ana",
+        within=4 * HOUR,
+        valid_for=2 * HOUR,
+        remind=[HOUR, 3 * HOUR],
+        escalate={2 * HOUR: "bo"},
+    ),
+)
+async def mail(city: str) -> None: ...
+
+
+@travel.action(reversibility=Reversibility.IRREVERSIBLE, approval=waived(reason="a test"))
+async def pay(city: str) -> None:
+    raise ConnectionResetError
+
+
+@travel.saga
+async def trip(city: str) -> None:
+    await book_room(city)
+    await mail(city)
+
+
+@travel.saga
+async def bill(city: str) -> None:
+    await pay(city)
+
+
+class HandClock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wait(self, length: timedelta) -> None:
+        self.at += length
+
+
+ROUTES = Routes(
+    {"ana": ["board:ana", "board:ana-too"], "bo": ["board:bo"]},
+    interventions=["board:ops"],
+    otherwise=["board:all"],
+)
+
+
+class Office:
+    """A coordinator whose messages go out when a test says so."""
+
+    def __init__(self, coordinator: Coordinator, board: Board, clock: HandClock) -> None:
+        self.coordinator = coordinator
+        self.board = board
+        self.clock = clock
+
+    async def tell(self) -> None:
+        """Do everything that is due."""
+        dispatcher = self.coordinator._dispatcher
+        assert dispatcher is not None
+        dispatcher._paused.clear()
+        while await dispatcher.look():
+            await dispatcher.settled()
+
+    async def later(self, length: timedelta) -> None:
+        """Let time pass, and do what is due then."""
+        self.clock.wait(length)
+        await self.tell()
+
+    async def ask(self) -> str:
+        """Have a saga wait at a gate, and tell people."""
+        handle = await self.coordinator.start(trip, "Oslo", id="trip-1")
+        await handle.settled()
+        [gate] = await self.coordinator.store.open_gates()
+        await self.tell()
+        return gate.id
+
+    async def states(self) -> list[tuple[str, str]]:
+        """Each message's target and state, the oldest first."""
+        found = await self.coordinator.store.deliveries(saga_id=None, state=None, limit=100)
+        return [(each.target, each.state.value) for each in reversed(found)]
+
+
+@asynccontextmanager
+async def office_at(
+    url: str, board: Board, clock: HandClock, routes: Routes = ROUTES
+) -> AsyncIterator[Office]:
+    channels = Channels([board], routes, link="https://inbox.example.org/")
+    async with connect(url, travel, channels=channels, clock=clock, user="eve") as coordinator:
+        yield Office(coordinator, board, clock)
+
+
+@pytest.fixture
+async def office(sqlite_url: str) -> AsyncIterator[Office]:
+    async with office_at(sqlite_url, Board(), HandClock()) as office:
+        yield office
+
+
+class Hanging(Board):
+    """Never comes back from a post."""
+
+    has_begun = False
+
+    async def post(self, notice: Notice) -> Receipt:
+        self.has_begun = True
+        await asyncio.Event().wait()
+        return {}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110  a board tells nobody
+            await asyncio.sleep(0.01)
+
+
+def targets(board: Board) -> list[str]:
+    return [note.target for note in board.notes]
+
+
+# --- asking -----------------------------------------------------------------------------------
+
+
+async def test_whoever_can_decide_is_asked_once(office: Office) -> None:
+    gate = await office.ask()
+    await office.tell()
+    [note] = office.board.notes
+    assert (note.target, note.says, note.shown[0].saying) == ("ana", "waiting", Saying.ASKED)
+    assert note.shown[0].link == f"https://inbox.example.org/gates/{gate}"
+
+
+async def test_whoever_answers_interventions_is_asked(office: Office) -> None:
+    handle = await office.coordinator.start(bill, "Oslo", id="bill-1")
+    await handle.settled()
+    await office.tell()
+    [note] = office.board.notes
+    assert note.target == "ops"
+    [question] = await office.coordinator.store.open_questions()
+    await office.coordinator.resolve(question.id, "not-happened", reason="looked")
+    await office.tell()
+    assert note.says == "answered"
+
+
+async def test_nobody_is_told_where_there_are_no_routes(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office_at(sqlite_url, Board(), HandClock(), Routes()) as office:
+        await office.ask()
+        assert office.board.notes == []
+    assert "no route leads to anyone" in caplog.text
+
+
+async def test_what_opened_while_there_was_no_channel_is_told_when_there_is_one(
+    sqlite_url: str,
+) -> None:
+    clock = HandClock()
+    async with connect(sqlite_url, travel, clock=clock) as coordinator:
+        await (await coordinator.start(trip, "Oslo", id="trip-1")).settled()
+    async with office_at(sqlite_url, Board(), clock) as office:
+        await office.tell()
+        assert targets(office.board) == ["ana"]
+
+
+# --- time -------------------------------------------------------------------------------------
+
+
+async def test_reminders_and_escalations_come_once_each_at_their_time(office: Office) -> None:
+    await office.ask()
+    told: list[list[str]] = []
+    for _ in range(3):
+        before = len(office.board.notes)
+        await office.later(HOUR)
+        await office.tell()
+        told.append(
+            [f"{note.target} {note.shown[0].saying}" for note in office.board.notes[before:]]
+        )
+    assert told == [["ana reminded"], ["bo escalated"], ["ana reminded", "bo reminded"]]
+
+
+async def test_a_reminder_follows_the_message_it_reminds_of(office: Office) -> None:
+    await office.ask()
+    await office.later(HOUR)
+    assert office.board.notes[1].shown[0].follows == {"number": "0"}
+
+
+async def test_after_a_long_silence_people_are_told_once(office: Office) -> None:
+    handle = await office.coordinator.start(trip, "Oslo", id="trip-1")
+    await handle.settled()
+    await office.later(3 * HOUR)
+    assert sorted(targets(office.board)) == ["ana", "bo"]
+
+
+async def test_an_expiry_is_told_although_no_saga_was_driven(office: Office) -> None:
+    gate = await office.ask()
+    await office.later(4 * HOUR)
+    assert [note.says for note in office.board.notes] == ["expired"]
+    shown = await office.coordinator.presentation(gate)
+    assert "nobody decided" in shown.standing
+    assert not shown.is_open
+
+
+# --- repairing --------------------------------------------------------------------------------
+
+
+async def test_every_message_says_so_when_somebody_has_decided_elsewhere(office: Office) -> None:
+    gate = await office.ask()
+    await office.later(2 * HOUR)
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await office.tell()
+    assert {note.says for note in office.board.notes} == {"rejected"}
+    assert {state for _, state in await office.states()} == {"updated"}
+
+
+async def test_a_message_is_repaired_once(office: Office) -> None:
+    gate = await office.ask()
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await office.tell()
+    await office.tell()
+    assert office.board.updates == 1
+
+
+async def test_a_message_says_so_when_the_saga_is_undone(office: Office) -> None:
+    await office.ask()
+    await office.coordinator.cancel("trip-1", reason="ill")
+    outcome = await (await office.coordinator.resume("trip-1")).outcome(timeout=60)
+    assert outcome.status == "compensated"
+    await office.tell()
+    assert [note.says for note in office.board.notes] == ["rolled back"]
+
+
+async def test_what_is_not_needed_any_more_is_not_sent(office: Office) -> None:
+    office.board.faults = [Retry("not now")]
+    gate = await office.ask()
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await office.later(HOUR)
+    assert office.board.notes == []
+    assert await office.states() == [("ana", "moot")]
+
+
+async def test_a_message_that_was_taken_down_is_lost_and_decides_nothing(office: Office) -> None:
+    gate = await office.ask()
+    office.board.take_down(0)
+    decided = await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await office.tell()
+    assert decided.state == "rejected"
+    assert await office.states() == [("ana", "lost")]
+
+
+async def test_a_repair_that_fails_is_tried_again(office: Office) -> None:
+    gate = await office.ask()
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    office.board.faults = [Retry("not now"), Stop("token revoked")]
+    await office.tell()
+    assert await office.states() == [("ana", "stale")]
+    for _ in range(2):
+        await office.later(HOUR)
+    assert await office.states() == [("ana", "updated")]
+
+
+async def test_a_lost_answer_to_a_repair_makes_no_second_message(office: Office) -> None:
+    gate = await office.ask()
+    office.board.mutes = 1
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await office.tell()
+    await office.later(HOUR)
+    assert len(office.board.notes) == 1
+    assert await office.states() == [("ana", "updated")]
+
+
+# --- failures ---------------------------------------------------------------------------------
+
+
+async def test_a_message_whose_arrival_is_unknown_is_looked_for_before_it_is_sent_again(
+    office: Office,
+) -> None:
+    office.board.mutes = 1
+    await office.ask()
+    assert await office.states() == [("ana", "unknown")]
+    await office.later(timedelta(minutes=1))
+    assert len(office.board.notes) == 1
+    assert await office.states() == [("ana", "sent")]
+
+
+async def test_a_channel_that_asks_for_time_is_left_alone_until_then(office: Office) -> None:
+    office.board.faults = [Retry("slow down", after=timedelta(minutes=30))]
+    await office.ask()
+    await office.later(timedelta(minutes=29))
+    assert office.board.notes == []
+    await office.later(timedelta(minutes=1))
+    assert targets(office.board) == ["ana"]
+
+
+@pytest.mark.parametrize(
+    "fault", [Reroute("archived"), Stop("token revoked"), Rejected("invalid")], ids=repr
+)
+async def test_the_next_place_is_told_at_once_when_one_fails(
+    office: Office, fault: Reroute | Stop | Rejected
+) -> None:
+    office.board.faults = [fault]
+    await office.ask()
+    assert await office.states() == [("ana", "dead"), ("ana-too", "sent")]
+
+
+async def test_the_next_place_is_told_when_one_does_not_come_back(office: Office) -> None:
+    office.board.faults = [Retry("not now") for _ in range(PATIENCE)]
+    await office.ask()
+    for _ in range(PATIENCE):
+        await office.later(timedelta(minutes=10))
+    assert targets(office.board)[0] == "ana-too"
+
+
+async def test_where_every_place_fails_somebody_is_told_so_and_the_gate_stays_open(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.board.faults = [Rejected("invalid") for _ in range(3)]
+    gate = await office.ask()
+    assert {state for _, state in await office.states()} == {"dead"}
+    assert "NOBODY ELSE IS TOLD" in caplog.text
+    decided = await office.coordinator.approve(gate, by="ana")
+    assert decided.state == "approved"
+
+
+async def test_the_last_place_is_tried_for_hours(sqlite_url: str) -> None:
+    routes = Routes(otherwise=["board:all"])
+    async with office_at(sqlite_url, Board(), HandClock(), routes) as office:
+        office.board.faults = [Stop("token revoked") for _ in range(AGAIN.attempts - 1)]
+        await office.ask()
+        while office.board.faults:
+            await office.later(timedelta(minutes=1))
+        await office.later(timedelta(minutes=10))
+        assert targets(office.board)[0] == "all"
+
+
+async def test_whoever_lost_the_message_while_the_gate_is_open_is_told_elsewhere(
+    office: Office,
+) -> None:
+    gate = await office.ask()
+    store = office.coordinator.store
+    [message] = await store.deliveries_about(gate)
+    office.board.faults = [MessageLost("deleted")]
+    [found] = await store.unannounced(now=2**62, limit=1)
+
+    now = micros(office.clock.now())
+    plan = Announcement(next_at=found.notify_at, says="pending.2", at=now, stale=(message.id,))
+    assert await store.announce(found, plan)
+    await office.tell()
+    assert await office.states() == [("ana", "lost"), ("ana-too", "sent")]
+
+
+# --- running ----------------------------------------------------------------------------------
+
+
+async def test_a_worker_tells_people_while_it_works(sqlite_url: str) -> None:
+    board = Board()
+    channels = Channels([board], ROUTES)
+    async with connect(sqlite_url, travel, channels=channels) as coordinator:
+        working = asyncio.ensure_future(coordinator.work())
+        await coordinator.start(trip, "Oslo", id="trip-1")
+        await until(lambda: bool(board.notes))
+        [gate] = await coordinator.store.open_gates()
+        await coordinator.reject(gate.id, by="ana", reason="too dear")
+        await until(lambda: board.notes[0].says == "rejected")
+        working.cancel()
+    assert board.is_closed
+
+
+async def test_of_many_dispatchers_one_sends_each_message(sqlite_url: str) -> None:
+    board, clock = Board(), HandClock()
+    async with office_at(sqlite_url, board, clock) as first:
+        for number in range(10):
+            await (await first.coordinator.start(trip, "Oslo", id=f"trip-{number}")).settled()
+        async with office_at(sqlite_url, board, clock) as second:
+            await asyncio.gather(first.tell(), second.tell())
+        await first.tell()
+    references = [note.reference for note in board.notes]
+    assert len(references) == len(set(references)) == 10
+
+
+async def test_a_channel_that_hangs_keeps_no_saga_and_no_other_channel(sqlite_url: str) -> None:
+    board, hanging = Board(), Hanging("stuck")
+    routes = Routes({"ana": ["stuck:ana"], "bo": ["board:bo"]}, interventions=["board:ops"])
+    all_channels: list[Channel] = [hanging, board]
+    async with connect(
+        sqlite_url, travel, channels=Channels(all_channels, routes), user="eve"
+    ) as coordinator:
+        working = asyncio.ensure_future(coordinator.work())
+        await coordinator.start(trip, "Oslo", id="trip-1")
+        await coordinator.start(bill, "Oslo", id="bill-1")
+        await until(lambda: bool(board.notes and hanging.has_begun))
+        [gate] = await coordinator.store.open_gates()
+        await coordinator.approve(gate.id, by="ana")
+        outcome = await (await coordinator.resume("trip-1")).outcome(timeout=60)
+        working.cancel()
+        assert outcome.status == "completed"
+        dispatcher = coordinator._dispatcher
+        assert dispatcher is not None
+        for _, task in dispatcher._in_hand.values():
+            task.cancel()
+
+
+async def test_without_channels_there_is_nothing_to_dispatch(sqlite_url: str) -> None:
+    async with connect(sqlite_url, travel) as coordinator:
+        with pytest.raises(ChannelDefinitionError, match="connect"):
+            await coordinator.dispatch()

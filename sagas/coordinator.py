@@ -243,6 +243,8 @@ class Coordinator(Reader):
         following = self._following.get(saga_id)
         if isinstance(result, Done):
             self._worker.unfollow(saga_id)
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
         if following is not None:
             following.result, following.state = result, state
             following.changed.set()

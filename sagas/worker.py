@@ -417,7 +417,7 @@ class Worker:
         Raises:
             UnsafeDatabase: The database would lose what it acknowledged, or has.
         """
-        raise await self._breaking
+        raise await asyncio.shield(self._breaking)  # whoever waits may stop waiting
 
     def _break(self, error: UnsafeDatabase) -> None:
         """The database cannot be trusted: let go of everything, and begin nothing."""

@@ -74,7 +74,7 @@ class Dispatcher:
         self._faults = faults or FaultPoints()
         self._in_hand: dict[int, tuple[str, asyncio.Task[None]]] = {}
         self._paused: dict[str, int] = {}
-        self._freed = asyncio.Event()
+        self._woken = asyncio.Event()
         self._closing = False
 
     async def run(self) -> None:
@@ -98,6 +98,10 @@ class Dispatcher:
         taken = [await self._take(lease, channel) for channel in self._channels]
         return announced or any(taken)
 
+    def wake(self) -> None:
+        """Look soon: something may have opened or moved."""
+        self._woken.set()
+
     async def settled(self) -> None:
         """Wait until nothing is in hand."""
         while self._in_hand:
@@ -120,7 +124,7 @@ class Dispatcher:
 
     async def _round(self) -> float:
         """Do what is due; seconds until there may be more."""
-        self._freed.clear()
+        self._woken.clear()
         due = await self._store.next_delivery(await self._lease())
         now = self._now()
         if due is None:
@@ -136,7 +140,7 @@ class Dispatcher:
             return
         waits = {
             asyncio.ensure_future(self._store.changed(seconds)),
-            asyncio.ensure_future(self._freed.wait()),
+            asyncio.ensure_future(self._woken.wait()),
         }
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -192,7 +196,7 @@ class Dispatcher:
 
     def _let_go(self, number: int, _: asyncio.Task[None]) -> None:
         del self._in_hand[number]
-        self._freed.set()
+        self.wake()
 
     async def _carry(self, lease: Lease, delivery: Delivery) -> None:
         """Bring one message to where it belongs, and record that."""

@@ -409,6 +409,18 @@ async def test_a_worker_tells_people_while_it_works(sqlite_url: str) -> None:
     assert board.is_closed
 
 
+async def test_a_coordinator_is_of_use_after_its_work_was_cancelled(sqlite_url: str) -> None:
+    channels = Channels([Board()], ROUTES)
+    async with connect(sqlite_url, travel, channels=channels, user="eve") as coordinator:
+        working = asyncio.ensure_future(coordinator.work())
+        await (await coordinator.start(trip, "Oslo", id="trip-1")).settled()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        [gate] = await coordinator.store.open_gates()
+        decided = await coordinator.reject(gate.id, by="ana", reason="too dear")
+        assert decided.state == "rejected"
+
+
 async def test_of_many_dispatchers_one_sends_each_message(sqlite_url: str) -> None:
     board, clock = Board(), HandClock()
     async with office_at(sqlite_url, board, clock) as first:

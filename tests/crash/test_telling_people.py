@@ -1,0 +1,102 @@
+"""Processes that are killed while they tell people something: nothing is lost, hardly anything twice.
+
+What arrived is counted where it arrived: in the mailbox of a real server.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from sagas.journal import migrate
+from tests.crash.telling import POINTS, SENT_AND_NOT_RECORDED, Life, main
+from tests.journal.templates import Ground, ground_on
+from tests.postbox import Postbox, postbox
+
+pytestmark = pytest.mark.crash
+
+SEEN_TO_THE_END = 0
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload(["tests.crash.telling", "asyncpg", "aiosmtplib"])
+
+
+@pytest.fixture
+async def box() -> AsyncIterator[Postbox]:
+    async with postbox() as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def ground(postgres_server: str) -> Iterator[Ground]:
+    """A PostgreSQL database for the journals of all tests."""
+    with ground_on(postgres_server) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def site(request: pytest.FixtureRequest) -> Ground | str:
+    """Where the journal is made."""
+    name = "ground" if request.param == "postgres" else "sqlite_url"
+    found: Ground | str = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture
+async def url(site: Ground | str) -> str:
+    """A new journal."""
+    if isinstance(site, Ground):
+        return await site.renew()
+    await asyncio.to_thread(migrate, site)
+    return site
+
+
+async def live(life: Life) -> int | None:
+    """Have a process live, and tell how it ended."""
+    process = _processes.Process(target=main, args=(life,))
+    process.start()
+    try:
+        await asyncio.to_thread(process.join, 60)
+        return process.exitcode
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
+def ids(box: Postbox) -> Counter[str]:
+    """How often each message arrived."""
+    return Counter(str(message["Message-ID"]) for message in box.messages)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_what_is_asked_arrives_whenever_the_process_is_killed(
+    box: Postbox, url: str, point: str
+) -> None:
+    assert await live(Life(url, box.port, kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, box.port, asks=True)) == SEEN_TO_THE_END
+    [times] = ids(box).values()
+    assert times == (2 if point in SENT_AND_NOT_RECORDED else 1)
+
+
+@pytest.mark.parametrize("point", ["before-post", "after-post"])
+async def test_what_has_become_of_it_arrives_whenever_the_process_is_killed(
+    box: Postbox, url: str, point: str
+) -> None:
+    assert await live(Life(url, box.port, asks=True, rejects=True)) == SEEN_TO_THE_END
+    assert await live(Life(url, box.port, kill_at=point)) == -signal.SIGKILL
+    assert await live(Life(url, box.port)) == SEEN_TO_THE_END
+    asked, told = ids(box).values()
+    assert asked == 1
+    assert told == (2 if point in SENT_AND_NOT_RECORDED else 1)
+
+
+async def test_a_message_outlives_every_process_that_dies_of_it(box: Postbox, url: str) -> None:
+    for point in POINTS[:-1]:
+        assert await live(Life(url, box.port, kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, box.port, asks=True)) == SEEN_TO_THE_END
+    [times] = ids(box).values()
+    assert times == 1 + len(SENT_AND_NOT_RECORDED)

@@ -197,17 +197,19 @@ class Flight:
             self._done.set_result(None)
 
     def _conclude(self, answer: Answer) -> None:
+        entry = self._entry(answer)
         try:
-            entry = self._entry(answer)
             submission = self._drive.log.emit(entry, ops=self._drive.survived())
+        except LogClosed:
+            submission = _unwritten()
+            self._concluded = Concluded(self._in_doubt("the journal is closed"), submission)
+        else:
             self._concluded = Concluded(entry, submission)
             if isinstance(answer, Returned):
                 self._drive.heard[self._info.idempotency_key] = (entry, submission)
-        except LogClosed:
-            self._concluded = Concluded(self._in_doubt("the journal is closed"), _unwritten())
-            if isinstance(answer, Returned) and self._has_effect:
-                late = self._success(self._callee.encode(answer.value))
-                self._drive.environment.reports.tell(late)
+        if isinstance(entry, Succeeded | Compensated) and self._has_effect:
+            late = self._success(entry)  # for whoever owns the saga, if this process does no more
+            self._drive.environment.reports.tell_unless(submission, late)
 
     def _take_heard(self) -> bool:
         """Whether an earlier attempt answered late; then nothing more is said of the call."""

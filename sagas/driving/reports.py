@@ -1,8 +1,9 @@
 """Late answers on their way to the journal.
 
 A call that was given up may answer after all: when its saga has been let go of, is driven by
-another process, or has ended. The process that made the call then reports it, again and again until
-that is durable. For the worker that drives the saga it is a request like any other.
+another process, or has ended. So may one whose worker was taken for dead meanwhile. The process that
+made the call then reports it, again and again until that is durable. For the worker that drives the
+saga it is a request like any other.
 
 Touches: the journal, the event loop.
 """
@@ -57,11 +58,22 @@ class Reports:
         self._begin(self._tell(late), late)
 
     def tell_unless(self, submission: Submission, late: LateAnswer) -> None:
-        """Report it unless the entry that says it becomes durable, because the saga is lost here."""
-        self._begin(self._follow(submission, late), late)
+        """Report it if the entry that says it is not written here, because the saga is lost."""
+
+        def settled(_: object = None) -> None:
+            if isinstance(submission.error, LogClosed):
+                self.tell(late)
+
+        if submission.settled:
+            settled()
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiter.add_done_callback(settled)
+        submission.waiters.append(waiter)
 
     async def settle(self, seconds: float) -> None:
         """Wait until everything is reported, for so long; what comes after it is only logged."""
+        await asyncio.sleep(0)  # what was refused just now is to be reported too
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
         self._closed = True
@@ -79,14 +91,6 @@ class Reports:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: %s", late.saga_id, error, exc_info=error)
             _lost(late)
-
-    async def _follow(self, submission: Submission, late: LateAnswer) -> None:
-        if not submission.settled:
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            submission.waiters.append(waiter)
-            await waiter
-        if isinstance(submission.error, LogClosed):
-            await self._tell(late)
 
     async def _tell(self, late: LateAnswer) -> None:
         pause = SHORTEST_PAUSE
@@ -128,8 +132,7 @@ def _lost(late: LateAnswer) -> None:
     if not late.happened:
         return  # nothing is known that was not known before
     log.error(
-        "%s: %s (%s) took effect after it had been given up, and the journal could not be told: "
-        "look at its destination",
+        "%s: %s (%s) took effect, and the journal could not be told: look at its destination",
         late.saga_id,
         late.path,
         late.direction,

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from sagas import Coordinator, Handle, Outcome
+from sagas.journal.operations import ownership
 from sagas.ports import QuestionRow
 
 LIMIT = 10.0
@@ -49,3 +51,14 @@ async def until(holds: Callable[[], Awaitable[bool]], *, tries: int = 400) -> No
 async def kinds(coordinator: Coordinator, saga_id: str = "s") -> list[str]:
     """The kinds of a saga's entries, in order."""
     return [row.kind for row in (await coordinator.load(saga_id)).rows]
+
+
+async def bury(coordinator: Coordinator) -> None:
+    """Declare its worker dead, as another one would; its heart has not told it yet."""
+    environment = await coordinator._worker.begin()
+    store: Any = coordinator.store
+    await store._write(partial(_burial, environment.holder.lease.worker))
+
+
+def _burial(worker: int, settling: bool) -> Any:
+    return ownership.bury([(worker, True)])

@@ -9,7 +9,7 @@ import pytest
 
 from sagas import Catalog, Coordinator, Retry, Reversibility, Status
 from sagas.ports import Store
-from tests.behaviour.acting import until
+from tests.behaviour.acting import bury, until
 from tests.behaviour.conftest import House
 
 LIMIT = 15.0
@@ -64,20 +64,8 @@ async def hangs(times: int) -> None:
 
 async def die(coordinator: Coordinator, saga_id: str) -> None:
     """Let the worker be declared dead while it hangs in the saga's call, as a killed one would be."""
-    store: Any = coordinator.store
-    environment = await coordinator._worker.begin()
-    await _bury(store, environment.holder.lease.worker)
-    await until(partial(_deaths_are_counted, store, saga_id), tries=500)
-
-
-def _burial(worker: int, settling: bool) -> Any:
-    from sagas.journal.operations import ownership
-
-    return ownership.bury([(worker, True)])
-
-
-async def _bury(store: Any, worker: int) -> None:
-    await store._write(partial(_burial, worker))
+    await bury(coordinator)
+    await until(partial(_deaths_are_counted, coordinator.store, saga_id), tries=500)
 
 
 async def _deaths_are_counted(store: Store, saga_id: str) -> bool:

@@ -269,12 +269,14 @@ def is_news(
     key: str,
     payload: bytes | None,
     *,
+    attempt: int,
     unprotected: bool = False,
 ) -> bool:
     """Whether a late success changes what is known of a call.
 
     Args:
         key: The key it was made under: an undo that does not count any more had another.
+        attempt: Which attempt tells of it.
         payload: What it returned: what an undo left is news even if a person knew of the undo.
         unprotected: It may have outlived its key: if another attempt succeeded, it is a second effect.
     """
@@ -282,15 +284,25 @@ def is_news(
     if step is None or not step.reversibility.has_effect or step.track(direction).key != key:
         return False
     if direction is Direction.DO:
-        return not step.happened or (unprotected and is_second(step))
+        return not step.happened or (unprotected and is_second(step, attempt))
     by_person = step.undo.via == "person" and payload is not None
     return step.undo.phase is not Phase.SUCCEEDED or by_person
 
 
-def is_second(step: Step) -> bool:
-    """Whether a success is one too many: an attempt has told of one, and nobody was asked yet."""
-    by_attempt = step.forward.attempts > 1 and step.forward.via in ("call", "late")
-    return step.happened and by_attempt and not step.twice
+def is_second(step: Step, attempt: int) -> bool:
+    """Whether a success is one too many: another attempt has told of one, and nobody was asked yet.
+
+    What was told in time was told by the last attempt.
+    """
+    track = step.forward
+    by_another = track.via == "late" or (track.via == "call" and track.attempts != attempt)
+    return step.happened and track.attempts > 1 and by_another and not step.twice
+
+
+def comes_beside(track: Track, attempt: int) -> bool:
+    """Whether a success of this attempt may come beside another's; not if it is the one under way."""
+    is_under_way = track.phase is Phase.INTENDED and track.attempts == attempt
+    return track.attempts > 1 and not is_under_way
 
 
 def is_over(state: SagaState, path: str, direction: Direction, key: str) -> bool:

@@ -123,6 +123,7 @@ def matters(state: SagaState, late: LateAnswer) -> bool:
             late.direction,
             late.key,
             late.payload,
+            attempt=late.attempt,
             unprotected=late.unprotected,
         )
     return state.ended is None and decide.is_over(state, late.path, late.direction, late.key)

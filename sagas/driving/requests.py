@@ -13,7 +13,7 @@ from compensations import Choice
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
 from sagas.driving.log import GateMoved, LogClosed
-from sagas.driving.reports import LATE
+from sagas.driving.reports import LATE, matters
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -31,8 +31,8 @@ from sagas.entries import (
 from sagas.errors import JournalError
 from sagas.frozen import sleep_regardless
 from sagas.model import Direction
-from sagas.ports import FoldRequests, Op, Request
-from sagas.state import Question
+from sagas.ports import FoldRequests, LateAnswer, Op, Request
+from sagas.state import Question, Step
 from sagas.story.wording import moment
 
 LOOK_AGAIN = 50_000
@@ -164,17 +164,15 @@ class _Batch:
 
     def _late(self, request: Request) -> None:
         """A call took effect after it had been given up; what follows, the journal's fold says."""
-        drive, path = self._drive, request.ref
-        said, key, *more = request.state.split(" ")
-        direction = Direction(said)
-        if request.kind == "over":
-            self._over(path, direction, key, request)
+        drive, late = self._drive, _told_late(self._drive.saga_id, request)
+        path, direction = late.path, late.direction
+        if not late.happened:
+            self._over(path, direction, late.key, request)
             return
-        if not self._is_news(path, direction, key, request, unprotected=bool(more)):
+        if not self._is_news(late):
             return
-        second = bool(more) and drive.state.steps[path].forward.attempts > 1
-        entry = _success(direction, request, second=second)
-        self.heard.setdefault(key, entry)
+        entry = _success(late, drive.state.steps[path])
+        self.heard.setdefault(late.key, entry)
         if self._ended:
             self._ended = False
             self.entries.append(Reopened(path=path, direction=direction, reason=LATE))
@@ -183,18 +181,15 @@ class _Batch:
         self.entries += [*closed, entry]
         self.ops += ops
 
-    def _is_news(
-        self, path: str, direction: Direction, key: str, request: Request, *, unprotected: bool
-    ) -> bool:
+    def _is_news(self, late: LateAnswer) -> bool:
         """Whether it adds to what the journal, and this batch before it, say of the call."""
-        state, told = self._drive.state, self.heard.get(key)
+        state, told = self._drive.state, self.heard.get(late.key)
         if told is None:
-            return decide.is_news(
-                state, path, direction, key, request.payload, unprotected=unprotected
-            )
+            return matters(state, late)
         if isinstance(told, Succeeded):
-            return told.via == "late" and unprotected and state.steps[path].forward.attempts > 1
-        return isinstance(told, Compensated) and told.via == "person" and bool(request.payload)
+            attempts = state.steps[late.path].forward.attempts
+            return told.via == "late" and late.unprotected and attempts > 1
+        return isinstance(told, Compensated) and told.via == "person" and bool(late.payload)
 
     def _over(self, path: str, direction: Direction, key: str, request: Request) -> None:
         """A call that was given up goes on no longer: what can be done about it is asked anew."""
@@ -317,14 +312,31 @@ class _Batch:
             self._drive.keep()
 
 
-def _success(direction: Direction, request: Request, *, second: bool) -> Entry:
-    if direction is Direction.UNDO:
-        return Compensated(path=request.ref, via="late", payload=request.payload)
+def _told_late(saga_id: str, request: Request) -> LateAnswer:
+    """What a report says."""
+    direction, key, attempt, *more = request.state.split(" ")
+    return LateAnswer(
+        saga_id,
+        request.ref,
+        Direction(direction),
+        key,
+        int(attempt),
+        request.payload,
+        request.reason if request.payload is None else None,
+        unprotected=bool(more),
+        happened=request.kind == "late",
+    )
+
+
+def _success(late: LateAnswer, step: Step) -> Entry:
+    if late.direction is Direction.UNDO:
+        return Compensated(path=late.path, via="late", payload=late.payload)
+    second = late.unprotected and decide.comes_beside(step.forward, late.attempt)
     return Succeeded(
-        path=request.ref,
+        path=late.path,
         via="late",
-        payload=request.payload,
-        unstorable=request.reason if request.payload is None else None,
+        payload=late.payload,
+        unstorable=late.unstorable,
         second=second or None,
     )
 

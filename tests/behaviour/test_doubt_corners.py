@@ -315,7 +315,7 @@ async def test_a_late_effect_that_is_reported_while_an_ended_saga_is_let_go_of_i
     fault = ReportedMeanwhile()
     async with house.open(fault_points=fault) as coordinator:
         fault.report = partial(tell, house, world, coordinator, 1)
-        known = LateAnswer("s", PATH, Direction.DO, "another key", 9, b"null")
+        known = LateAnswer("s", PATH, Direction.DO, "another-key", 9, b"null")
         await coordinator.store.report(known, by="sagas", at=micros(house.clock.now()))
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
         assert (await kinds(coordinator)).count("Reopened") == 1

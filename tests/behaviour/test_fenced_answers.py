@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sagas import Catalog, Coordinator, Handle, Residue, Reversibility, Status
+from sagas import Catalog, Coordinator, Handle, Outcome, Residue, Reversibility, Status
 from sagas.errors import LeaseLost
 from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, answer, bury, kinds, only_question, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order
-from tests.behaviour.world import Refusal, World, refuse, wait_for_release
+from tests.behaviour.world import Refusal, World, lose_request, refuse, wait_for_release
 from tests.behaviour.world import world as partner
 
 slow = Catalog("slow")
@@ -100,14 +100,15 @@ async def test_an_effect_that_comes_after_a_person_told_another_worker_of_none_i
 
 
 class Held(FaultPoints):
-    """The journal takes its time for the first success of a call."""
+    """The journal takes its time for the success of a call."""
 
-    def __init__(self) -> None:
+    def __init__(self, point: str) -> None:
+        self._point = point
         self.begun = asyncio.Event()
         self.go_on = asyncio.Event()
 
     async def reached(self, point: str, saga_id: str, path: str) -> None:
-        if point == "before-append" and path == "Succeeded":
+        if point == self._point and path == "Succeeded":
             self.begun.set()
             await self.go_on.wait()
 
@@ -115,19 +116,68 @@ class Held(FaultPoints):
 async def test_an_answer_is_told_although_its_worker_hears_of_its_end_while_it_is_written(
     house: House, world: World
 ) -> None:
-    held = Held()
+    held = Held("before-append")
     async with replaced(house, world, "it", during="it", fault_points=held) as found:
         zombie, heir, handle = found
         world.released.set()
         await asyncio.wait_for(held.begun.wait(), LIMIT)
         zombie._worker._tenure._was_lost(LeaseLost("so it is said"))
-        outcome = await handle.outcome(timeout=LIMIT)
-        while not outcome.status.is_end:
-            outcome = await handle.outcome(timeout=LIMIT)
+        assert (await ended(handle)).result == "done"
         held.go_on.set()
-        assert outcome.result == "done"
         assert (await kinds(heir)).count("Succeeded") == 1
     assert (world.done, world.undone) == (["it"], [])
+
+
+async def test_a_repeated_call_is_no_second_effect_because_its_worker_was_lost_as_it_was_written(
+    house: House, world: World
+) -> None:
+    world.plan("it", lose_request)
+    held = Held("after-append")
+    async with house.open(slow, fault_points=held) as coordinator:
+        handle = await coordinator.start(trip, Order(items=["it"]), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "retry", reason="I looked")
+        await asyncio.wait_for(held.begun.wait(), LIMIT)
+        await bury(coordinator)
+        coordinator._worker._tenure._was_lost(LeaseLost("so it is said"))
+        held.go_on.set()
+        assert (await ended(handle)).result == "done"
+        await coordinator._worker._reports.settle(LIMIT)
+        assert (await coordinator.get("s")).status is Status.COMPLETED
+        assert await coordinator.store.open_questions() == []
+
+
+async def test_a_repeated_call_whose_worker_was_lost_is_no_second_effect_beside_itself(
+    house: House, world: World
+) -> None:
+    world.plan("it", lose_request, wait_for_release)
+    async with house.open(slow, lease=60.0) as zombie:
+        handle = await zombie.start(trip, Order(items=["it"]), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        question = await only_question(zombie)
+        await zombie.resolve(question.id, "retry", reason="I looked")
+        await asyncio.wait_for(world.under_way.wait(), LIMIT)
+        await bury(zombie)
+        world.released.set()
+        await until(partial(reported, zombie))
+        async with house.open(slow) as heir:
+            assert (await ended(await heir.resume("s"))).result == "done"
+            assert await heir.store.open_questions() == []
+            assert (await kinds(heir)).count("Succeeded") == 1
+
+
+async def reported(coordinator: Coordinator) -> bool:
+    row = await coordinator.get("s")
+    return row.control > row.folded
+
+
+async def ended(handle: Handle[Any]) -> Outcome[Any]:
+    """The outcome at the end of a saga that was stuck."""
+    async with asyncio.timeout(LIMIT):
+        while not (outcome := await handle.outcome()).status.is_end:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    return outcome
 
 
 async def test_an_answer_answers_what_another_worker_asks_about_it(
@@ -135,10 +185,7 @@ async def test_an_answer_answers_what_another_worker_asks_about_it(
 ) -> None:
     async with replaced(house, world, "it", during="it") as (_, heir, handle):
         world.released.set()
-        outcome = await handle.outcome(timeout=LIMIT)
-        while not outcome.status.is_end:
-            outcome = await handle.outcome(timeout=LIMIT)
-        assert outcome.result == "done"
+        assert (await ended(handle)).result == "done"
         assert await heir.store.open_questions() == []
     assert (world.done, world.undone) == (["it"], [])
 

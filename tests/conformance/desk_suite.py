@@ -463,7 +463,7 @@ class DeskSuite:
         assert (request.kind, request.ref, request.state, request.payload, request.by) == (
             "late",
             "trip/book#1",
-            "do k1",
+            "do k1 2",
             b'"room 7"',
             "sagas",
         )

@@ -164,7 +164,7 @@ def report(late: LateAnswer, *, by: str, at: int, settling: bool) -> Operation[b
         ref=late.path,
         actor=by,
         reason=late.unstorable or "",
-        state=f"{late.direction} {late.key}{' unprotected' if late.unprotected else ''}",
+        state=f"{late.direction} {late.key} {late.attempt}{' unprotected' * late.unprotected}",
         at=at,
         payload=late.payload,
         key=key,

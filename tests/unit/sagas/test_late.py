@@ -161,7 +161,7 @@ def news(script: Script, direction: Direction = Direction.DO, **more: object) ->
     key = str(more.get("key", "key" if direction is Direction.DO else "undo-key"))
     payload = more.get("payload")
     assert payload is None or isinstance(payload, bytes)
-    return decide.is_news(script.state, PATH, direction, key, payload)
+    return decide.is_news(script.state, PATH, direction, key, payload, attempt=1)
 
 
 def test_a_success_is_news_unless_it_is_known() -> None:
@@ -178,7 +178,7 @@ def test_what_only_reads_is_no_news() -> None:
 
 def test_a_success_under_another_key_is_no_news() -> None:
     assert not news(Script().intend().doubt(), key="other")
-    assert not decide.is_news(Script().state, PATH, Direction.DO, "key", None)
+    assert not decide.is_news(Script().state, PATH, Direction.DO, "key", None, attempt=1)
 
 
 def test_an_undo_is_news_until_it_is_known() -> None:
@@ -286,8 +286,11 @@ def repeated() -> Script:
     return Script().intend().doubt(running=True).ask().answer("retry").intend()
 
 
-def unprotected(script: Script) -> bool:
-    return decide.is_news(script.state, PATH, Direction.DO, "key", None, unprotected=True)
+def unprotected(script: Script, attempt: int = 1) -> bool:
+    """Whether a success of an attempt is news if no key stood between it and the others."""
+    return decide.is_news(
+        script.state, PATH, Direction.DO, "key", None, attempt=attempt, unprotected=True
+    )
 
 
 def test_a_success_too_many_is_news_unless_a_key_stood_between_them() -> None:
@@ -295,6 +298,24 @@ def test_a_success_too_many_is_news_unless_a_key_stood_between_them() -> None:
     assert unprotected(script)
     assert not news(script)
     assert not unprotected(script.add(second()))
+
+
+def test_what_the_last_attempt_told_in_time_is_known() -> None:
+    assert not unprotected(repeated().succeed(), attempt=2)
+
+
+def test_of_two_late_successes_the_second_is_news_whichever_attempt_told_it() -> None:
+    script = repeated().doubt().add(late())
+    assert unprotected(script, attempt=1)
+    assert unprotected(script, attempt=2)
+
+
+def test_a_success_comes_beside_none_if_it_is_of_the_only_attempt_or_the_one_under_way() -> None:
+    script = repeated()
+    assert decide.comes_beside(script.step().forward, 1)
+    assert not decide.comes_beside(script.step().forward, 2)
+    assert decide.comes_beside(script.doubt().step().forward, 2)
+    assert not decide.comes_beside(Script().intend().doubt().step().forward, 1)
 
 
 def test_a_success_of_what_was_called_once_is_not_one_too_many() -> None:

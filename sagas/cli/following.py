@@ -131,12 +131,15 @@ class Follower:
 
     async def _decide(self, shown: Presentation, *, approved: bool) -> None:
         person, gate_id = acting(self.settings), shown.gate_id
+        digest, seen = shown.digest, shown.seen
         try:
             if approved:
-                await self.coordinator.approve(gate_id, by=person, seen=shown.seen)
+                await self.coordinator.approve(gate_id, by=person, digest=digest, seen=seen)
             else:
                 reason = "said so in the terminal"
-                await self.coordinator.reject(gate_id, by=person, reason=reason, seen=shown.seen)
+                await self.coordinator.reject(
+                    gate_id, by=person, reason=reason, digest=digest, seen=seen
+                )
         except Refused as error:
             show(safe(str(error), "yellow"))
 

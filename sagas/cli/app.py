@@ -17,6 +17,7 @@ from sagas.cli.commands import (
     linting,
     looking,
     measuring,
+    ruling,
     running,
     serving,
 )
@@ -69,6 +70,10 @@ NAMES: dict[object, str] = {
     keying.create: "token create",
     keying.list_: "token list",
     keying.revoke: "token revoke",
+    ruling.create: "rules create",
+    ruling.list_: "rules list",
+    ruling.show_: "rules show",
+    ruling.revoke: "rules revoke",
 }
 """The names of commands that are not those of their functions."""
 
@@ -90,6 +95,10 @@ for command in (
     deciding.cancel,
     deciding.send,
     delivering.deliveries,
+    ruling.create,
+    ruling.list_,
+    ruling.show_,
+    ruling.revoke,
     serving.serve,
     serving.login,
     measuring.metrics,

@@ -7,14 +7,17 @@ that was stored. Members may be added; none is renamed or removed.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 from approvals import Gate, Presentation, Vote
 from approvals.redaction import Redaction
+from approvals.rule import StandingRule, amount_of_units
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
-from sagas.model import instant
-from sagas.ports import Delivery, QuestionRow, SagaRow
+from sagas.granting import Tried
+from sagas.model import instant, micros
+from sagas.ports import Delivery, QuestionRow, RuleUse, SagaRow
 from sagas.story import CallStory, GateStory, QuestionStory, RevisionStory, StepStory
 
 Shape = dict[str, Any]
@@ -325,3 +328,60 @@ def inbox_question(found: QuestionRow, action: str | None) -> Shape:
         "opened_at": time(found.opened_at),
         "deadline": None,
     }
+
+
+def rule(found: StandingRule, *, now: datetime) -> Shape:
+    """A standing rule of `rules list --json`."""
+    budget = found.budget
+    return {
+        "id": found.id,
+        "action": found.action,
+        "version": found.version,
+        "where": [str(one) for one in found.where],
+        "agent": found.agent,
+        "requester": found.requester,
+        "grantor": found.grantor,
+        "evidence": found.evidence,
+        "reason": found.reason,
+        "made_at": time(micros(found.made_at)),
+        "until": time(micros(found.until)),
+        "uses": found.uses,
+        "used": found.used,
+        "budget": None
+        if budget is None
+        else {
+            "total": str(budget.total),
+            "currency": budget.currency,
+            "amount_at": budget.path,
+            "currency_at": budget.currency_path,
+        },
+        "spent": f"{found.spent:f}",
+        "state": found.state(now),
+        "revoked_at": None if found.revoked_at is None else time(micros(found.revoked_at)),
+        "revoked_by": found.revoked_by,
+        "revoked_because": found.revoked_because,
+    }
+
+
+def rule_use(found: RuleUse) -> Shape:
+    """A call that a standing rule allowed."""
+    return {
+        "gate": found.gate_id,
+        "saga_id": found.saga_id,
+        "amount": None if found.units is None else f"{amount_of_units(found.units):f}",
+        "at": time(found.at),
+    }
+
+
+def tried_rule(found: StandingRule, tried: Sequence[Tried], *, made: bool, now: datetime) -> Shape:
+    """What `rules create --json` prints."""
+    gates = [
+        {
+            "gate": one.gate.id,
+            "saga_id": one.gate.saga_id,
+            "allowed": one.why_not is None,
+            "why_not": one.why_not,
+        }
+        for one in tried
+    ]
+    return rule(found, now=now) | {"made": made, "tried": gates}

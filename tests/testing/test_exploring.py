@@ -940,3 +940,26 @@ async def test_a_world_behind_a_socket_is_waited_for_and_explored(served: Served
 
     assert report.violations == []
     assert report.faults_landed == report.faults_planned > 60
+
+
+async def test_an_action_that_sleeps_takes_no_real_time() -> None:
+    catalog, world = Catalog("slow"), Provider.keyed()
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def book(city: str) -> str:
+        booked = await world.do("book", city)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+        return booked
+
+    @book.compensation()
+    async def cancel(result: str) -> None:
+        await world.undo("book", result)
+
+    @catalog.saga
+    async def trip(city: str) -> str:
+        return await book(city)
+
+    report = await explore_crashes(trip, "Rome", world=world, patience=30)
+
+    report.check()

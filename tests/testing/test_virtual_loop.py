@@ -60,6 +60,45 @@ def test_what_waits_for_nothing_stalls(loop: VirtualLoop) -> None:
     loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
 
 
+async def slept(loop: VirtualLoop, hops: int) -> None:
+    with loop.outside():
+        for _ in range(hops):
+            await asyncio.sleep(1)
+
+
+async def both_slept(loop: VirtualLoop, hops: int) -> None:
+    with loop.outside():
+        await asyncio.gather(*(asyncio.sleep(hop) for hop in range(hops)))
+
+
+@pytest.mark.parametrize("asleep", [slept, both_slept])
+def test_nothing_is_waited_for_while_those_who_may_ask_sleep(
+    asleep: Callable[[VirtualLoop, int], Awaitable[None]], loop: VirtualLoop
+) -> None:
+    began = time.monotonic()
+
+    loop.run_until_complete(asleep(loop, 100))
+
+    assert loop.time() > 98
+    assert time.monotonic() - began < 60
+
+
+def test_a_thread_that_is_looked_after_from_time_to_time_is_waited_for(loop: VirtualLoop) -> None:
+    over = threading.Event()
+    loop.call_later(1, over.set)  # it takes longer than the loop's patience
+
+    async def main() -> str:
+        with loop.outside(), ThreadPoolExecutor(1) as threads:
+            working = loop.run_in_executor(threads, over.wait, 60)
+            waits = 0
+            while not working.done():
+                await asyncio.sleep(1)
+                waits += 1
+            return f"{working.result()} {waits < 30}"
+
+    assert loop.run_until_complete(main()) == "True True"
+
+
 def test_time_stands_still_while_a_socket_is_asked(loop: VirtualLoop) -> None:
     here, there = socket.socketpair()
 

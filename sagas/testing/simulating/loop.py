@@ -2,7 +2,7 @@
 
 What waits for an hour is woken at once, and an hour has passed. Where something outside is asked (a
 socket, a thread), the loop waits for it in real time, and its own time stands still meanwhile; what
-does not answer within a second is taken to wait for the time itself.
+does not answer within a second is taken to wait for the time itself. Who sleeps does so in any case.
 
 The technique is that of simulated time in discrete-event simulation: the next event sets the clock.
 
@@ -15,9 +15,11 @@ import selectors
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 from sagas.authoring.context import StepInfo, step
+from sagas.testing.simulating.outside import Outside
 
 T = TypeVar("T")
 
@@ -73,9 +75,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let time pass; what was to happen meanwhile happens next."""
         self._told += max(seconds, 0.0)
 
-    def outside(self) -> "Outside":
+    def outside(self) -> AbstractContextManager[None]:
         """Something that this loop does not know of may be asked in here."""
-        return self._outside
+        return self._outside.asked()
 
     def hang_up(self) -> None:
         """Close the sockets that a process leaves open when it dies, as its system would."""
@@ -87,8 +89,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @property
     def asks_outside(self) -> bool:
-        """Whether something outside may be about to answer."""
-        return self._outside.asked > 0
+        """Whether something outside may be asked."""
+        return self._outside.is_asked
+
+    @property
+    def patience(self) -> float:
+        """How long something outside may take to answer now (seconds)."""
+        return PATIENCE_SECONDS if self._outside.may_answer else 0
 
     def call_soon(  # type: ignore[override]
         self,
@@ -105,6 +112,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._counted is None or self._talks(context):
             return super().call_soon(callback, *args, context=context)
         return super().call_soon(self._count, callback, args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Call back at a time."""
+        self._outside.timer(callback, args)
+        return super().call_at(when, callback, *args, context=context)
 
     def opened(self) -> None:
         """A socket is waited for, perhaps by a call of an action."""
@@ -139,7 +157,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         on beside.
         """
         if executor is not None:
-            return super().run_in_executor(executor, func, *args)
+            beside = super().run_in_executor(executor, func, *args)
+            self._outside.thread(beside)
+            return beside
         work = self._threads.submit(func, *args)
         answer: asyncio.Future[T] = self.create_future()
         try:
@@ -148,27 +168,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if work.done():  # it raised this itself
                 answer.set_exception(work.exception() or NotYet())
             else:
-                return asyncio.wrap_future(work, loop=self)
+                goes_on = asyncio.wrap_future(work, loop=self)
+                self._outside.thread(goes_on)
+                return goes_on
         except BaseException as error:  # noqa: BLE001  it is the caller's
             answer.set_exception(error)
         return answer
-
-
-class Outside:
-    """While it is entered, something outside a loop may be asked.
-
-    Attributes:
-        asked: How many do so now.
-    """
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def __enter__(self) -> None:
-        self.asked += 1
-
-    def __exit__(self, *_: object) -> None:
-        self.asked -= 1
 
 
 class _Selector(selectors.BaseSelector):
@@ -190,8 +195,7 @@ class _Selector(selectors.BaseSelector):
         if timeout is not None and timeout <= 0:
             return real.select(0) if watched or loop.asks_outside else []
         if watched or loop.asks_outside:
-            patience = PATIENCE_SECONDS if loop.asks_outside else 0
-            ready = real.select(patience)
+            ready = real.select(loop.patience)
             if ready:
                 return ready
         if timeout is None:

@@ -41,8 +41,21 @@ class FaultPoints:
         `after-record`, with the gate or intervention for the path.
         """
 
-    async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Make a call between its two points; gives what is heard of it."""
+    async def called(
+        self,
+        saga_id: str,
+        path: str,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        action: tuple[str, int],
+        arguments: Mapping[str, object],
+    ) -> Any:
+        """Make a call between its two points; gives what is heard of it.
+
+        Args:
+            action: The name and the version of the action that is called or undone.
+            arguments: What the function is about to be given.
+        """
         await self.reached("before-call", saga_id, path)
         value = await call()
         await self.reached("after-call", saga_id, path)

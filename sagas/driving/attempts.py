@@ -177,7 +177,14 @@ class Flight:
 
         async def watched(**arguments: Any) -> Any:
             call = partial(fn if asynchronous else partial(asyncio.to_thread, fn), **arguments)
-            return await faults.called(info.saga_id, info.path, call)
+            step = self._step
+            return await faults.called(
+                info.saga_id,
+                info.path,
+                call,
+                action=(step.action, step.version),
+                arguments=arguments,
+            )
 
         return watched
 

@@ -401,7 +401,9 @@ class Steps:
             since=since,
         )
         info = drive.info(step, Direction.DO, attempted.key, attempted.number)
-        flight.launch(action.fn, attempted.arguments, info, permit)
+        # Read once more: whoever looked at the arguments meanwhile may have changed them.
+        arguments = action.inputs.decode(attempted.payload)
+        flight.launch(action.fn, arguments, info, permit)
         concluded = await flight.wait()
         if isinstance(concluded.entry, Succeeded) and concluded.entry.payload is not None:
             return concluded.entry.payload  # it becomes durable with whatever comes next

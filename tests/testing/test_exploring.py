@@ -963,3 +963,27 @@ async def test_an_action_that_sleeps_takes_no_real_time() -> None:
     report = await explore_crashes(trip, "Rome", world=world, patience=30)
 
     report.check()
+
+
+async def test_an_action_is_given_what_was_intended_whoever_looked_at_it_before() -> None:
+    catalog, world = Catalog("looking"), Provider.keyed()
+
+    def touches(cities: list[str]) -> list[str]:
+        cities.append("Bari")
+        return sorted(set(cities))
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL, conflicts=touches)
+    async def book(cities: list[str]) -> str:
+        return await world.do("book", ", ".join(cities))
+
+    @book.compensation()
+    async def cancel(result: str) -> None:
+        await world.undo("book", result)
+
+    @catalog.saga
+    async def trip(city: str) -> str:
+        return await book([city])
+
+    report = await explore_crashes(trip, "Rome", world=world)
+
+    report.check()

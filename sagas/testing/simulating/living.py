@@ -86,7 +86,12 @@ class Living:
                 self._killed()
 
         striking = Striking(
-            self._errand.faults, carried.seen, carried.lives, die=die, outside=loop.outside
+            self._errand.faults,
+            carried.seen,
+            carried.lives,
+            die=die,
+            outside=loop.outside,
+            find=machine.handlers.action,
         )
         turns = Turns(
             loop, striking, self._process(loop, striking), lambda: self._process(loop, striking)

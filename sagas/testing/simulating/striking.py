@@ -5,15 +5,18 @@ Touches: the event loop.
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, NoReturn
 
 from sagas.authoring import context
+from sagas.authoring.action import Action
 from sagas.authoring.context import StepInfo
 from sagas.driving.hold import GRACE_SECONDS
-from sagas.errors import JournalUnavailable, NotExecuted
+from sagas.errors import JournalUnavailable, NotExecuted, PayloadError
+from sagas.model import Direction
 from sagas.ports import FaultPoints
 from sagas.testing.errors import in_one_line
 from sagas.testing.oracles import Call
@@ -85,6 +88,7 @@ class Striking(FaultPoints):
         life: Which life it is, counted from 1.
         die: Ends the process; nothing of it goes on. The next begins that many seconds later.
         outside: Says that something outside may be asked.
+        find: Finds an action by its name and version.
     """
 
     def __init__(
@@ -95,11 +99,13 @@ class Striking(FaultPoints):
         *,
         die: Callable[[float], None],
         outside: Callable[[], AbstractContextManager[None]],
+        find: Callable[[str, int], Action[..., Any] | None],
     ) -> None:
         self._seen = seen
         self._life = life
         self._die = die
         self._outside = outside
+        self._find = find
         self._kills = {f.at: f for f in faults if f.kind in BOUNDARIES and f.life == life}
         self._late: list[asyncio.Future[None]] = []
         self._hanging: list[asyncio.Future[None]] = []
@@ -127,14 +133,29 @@ class Striking(FaultPoints):
             self._die(OUTAGE_SECONDS if fault.kind is Kind.OUTAGE else 0.0)
             await self._never()
 
-    async def called(self, saga_id: str, path: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def called(
+        self,
+        saga_id: str,
+        path: str,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        action: tuple[str, int],
+        arguments: Mapping[str, object],
+    ) -> Any:
         """A call is made; it may go wrong before or after it takes effect."""
         await self.reached("before-call", saga_id, path)
         info = context.step.get()
         if info is None:
             return await call()
         self._seen.calls.append(
-            Call(info.path, info.direction, info.idempotency_key, info.attempt, self._seen.durable)
+            Call(
+                info.path,
+                info.direction,
+                info.idempotency_key,
+                info.attempt,
+                self._seen.durable,
+                _digest(self._find(*action), arguments) if info.direction is Direction.DO else None,
+            )
         )
         fault = self._fault_of(info)
         if fault is not None:
@@ -288,6 +309,16 @@ class Striking(FaultPoints):
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._hanging.append(future)
             await future
+
+
+def _digest(action: Action[..., Any] | None, arguments: Mapping[str, object]) -> str | None:
+    """The digest of what an action is given, as its intent would have it."""
+    if action is None:
+        return None
+    try:
+        return sha256(action.inputs.encode(dict(arguments))).hexdigest()
+    except PayloadError as error:
+        return str(error)  # what no intent can hold
 
 
 def _goes_on(task: "asyncio.Task[Any]") -> bool:

@@ -94,6 +94,18 @@ def _applied_at_emission(kind: type[entries.Entry]) -> list[Change]:
     return [(SagaLog, "emit", forgetful)]
 
 
+@defect("in_sequence", "what_is_called_is_what_was_intended")
+def another_argument_than_intended() -> list[Change]:
+    """An action is called with something else than its intent says."""
+    launch = Flight.launch
+
+    def careless(self: Flight, fn: Any, arguments: Any, *more: Any) -> None:
+        changed = {name: f"{given}!" for name, given in arguments.items()}
+        launch(self, fn, arguments if "result" in arguments else changed, *more)
+
+    return [(Flight, "launch", careless)]
+
+
 # --- intents --------------------------------------------------------------------------------------
 
 

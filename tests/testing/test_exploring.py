@@ -987,3 +987,9 @@ async def test_an_action_is_given_what_was_intended_whoever_looked_at_it_before(
     report = await explore_crashes(trip, "Rome", world=world)
 
     report.check()
+
+
+async def test_what_comes_before_there_is_a_saga_is_no_fault_that_struck() -> None:
+    for kind in ("cancel-saga", "second-owner"):
+        with pytest.raises(FaultMissed):
+            await everything(explore_races, only=f"{kind}:1:1")

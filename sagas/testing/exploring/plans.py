@@ -87,7 +87,10 @@ def decisions(run: Run, kinds: Sequence[Kind], *, but: int = 0) -> Iterator[Faul
             yield gate_fault(kind, gate)
 
 
-def turns(run: Run, kind: Kind, *, life: int = 1, after: int = 0) -> Iterator[Fault]:
-    """Something at each turn of a life's event loop, but for the first ones."""
-    for turn in range(after + 1, run.seen.turns[life - 1] + 1):
-        yield turn_fault(kind, turn, life)
+def turns(run: Run, kind: Kind, *, after: int = 0) -> Iterator[Fault]:
+    """Something at each turn of the first life's event loop, but for the first ones.
+
+    Before there is a saga, nobody can do anything about it.
+    """
+    for turn in range(max(after, run.seen.begun) + 1, run.seen.turns[0] + 1):
+        yield turn_fault(kind, turn)

@@ -62,6 +62,7 @@ class Seen:
         answers: The first attempt that answered, of each path and direction of which one did.
         landed: The faults that struck, by their places, with the turn in which they did first.
         durable: The number of the saga's last entry that is durable.
+        begun: The turn of its life in which the saga's first entry became durable; 0 before.
         raised: What each call raised by itself that says nothing about itself: neither that it
             did not happen, nor that it was lost on its way; by its path and direction.
         left: The calls that answered or raised while a task that they began went on.
@@ -75,6 +76,7 @@ class Seen:
     answers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     landed: dict[tuple[object, ...], int] = field(default_factory=dict[tuple[object, ...], int])
     durable: int = 0
+    begun: int = 0
     told: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
     cancels: int = 0
     raised: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
@@ -286,11 +288,18 @@ class Striking(FaultPoints):
         Raises:
             JournalUnavailable: It is.
         """
+        if durable and not self._seen.durable:
+            self._seen.begun = self.turn
         self._seen.durable = max(self._seen.durable, durable)
         if self.dead:
             await self._never()
         if fault is not None:
             raise JournalUnavailable("the database did it, and its answer was lost")
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a saga yet."""
+        return self._seen.durable > 0
 
     def cancelled(self) -> None:
         """Note that somebody asked for the saga to be undone, and that this was accepted."""

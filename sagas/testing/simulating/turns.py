@@ -62,6 +62,8 @@ class Turns:
             process.is_taken_for_dead()
 
     async def _strike(self, fault: Fault) -> None:
+        if not self._striking.has_begun:
+            return  # nobody could cancel it, or take it over
         self._striking.land(fault)
         if fault.kind is Kind.CANCEL_SAGA:
             await self.process.cancel()

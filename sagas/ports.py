@@ -18,6 +18,7 @@ from approvals.figures import AskedGate, CastVote
 from approvals.revision import Proposal, Revision
 from approvals.rule import StandingRule
 from compensations import Choice
+from reversibility import Reversibility
 from sagas.allotment import Answer, Mark, Want
 from sagas.chain import Row
 from sagas.model import Direction, Status
@@ -48,12 +49,14 @@ class FaultPoints:
         call: Callable[[], Awaitable[Any]],
         *,
         action: tuple[str, int],
+        reversibility: Reversibility,
         arguments: Mapping[str, object],
     ) -> Any:
         """Make a call between its two points; gives what is heard of it.
 
         Args:
             action: The name and the version of the action that is called or undone.
+            reversibility: The class of the call.
             arguments: What the function is about to be given.
         """
         await self.reached("before-call", saga_id, path)

@@ -183,6 +183,7 @@ class Flight:
                 info.path,
                 call,
                 action=(step.action, step.version),
+                reversibility=self._callee.policy.reversibility,
                 arguments=arguments,
             )
 

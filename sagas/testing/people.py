@@ -40,7 +40,12 @@ class TestDirectory:
         self._people |= set(people_asked(approval, approval.within))
 
     def principal(self, operating_system_user: str) -> Principal | None:
-        """Whoever it is."""
+        """Whoever it is.
+
+        Raises:
+            NotATest: This is no test.
+        """
+        check_test()
         return Principal(
             name=operating_system_user,
             display=operating_system_user,
@@ -53,7 +58,12 @@ class TestDirectory:
         return None
 
     def members(self, group: str) -> frozenset[str]:
-        """The testers."""
+        """The testers.
+
+        Raises:
+            NotATest: This is no test.
+        """
+        check_test()
         self._groups.add(group)
         return frozenset(TESTERS)
 
@@ -62,7 +72,12 @@ class TestDirectory:
         return None
 
     def groups_of(self, name: str) -> frozenset[str]:
-        """Every group that was ever asked about, for a tester."""
+        """Every group that was ever asked about, for a tester.
+
+        Raises:
+            NotATest: This is no test.
+        """
+        check_test()
         return frozenset(self._groups) if name in TESTERS else frozenset()
 
 
@@ -94,12 +109,14 @@ class Truth:
         has_result: Whether it is known what the call returned.
         result: What it returned.
         asked_before: How often a person was asked the same about this step.
+        is_out: Whether something was done that cannot be undone.
     """
 
     done: bool
     has_result: bool = False
     result: object = None
     asked_before: int = 0
+    is_out: bool = False
 
 
 def approving(gate: Gate) -> str:
@@ -186,7 +203,10 @@ def voters(gate: Gate) -> Sequence[str]:
 
 
 def truthfully(question: QuestionRow, truth: Truth) -> tuple[Choice, Any] | None:
-    """Answer what the world says; where it says nothing, what ends the saga soonest."""
+    """Answer what the world says; where it says nothing, what ends the saga soonest.
+
+    What led to something that cannot be undone is not taken away from under it, if it may stay.
+    """
     offers = question.choices
     if question.kind == InterventionKind.IN_DOUBT:
         if not truth.done:
@@ -198,7 +218,8 @@ def truthfully(question: QuestionRow, truth: Truth) -> tuple[Choice, Any] | None
     if question.kind == InterventionKind.COMPENSATION_IN_DOUBT and truth.done:
         return Choice.DONE, None
     wanted = (Choice.RETRY, Choice.RESUME) if truth.asked_before == 0 else ()
-    for choice in (*wanted, Choice.UNWIND, Choice.WAIVE, Choice.KEEP, *offers):
+    back = (Choice.UNWIND, Choice.WAIVE, Choice.KEEP)
+    for choice in (*wanted, *(reversed(back) if truth.is_out else back), *offers):
         if choice in offers:
             return choice, None
     return None

@@ -213,6 +213,12 @@ def test_what_has_no_history_is_refused_with_the_way_to_one() -> None:
         assert_unwound(nothing)
 
 
+@pytest.mark.parametrize("expected", [[], [...]])
+def test_a_saga_that_there_is_not_has_no_history_at_all(expected: list[object]) -> None:
+    with pytest.raises(AssertionError, match="there is no saga 's' in this journal"):
+        assert_history(History("j", "s", None, ()), expected)
+
+
 # --- unwinds ----------------------------------------------------------------------------------
 
 
@@ -272,7 +278,7 @@ async def test_a_saga_that_left_a_residue_did_not_end_compensated(tmp_path: Path
 
 
 def test_a_saga_that_never_began_was_not_unwound() -> None:
-    with pytest.raises(AssertionError, match="s has not ended"):
+    with pytest.raises(AssertionError, match="there is no saga 's' in this journal"):
         assert_unwound(History("j", "s", None, ()))
 
 

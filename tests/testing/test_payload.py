@@ -338,3 +338,9 @@ async def test_an_instant_is_none_the_less_in_a_list() -> None:
     report = await checked(list[datetime], [datetime(2025, 1, 1, tzinfo=UTC)])
 
     assert report.violations == []
+
+
+@pytest.mark.parametrize("runs", [0, -1])
+async def test_no_values_at_all_are_refused(runs: int) -> None:
+    with pytest.raises(Unexplorable, match=f"runs is at least 1, not {runs}: nothing would be"):
+        await check_payload(int, runs=runs, processes=False)

@@ -78,9 +78,14 @@ class Made(Generic[T]):
     Args:
         what: How errors name the inputs.
         runs: How many are tried at most, besides those that shrinking takes.
+
+    Raises:
+        Unexplorable: None are to be tried.
     """
 
     def __init__(self, strategy: "SearchStrategy[T]", what: str, *, runs: int, seed: int) -> None:
+        if runs < 1:
+            raise Unexplorable(f"runs is at least 1, not {runs}: nothing would be tried")
         self._strategy = strategy
         self._what = what
         self._runs = runs

@@ -45,7 +45,8 @@ def assert_history(subject: History | HasHistory, expected: Sequence[object]) ->
         What the bound names stand for.
 
     Raises:
-        AssertionError: It is another one; the message shows both, and where they part.
+        AssertionError: It is another one; the message shows both, and where they part. Or nothing
+            was recorded: there is no such saga.
         TypeError: One of these is no pattern, or the subject has no history.
         ValueError: A pattern names what no entry has.
     """

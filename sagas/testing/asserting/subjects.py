@@ -19,14 +19,19 @@ def history_of(subject: History | HasHistory) -> History:
     """The history that an assertion is about.
 
     Raises:
+        AssertionError: It is of a saga that there is not.
         TypeError: There is none; the message says how to read one.
     """
-    if isinstance(subject, History):
-        return subject
-    found: object = getattr(subject, "history", None)
-    if isinstance(found, History):
-        return found
-    raise TypeError(
-        f"{type(subject).__name__} has no history: "
-        "pass `await read_history(coordinator.store, saga_id)`"
-    )
+    __tracebackhide__ = True
+    found: object = getattr(subject, "history", subject)
+    if not isinstance(found, History):
+        raise TypeError(
+            f"{type(subject).__name__} has no history: "
+            "pass `await read_history(coordinator.store, saga_id)`"
+        )
+    if not found.entries:
+        raise AssertionError(
+            f"there is no saga {found.saga_id!r} in this journal: nothing was recorded under that "
+            "id. Look at the id, at the database that was read, and whether the saga was started"
+        )
+    return found

@@ -122,7 +122,8 @@ class Company:
             if (call.path, call.direction) == (question.path, direction)
         )
         key, results = next(called, ""), self._seen.results
-        return Truth(key in effects, key in results, results.get(key), before)
+        is_out = not self._seen.final.isdisjoint(effects)
+        return Truth(key in effects, key in results, results.get(key), before, is_out)
 
     # --- what goes wrong ------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NoReturn
 
+from reversibility import Reversibility
 from sagas.authoring import context
 from sagas.authoring.action import Action
 from sagas.authoring.context import StepInfo
@@ -58,6 +59,7 @@ class Seen:
         told: The calls that answered in the end: in which life, of which path and direction.
         cancels: How often somebody asked for the saga to be undone, and was not refused.
         calls: Every call of an action or a compensation, in order.
+        final: The keys of those that cannot be undone.
         results: What each call returned, by its key.
         answers: The first attempt that answered, of each path and direction of which one did.
         landed: The faults that struck, by their places, with the turn in which they did first.
@@ -75,6 +77,7 @@ class Seen:
     results: dict[str, object] = field(default_factory=dict[str, object])
     answers: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
     landed: dict[tuple[object, ...], int] = field(default_factory=dict[tuple[object, ...], int])
+    final: set[str] = field(default_factory=set[str])
     durable: int = 0
     begun: int = 0
     told: list[tuple[int, str, str]] = field(default_factory=list[tuple[int, str, str]])
@@ -142,6 +145,7 @@ class Striking(FaultPoints):
         call: Callable[[], Awaitable[Any]],
         *,
         action: tuple[str, int],
+        reversibility: Reversibility,
         arguments: Mapping[str, object],
     ) -> Any:
         """A call is made; it may go wrong before or after it takes effect."""
@@ -149,16 +153,9 @@ class Striking(FaultPoints):
         info = context.step.get()
         if info is None:
             return await call()
-        self._seen.calls.append(
-            Call(
-                info.path,
-                info.direction,
-                info.idempotency_key,
-                info.attempt,
-                self._seen.durable,
-                _digest(self._find(*action), arguments) if info.direction is Direction.DO else None,
-            )
-        )
+        if reversibility.has_effect and not reversibility.is_undoable:
+            self._seen.final.add(info.idempotency_key)
+        self._note(info, self._find(*action), arguments)
         fault = self._fault_of(info)
         if fault is not None:
             await self._before(fault)
@@ -170,6 +167,24 @@ class Striking(FaultPoints):
             value = await self._after(fault, value)
         self._seen.told.append((self._life, info.path, info.direction))
         return value
+
+    def _note(
+        self, info: StepInfo, action: Action[..., Any] | None, arguments: Mapping[str, object]
+    ) -> None:
+        """Note a call that is about to be made."""
+        digest = None
+        if action is not None and info.direction is Direction.DO:
+            digest = _digest(action, arguments)
+        self._seen.calls.append(
+            Call(
+                info.path,
+                info.direction,
+                info.idempotency_key,
+                info.attempt,
+                self._seen.durable,
+                digest,
+            )
+        )
 
     async def _made(self, info: StepInfo, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the call itself gives; see what it leaves behind."""
@@ -320,10 +335,8 @@ class Striking(FaultPoints):
             await future
 
 
-def _digest(action: Action[..., Any] | None, arguments: Mapping[str, object]) -> str | None:
+def _digest(action: Action[..., Any], arguments: Mapping[str, object]) -> str:
     """The digest of what an action is given, as its intent would have it."""
-    if action is None:
-        return None
     try:
         return sha256(action.inputs.encode(dict(arguments))).hexdigest()
     except PayloadError as error:

@@ -15,7 +15,7 @@ from tests.behaviour.world import World
 
 
 @shop.saga
-async def asking_twice(order: Order) -> None:
+async def asking_for_both(order: Order) -> None:
     await parallel(gated("one"), gated("other"))
 
 
@@ -46,7 +46,7 @@ async def test_t19_a_decision_is_for_the_gate_that_it_names_and_was_shown(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
-        handle = await coordinator.start(asking_twice, Order(), id="s")
+        handle = await coordinator.start(asking_for_both, Order(), id="s")
         await handle.settled()
         one, other = await coordinator.store.open_gates()
         with pytest.raises(Refused, match="is not that of what is to be decided"):

@@ -21,7 +21,7 @@ NONE = Policies()
 
 
 @shop.saga
-async def paying(order: Order) -> str:
+async def paying_the_price(order: Order) -> str:
     return await keyed("paid")
 
 
@@ -70,7 +70,7 @@ async def test_a_policy_puts_a_gate_where_the_author_asks_for_none(
     house: House, world: World
 ) -> None:
     async with house.open(policies=Policies((BY_DESK,))) as coordinator:
-        handle = await coordinator.start(paying, Order(), id="s")
+        handle = await coordinator.start(paying_the_price, Order(), id="s")
         await handle.settled()
         assert world.done == []
         await coordinator.approve(await only_gate(coordinator), by="ben")
@@ -83,7 +83,7 @@ async def test_a_policy_about_other_arguments_asks_nobody(house: House) -> None:
         "elsewhere", asks=approval(by="@desk", within=HOUR), where='what == "something else"'
     )
     async with house.open(policies=Policies((other,))) as coordinator:
-        outcome = await coordinator.run(paying, Order(), id="s", timeout=LIMIT)
+        outcome = await coordinator.run(paying_the_price, Order(), id="s", timeout=LIMIT)
     assert outcome.status is Status.COMPLETED
 
 
@@ -148,7 +148,7 @@ async def test_an_unused_approval_is_void_when_more_is_asked_for(
 
 async def test_an_open_gate_stays_when_its_policy_is_gone(house: House, world: World) -> None:
     async with house.open(policies=Policies((BY_DESK,))) as coordinator:
-        await (await coordinator.start(paying, Order(), id="s")).settled()
+        await (await coordinator.start(paying_the_price, Order(), id="s")).settled()
     async with house.open(policies=NONE) as coordinator:
         handle = await coordinator.resume("s")
         await handle.settled()
@@ -160,7 +160,7 @@ async def test_an_open_gate_stays_when_its_policy_is_gone(house: House, world: W
 
 async def test_a_rejection_holds_when_its_policy_is_gone(house: House, world: World) -> None:
     async with house.open(policies=Policies((BY_DESK,))) as coordinator:
-        await (await coordinator.start(paying, Order(), id="s")).settled()
+        await (await coordinator.start(paying_the_price, Order(), id="s")).settled()
         gate = await only_gate(coordinator)
     async with house.open(policies=NONE) as coordinator:
         await coordinator.reject(gate, by="ben", reason="no")

@@ -10,7 +10,7 @@ from tests.behaviour.world import Refusal, World, refuse
 
 
 @shop.saga
-async def rolling_back(order: Order) -> str:
+async def rolling_back_at_a_price(order: Order) -> str:
     await keyed("first")
     try:
         async with savepoint("block"):
@@ -28,7 +28,7 @@ async def test_an_undo_asked_about_in_a_rollback_is_not_asked_about_again(
 ) -> None:
     world.plan("refused", refuse)
     async with house.open() as coordinator:
-        await (await coordinator.start(rolling_back, Order(), id="s")).settled()
+        await (await coordinator.start(rolling_back_at_a_price, Order(), id="s")).settled()
         gate = await only_gate(coordinator)
         await coordinator.cancel("s", reason="enough")
     if (

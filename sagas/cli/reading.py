@@ -1,15 +1,18 @@
 """Everything that is known of one saga, read for people."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from approvals import Gate, Presentation, Vote
+from approvals.gate import expire
 from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
 from sagas.discreet import discreet
 from sagas.entries import Entry
 from sagas.ports import Delivery, QuestionRow, Request, SagaRow
 from sagas.restoring import readable
-from sagas.story import Asked, Story, tell
+from sagas.story import Asked, GateStory, Story, tell
 
 MOST_MESSAGES = 10_000
 """More messages about one saga than anyone reads."""
@@ -70,6 +73,7 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         reason=row.reason,
         asked=[asked_of(request) for request in loaded.requests],
     )
+    story = replace(story, gates=_as_of(coordinator.now(), story.gates, gates))
     broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
     rest = None if unread is None else str(unread)
     presentations = {
@@ -90,6 +94,20 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         broken,
         rest,
     )
+
+
+def _as_of(
+    now: datetime, told: tuple[GateStory, ...], gates: Mapping[str, Gate]
+) -> tuple[GateStory, ...]:
+    """Gates whose time is over are so, although no saga was driven to write it down."""
+
+    def current(item: GateStory) -> GateStory:
+        row = gates.get(item.id)
+        if row is None or row.state.value != item.state:
+            return item
+        return replace(item, state=expire(row, now).state.value)
+
+    return tuple(current(item) for item in told)
 
 
 async def _deliveries(coordinator: Coordinator, saga_id: str) -> dict[str, list[Delivery]]:

@@ -83,7 +83,8 @@ def test_show_has_its_documented_shape(sagas: Sagas, trip: Trip) -> None:
         "not_taken_up", "next", "head", "head_hash", "verified", "unread",
     ]  # fmt: skip
     assert list(shown["steps"][0]) == [
-        "path", "action", "version", "reversibility", "state", "late", "arguments", "result", "gate",
+        "path", "action", "version", "reversibility", "state", "late", "arguments", "called_with",
+        "result", "gate",
         "waiver", "do", "undo", "residue", "drill",
     ]  # fmt: skip
 

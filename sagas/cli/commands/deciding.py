@@ -122,7 +122,7 @@ async def _waiting(
     items: list[_AskedGate | _AskedQuestion] = [
         _AskedGate(gate, await coordinator.presentation(gate.id, whole=whole), store.journal_id)
         for gate in await store.open_gates()
-        if id_ in (None, gate.id)
+        if id_ in (None, gate.id) and coordinator.now() < gate.deadline
     ]
     items += [
         _AskedQuestion(item, await _action_of(coordinator, item))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from approvals import Principal
+from approvals.channels import Channels
 from sagas.cli import targets
 from sagas.cli.logs import logged
 from sagas.cli.opening import opened
@@ -112,6 +113,8 @@ def serve(  # noqa: PLR0913  one for each option
     settings = Settings(db=db, directory=directory, as_user=as_user, channels=channels)
     catalogs = targets.catalogs(target or [])
     check_catalogs(catalogs)
+    if channels:
+        Channels.load(channels)  # a mistake in it shows before a port is taken
     provider = inbox.provider(oidc_issuer, oidc_client_id, oidc_claim)
     plan = inbox.plan(host=host, port=port, url=url, links=links, provider=provider)
 

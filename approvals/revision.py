@@ -18,7 +18,7 @@ from approvals.stakes import Stakes
 from approvals.standing import standing
 from reversibility import is_worse
 
-__all__ = ["Edit", "EditRefusal", "Proposal", "Revision", "revise"]
+__all__ = ["Edit", "EditRefusal", "Proposal", "Revision", "bar_to_edit", "revise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,11 @@ def revise(gate: Gate, proposal: Proposal, *, journal_id: str, now: datetime) ->
         now: The instant of the ruling.
     """
     current = expire(gate, now)
-    refusal = _bar(current, proposal) or _objection(current, proposal) or _flaw(current, proposal)
+    refusal = (
+        _bar(current, proposal.editor, proposal.at)
+        or _objection(current, proposal)
+        or _flaw(current, proposal)
+    )
     if refusal is not None:
         return Edit(
             gate=current, refusal=refusal, message=_why(current, proposal, refusal, now=now)
@@ -122,10 +126,18 @@ def changed_pins(policy: Approval, before: bytes, after: bytes) -> tuple[str, ..
     )
 
 
-def _bar(gate: Gate, proposal: Proposal) -> EditRefusal | None:
+def bar_to_edit(gate: Gate, editor: Principal, *, now: datetime) -> str | None:
+    """Why this person can edit nothing here now, in a sentence; None if they can."""
+    current = expire(gate, now)
+    refusal = _bar(current, editor, now)
+    if refusal is not None:
+        return _barred(current, editor, refusal)
+    return None if current.state.is_open else standing(current, now=now)
+
+
+def _bar(gate: Gate, editor: Principal, at: datetime) -> EditRefusal | None:
     """Why this person cannot edit here, whatever they propose."""
-    editor, waited = proposal.editor, proposal.at - gate.opened_at
-    if not gate.policy.may_approve(editor.name, editor.groups, waited):
+    if not gate.policy.may_approve(editor.name, editor.groups, at - gate.opened_at):
         return EditRefusal.NOT_ENTITLED
     if gate.policy.separate and editor.name in gate.parties.names:
         return EditRefusal.NOT_SEPARATE
@@ -160,13 +172,8 @@ def _flaw(gate: Gate, proposal: Proposal) -> EditRefusal | None:
 
 def _why(gate: Gate, proposal: Proposal, refusal: EditRefusal, *, now: datetime) -> str:
     match refusal:
-        case EditRefusal.NOT_ENTITLED:
-            return "you are not among the approvers, and only they can edit what is to be decided"
-        case EditRefusal.NOT_SEPARATE:
-            return (
-                f"you {gate.parties.part_of(proposal.editor.name)}, and somebody else has to decide "
-                "about it"
-            )
+        case EditRefusal.NOT_ENTITLED | EditRefusal.NOT_SEPARATE:
+            return _barred(gate, proposal.editor, refusal)
         case EditRefusal.EXPIRED | EditRefusal.ALREADY_DECIDED:
             return standing(gate, now=now)
         case EditRefusal.OTHER_REVISION:
@@ -178,6 +185,12 @@ def _why(gate: Gate, proposal: Proposal, refusal: EditRefusal, *, now: datetime)
             return "an edit needs a reason: give one"
         case _:
             return _what_is_wrong(gate, proposal, refusal)
+
+
+def _barred(gate: Gate, editor: Principal, refusal: EditRefusal) -> str:
+    if refusal is EditRefusal.NOT_SEPARATE:
+        return f"you {gate.parties.part_of(editor.name)}, and somebody else has to decide about it"
+    return "you are not among the approvers, and only they can edit what is to be decided"
 
 
 def _what_is_wrong(gate: Gate, proposal: Proposal, refusal: EditRefusal) -> str:

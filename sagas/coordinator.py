@@ -25,7 +25,7 @@ from sagas.authoring.saga import Saga
 from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
 from sagas.driving.run import Done, Result
-from sagas.editing import edited
+from sagas.editing import action_to_edit, edited
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.frozen import check_loop_clock
@@ -36,7 +36,7 @@ from sagas.moments import given_deadline, past
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, CreateSaga, QuestionRow, SagaRow, Store
 from sagas.reader import Reader
-from sagas.state import SagaState
+from sagas.state import SagaState, Step
 from sagas.worker import Worker
 
 I = TypeVar("I")  # noqa: E741
@@ -401,11 +401,7 @@ class Coordinator(Reader):
             PayloadError: These are no arguments of the action.
         """
         editor = by if isinstance(by, Principal) else self.principal(by)
-        stored = await self.store.gate(gate)
-        if stored is None:
-            raise Refused(f"there is no gate {gate}; `sagas inbox` lists those that wait")
-        state = await self.state(stored.saga_id)
-        step = state.steps[stored.path]
+        stored, step = await self._asked(gate)
         edit = edited(stored, step, self._handlers, self._policies, arguments)
         try:
             check_reachable(stored.policy, self._directory(), stored.parties, editor=editor.name)
@@ -423,6 +419,22 @@ class Coordinator(Reader):
         revised = await self.store.edit(gate, proposal)
         await self._worker.look_if_begun()
         return revised
+
+    async def edit_schema(self, gate: str, /) -> dict[str, Any]:
+        """The JSON schema of the arguments that `edit` takes for a gate.
+
+        Raises:
+            Refused: They cannot be edited here; the message says why.
+        """
+        stored, step = await self._asked(gate)
+        return action_to_edit(stored, step, self._handlers).inputs.schema(stored=True)
+
+    async def _asked(self, gate: str) -> tuple[Gate, Step]:
+        """A gate, and the step that it stands in front of."""
+        stored = await self.store.gate(gate)
+        if stored is None:
+            raise Refused(f"there is no gate {gate}; `sagas inbox` lists those that wait")
+        return stored, (await self.state(stored.saga_id)).steps[stored.path]
 
     async def _vote(
         self,

@@ -46,17 +46,7 @@ def edited(gate: Gate, step: Step, handlers: Handlers, policies: Policies, text:
         PayloadError: These are no arguments of the action.
     """
     direction = Direction(gate.direction)
-    action = handlers.action(step.action, step.version)
-    if action is None:
-        raise Refused(
-            f"the arguments of {step.action} version {step.version} cannot be checked: name the "
-            "target whose catalog has it (--target)"
-        )
-    if step.track(direction).attempts:
-        raise Refused(
-            f"{gate.action} has been called before with these arguments, and may have taken effect: "
-            "approve them, or reject"
-        )
+    action = action_to_edit(gate, step, handlers)
     given = parse_untrusted(text, "the arguments")
     decoded = action.inputs.decode(given)
     encoded = action.inputs.encode(decoded)
@@ -71,6 +61,26 @@ def edited(gate: Gate, step: Step, handlers: Handlers, policies: Policies, text:
     approval = undo.options.approval
     needed = approval if isinstance(approval, Approval) else None
     return Edited(encoded, action.stakes(decoded, undo.options.reversibility), needed)
+
+
+def action_to_edit(gate: Gate, step: Step, handlers: Handlers) -> Action[..., Any]:
+    """The action whose arguments are edited, by whose types they are checked.
+
+    Raises:
+        Refused: No catalog here has the action, or the call was made before.
+    """
+    action = handlers.action(step.action, step.version)
+    if action is None:
+        raise Refused(
+            f"the arguments of {step.action} version {step.version} cannot be checked: name the "
+            "target whose catalog has it (--target)"
+        )
+    if step.track(Direction(gate.direction)).attempts:
+        raise Refused(
+            f"{gate.action} has been called before with these arguments, and may have taken effect: "
+            "approve them, or reject"
+        )
+    return action
 
 
 def _check_whole(given: object, kept: object, where: str) -> None:

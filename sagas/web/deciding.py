@@ -7,6 +7,7 @@ that is another by now stays open.
 from dataclasses import dataclass
 
 from approvals import Gate, Presentation, Principal, VoteKind
+from approvals.revision import bar_to_edit
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
@@ -34,11 +35,29 @@ class Ballot:
     reason: str | None
 
 
-class NotCounted(WebError):
-    """A vote that has no effect, with the gate as it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Other arguments that somebody proposes for a gate.
 
-    def __init__(self, status: int, detail: str, gate: Gate) -> None:
-        super().__init__(status, detail, title="Your vote has no effect")
+    Attributes:
+        arguments: All of them, as JSON text.
+        revision: The one that they had before them.
+        digest: That revision's.
+    """
+
+    arguments: str
+    revision: int
+    digest: str
+    reason: str | None
+
+
+class NotCounted(WebError):
+    """A vote or an edit that has no effect, with the gate as it is."""
+
+    def __init__(
+        self, status: int, detail: str, gate: Gate, title: str = "Your vote has no effect"
+    ) -> None:
+        super().__init__(status, detail, title=title)
         self.gate = gate
 
 
@@ -128,6 +147,40 @@ async def _vote(
             return await coordinator.withdraw(gate.id, by=person, reason=reason, channel=channel)
         case VoteKind.REVOKE:
             return await coordinator.revoke(gate.id, by=person, reason=why, channel=channel)
+
+
+async def edit(gate_id: str, draft: Draft, principal: Principal, office: Office) -> Gate:
+    """Let a gate ask about other arguments, on behalf of somebody who was identified.
+
+    Raises:
+        NotCounted: The edit has no effect; it says why, and has the gate as it is.
+        PayloadError: These are no arguments of the action.
+        WebError: There is no such gate, or the edit lacks a reason.
+    """
+    gate = await find_gate(gate_id, office)
+    reason = checked_reason(draft.reason)
+    if reason is None:
+        raise WebError(422, "an edit needs a reason: say why", title="A reason is missing")
+    if gate.state.is_open and gate.digest != draft.digest.lower():
+        raise NotCounted(409, _moved(gate, draft), gate, _UNCHANGED)
+    try:
+        return await office.coordinator.edit(
+            gate_id, draft.arguments, reason=reason, by=principal, revision=draft.revision
+        )
+    except Refused as error:
+        now = await find_gate(gate_id, office)
+        barred = now.state.is_open and bar_to_edit(now, principal, now=office.now())
+        raise NotCounted(403 if barred else 409, str(error), now, _UNCHANGED) from error
+
+
+_UNCHANGED = "Nothing was changed"
+
+
+def _moved(gate: Gate, draft: Draft) -> str:
+    return (
+        f"you had revision {draft.revision} before you, and what is asked now is revision "
+        f"{gate.revision}: look at it, and edit that"
+    )
 
 
 async def shown_gate(gate: Gate, office: Office) -> Presentation:

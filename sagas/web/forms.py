@@ -17,7 +17,7 @@ from sagas.web import secret
 from sagas.web.errors import WebError
 from sagas.web.site import Site
 
-MOST_FIELDS = 20
+MOST_FIELDS = 100
 _TYPE = "application/x-www-form-urlencoded"
 
 
@@ -71,9 +71,19 @@ def _mac(session: str, purpose: str, bare: str) -> str:
 
 
 def fields(
-    body: bytes, headers: Mapping[str, str], known: Collection[str], *, needed: Collection[str] = ()
+    body: bytes,
+    headers: Mapping[str, str],
+    known: Collection[str],
+    *,
+    needed: Collection[str] = (),
+    free: tuple[str, ...] = (),
 ) -> dict[str, str]:
     """The fields of a form.
+
+    Args:
+        known: Those it may have.
+        needed: Those of them that it has to have.
+        free: How further fields begin that it may have.
 
     Raises:
         WebError: It is no form, or has fields that it should not have, twice or not at all.
@@ -83,7 +93,7 @@ def fields(
         raise WebError(415, f"send the form as {_TYPE}, as the page does")
     pairs = _pairs(body)
     found = dict(pairs)
-    wrong = {name for name, _ in pairs if name not in known}
+    wrong = {name for name in found if name not in known and not name.startswith(free)}
     if wrong:
         raise _malformed("it has fields that are not known here")
     if len(found) < len(pairs):

@@ -59,6 +59,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
         iso=iso,
         evidence=evidence,
         host=host,
+        capitalize_first=capitalize_first,
     )
     environment.globals["asset"] = asset
     return environment
@@ -74,6 +75,11 @@ def evidence(question: QuestionRow) -> str:
     if question.kind not in WITH_DIFF:
         return _cut(question.evidence, TEXT)
     return "\n".join(_cut(line, TEXT) for line in question.evidence.split("\n"))
+
+
+def capitalize_first(text: str) -> str:
+    """A sentence that begins like one."""
+    return text[:1].upper() + text[1:]
 
 
 def host(url: str) -> str:

@@ -6,7 +6,7 @@ Pure.
 from dataclasses import dataclass
 from datetime import datetime
 
-from approvals import Gate, Principal
+from approvals import Gate, GateState, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ def rights_of(person: Principal, gate: Gate, now: datetime) -> Rights:
         return Rights(
             approve=False, reject=False, bar=f"You {part}, so that somebody else has to decide."
         )
+    if person.name == gate.editor and gate.state is not GateState.APPROVED:
+        made = f"You made revision {gate.revision}, so that somebody else has to decide."
+        return Rights(approve=False, reject=False, bar=made)
     approve = gate.policy.may_approve(person.name, person.groups, now - gate.opened_at)
     reject = approve or gate.policy.may_veto(person.name, person.groups)
     bar = None if reject else "You are not among those who decide this."

@@ -1,10 +1,13 @@
 """What the inbox is tested with: an article that is published after a yes, and who may say it."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
+from approvals import Sensitive
 from sagas import Catalog, Reversibility, approval
 
 DIRECTORY = """
@@ -78,6 +81,45 @@ async def publish(letter: Letter) -> str:
     return await print_book(letter)
 
 
+class Card(BaseModel):
+    number: Annotated[str, Sensitive()]
+    holder: str
+
+
+class Order(BaseModel):
+    account: str
+    item: str
+    note: str
+    copies: int
+    price: Decimal
+    discount: float
+    gift: bool
+    speed: Literal["slow", "fast"]
+    tags: list[str]
+    giver: str | None
+    card: Card
+
+    @field_validator("copies")
+    @classmethod
+    def few(cls, copies: int) -> int:
+        if copies > 99:
+            raise ValueError("order at most 99 at once")
+        return copies
+
+
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(by="@desk", within=timedelta(hours=4), pinned="order.account"),
+)
+async def ship(order: Order) -> str:
+    return f"{order.copies} {order.item} at {order.price}"
+
+
+@shop.saga
+async def sell(order: Order) -> str:
+    return await ship(order)
+
+
 @shop.saga
 async def clear(letter: Letter) -> None:
     await shred(letter)
@@ -99,4 +141,18 @@ LETTER = Letter(
     to="readers@example.org",
     subject="The spring list",
     body="Forty new books, and a word about each of them.",
+)
+
+ORDER = Order(
+    account="DE-7",
+    item="lamp",
+    note="Wrap it well.\nLeave it with the neighbours.",
+    copies=2,
+    price=Decimal("12.50"),
+    discount=0.1,
+    gift=True,
+    speed="slow",
+    tags=["spring"],
+    giver=None,
+    card=Card(number="4111111111111111", holder="Ana"),
 )

@@ -68,12 +68,12 @@ class House:
     async def gate(self, saga: Any, id: str) -> Gate:  # noqa: A002
         """A gate that waits."""
         await self.coordinator.start(saga, shop.LETTER, id=id)
+        return await until(lambda: self.gate_of(id))
 
-        async def look() -> Gate | None:
-            gates = await self.coordinator.store.gates_of(id)
-            return gates[0] if gates else None
-
-        return await until(look)
+    async def gate_of(self, saga_id: str) -> Gate | None:
+        """The first gate of a saga, if it has opened."""
+        gates = await self.coordinator.store.gates_of(saga_id)
+        return gates[0] if gates else None
 
     async def state(self, gate: Gate) -> str:
         """Where a gate stands."""
@@ -192,6 +192,36 @@ async def test_everything_works_without_javascript(house: House) -> None:
     assert await house.state(gate) == "rejected"
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+async def test_on_a_phone_without_javascript_a_gate_is_edited_and_somebody_else_approves(
+    house: House,
+) -> None:
+    await house.coordinator.start(shop.sell, shop.ORDER, id="order-8")
+    gate = await until(lambda: house.gate_of("order-8"))
+    page = await house.enter("ana", viewport=PHONE, java_script_enabled=False)
+    await page.goto(f"{house.url}/gates/{gate.id}")
+    await page.get_by_role("link", name="Edit what would run").click()
+    await page.get_by_label("order.copies").fill("a hundred")
+    await page.get_by_label("order.item").fill("tall lamp")
+    await page.get_by_label("Reason").fill("as the customer wrote")
+    await page.get_by_role("button", name="Propose this").click()
+    await expect(page.get_by_text("this is no number")).to_be_visible()
+    await keep(page, "edit-refused")
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+    await page.get_by_label("order.copies").fill("3")
+    await page.get_by_role("button", name="Propose this").click()
+    await expect(page.get_by_role("heading", name="What was changed")).to_be_visible()
+    await expect(page.get_by_text("You made revision 2")).to_be_visible()
+    await keep(page, "edited")
+    ben = await house.enter("ben")
+    await ben.goto(f"{house.url}/gates/{gate.id}")
+    await keep(ben, "edited-to-decide")
+    await ben.get_by_role("button", name="Approve").click()
+    await expect(ben.get_by_role("button", name="Approve")).to_have_count(0)
+    outcome = await (await house.coordinator.resume("order-8")).outcome(timeout=60)
+    assert outcome.result == "3 tall lamp at 12.50"
 
 
 async def test_of_two_people_who_race_one_decides_and_the_other_is_told(house: House) -> None:

@@ -14,6 +14,7 @@ from sagas.web.answering import PROBLEM
 from sagas.web.api.bearers import caller, deciding_caller
 from sagas.web.api.shapes import (
     AnswerBody,
+    EditBody,
     GateBrief,
     GateShape,
     InboxShape,
@@ -54,6 +55,7 @@ def router(office: Office) -> APIRouter:
         },
     )
     _add_gates(routes, office)
+    _add_edits(routes, office)
     _add_questions(routes, office)
     _add_sagas(routes, office)
     return routes
@@ -97,6 +99,25 @@ def _add_gates(routes: APIRouter, office: Office) -> None:
         )
         try:
             gate = await deciding.vote(gate_id, ballot, who.principal, office, channel=CHANNEL)
+        except deciding.NotCounted as error:
+            error.members["gate"] = await _dumped(error.gate, office)
+            raise
+        return await _whole(gate, office)
+
+
+def _add_edits(routes: APIRouter, office: Office) -> None:
+    @routes.post("/gates/{gate_id}/edits")
+    async def edit(request: Request, gate_id: str, body: EditBody) -> GateShape:
+        """Let a gate ask about other arguments; whoever edits does not decide about it."""
+        who = await deciding_caller(request, office)
+        draft = deciding.Draft(
+            arguments=body.arguments_json,
+            revision=body.revision,
+            digest=body.digest,
+            reason=body.reason,
+        )
+        try:
+            gate = await deciding.edit(gate_id, draft, who.principal, office)
         except deciding.NotCounted as error:
             error.members["gate"] = await _dumped(error.gate, office)
             raise

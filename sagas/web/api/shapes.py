@@ -34,6 +34,14 @@ class FactShape(BaseModel):
     is_secret: bool
 
 
+class ChangeShape(BaseModel):
+    """A value in which a revision differs from the one before."""
+
+    name: str
+    before: str | None = Field(description="Null where it was not there.")
+    after: str | None = Field(description="Null where it is not there any more.")
+
+
 class VoteShape(BaseModel):
     """What somebody said at a gate."""
 
@@ -86,7 +94,9 @@ class GateShape(GateBrief):
     action: str
     requester: str
     revision: int
+    editor: str | None = Field(description="Who made this revision, and does not decide.")
     facts: list[FactShape]
+    changes: list[ChangeShape] = Field(description="What differs from the revision before.")
     complete: bool = Field(description="Whether the facts are all there is.")
     may_approve: bool = Field(description="Whether a view of this may offer to approve.")
     warnings: list[str]
@@ -112,6 +122,11 @@ class GateShape(GateBrief):
             action=shown.action,
             requester=gate.requester,
             revision=gate.revision,
+            editor=shown.editor,
+            changes=[
+                ChangeShape(name=change.name, before=change.before, after=change.after)
+                for change in shown.changes
+            ],
             facts=[
                 FactShape(name=fact.name, value=fact.value, is_secret=fact.is_secret)
                 for fact in shown.facts
@@ -246,6 +261,19 @@ class VoteBody(_Sent):
     ]
     seen: Annotated[str | None, Field(max_length=100)] = None
     reason: Annotated[str | None, Field(max_length=2_000)] = None
+
+
+class EditBody(_Sent):
+    """Other arguments: all of them, as the action's own types take them."""
+
+    arguments_json: Annotated[str, Field(description="An object, as JSON text.")]
+    revision: Annotated[
+        int, Field(ge=1, le=1_000_000, description="That of the gate as it was shown.")
+    ]
+    digest: Annotated[
+        str, Field(pattern="^[0-9a-fA-F]{64}$", description="That of the revision, in full.")
+    ]
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
 class AnswerBody(_Sent):

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from approvals import Gate, Vote, VoteKind
 from approvals.rendering import render_html
+from approvals.revision import bar_to_edit
 from sagas.web import forms
 from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
@@ -97,6 +98,7 @@ async def _page(
     reason: str | None = None,
 ) -> Response:
     shown = await shown_gate(gate, office)
+    person = who.principal
     votes = await office.coordinator.store.votes(gate.id)
     own = _own(votes, who)
     now = office.now()
@@ -109,7 +111,8 @@ async def _page(
         shown=shown,
         fragment=Markup(render_html(shown)),  # noqa: S704  escaped where it was rendered
         own=own,
-        rights=rights_of(who.principal, gate, now),
+        rights=rights_of(person, gate, now),
+        may_edit=bar_to_edit(gate, person, now=now) is None,
         refusal=refusal,
         reason=reason or "",
         seal=forms.seal(who.session, purpose(gate.id, gate.digest, shown.seen), now=now),

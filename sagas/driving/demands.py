@@ -39,7 +39,7 @@ class Site:
 
 def needed(drive: Drive, site: Site, own: Approval | None) -> Approval | None:
     """What a call needs now, with what an earlier gate of its generation asked for."""
-    wanted = _by_policies(drive, site, own)
+    wanted = _by_policies(drive, site, own) or _as_when_rejected(drive, site)
     earlier = drive.state.gate(site.path, site.direction)
     if earlier is None or (
         site.direction is Direction.DO and earlier.generation != drive.state.generation
@@ -61,15 +61,10 @@ def asked_for(gate: Gate) -> Approval | None:
 def rejected_before(drive: Drive, site: Site, asked: Approval) -> Gate | None:
     """The gate of this saga at which the same request was rejected, in whatever shape."""
     key = intent_key(site.action, site.arguments, asked.intent)
-    rejected = (
-        gate
-        for gate in drive.state.gates.values()
-        if (gate.state, gate.direction) == ("rejected", site.direction)
-    )
     return next(
         (
             gate
-            for gate in rejected
+            for gate in _rejected(drive, site)
             if key
             in (
                 intent_key(gate.action, gate.asked, asked.intent),
@@ -78,6 +73,24 @@ def rejected_before(drive: Drive, site: Site, asked: Approval) -> Gate | None:
         ),
         None,
     )
+
+
+def _as_when_rejected(drive: Drive, site: Site) -> Approval | None:
+    """What was asked for when the same request was rejected.
+
+    That nobody would be asked about it now does not allow what somebody has refused.
+    """
+    asked = (asked_for(gate) for gate in _rejected(drive, site))
+    return next((one for one in asked if one and rejected_before(drive, site, one)), None)
+
+
+def _rejected(drive: Drive, site: Site) -> list[Gate]:
+    """The gates of a saga at which this action was rejected."""
+    return [
+        gate
+        for gate in drive.state.gates.values()
+        if (gate.state, gate.direction, gate.action) == ("rejected", site.direction, site.action)
+    ]
 
 
 def _by_policies(drive: Drive, site: Site, own: Approval | None) -> Approval | None:

@@ -9,6 +9,7 @@ from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate
 from approvals import Gate as Row
 from approvals.directory import check_reachable, electorate
 from approvals.gate import Unusable, is_usable
+from approvals.parties import Parties
 from approvals.quorum import quorum_holds
 from approvals.rule import StandingRule, decided_by_rule
 from compensations import InterventionKind
@@ -101,9 +102,12 @@ class Gates:
         self._drive = drive
         self._opening = 0
 
-    def stands(self, path: str, direction: Direction) -> bool:
-        """Whether a gate was opened in front of a call."""
-        return self._drive.state.gate(path, direction) is not None
+    def concern(self, path: str, action: str) -> bool:
+        """Whether a gate was opened in front of a call, or the action was rejected elsewhere."""
+        state = self._drive.state
+        return state.gate(path, Direction.DO) is not None or any(
+            (gate.state, gate.action) == ("rejected", action) for gate in state.gates.values()
+        )
 
     def revised(self, path: str, direction: Direction) -> bytes | None:
         """What people revised the arguments of a call to, at the gate that stands in front of it."""
@@ -346,7 +350,7 @@ class Gates:
             return GateState.INVALIDATED, "what was edited had been called before"
         stored, by_votes = await self._as_decided(gate.id)
         entitled = by_votes or gate.rule is not None  # whose grantor is looked at when it is used
-        if stored is None or (stored.digest, stored.editor) != (gate.digest, gate.editor):
+        if stored is None or not _is_as_known(stored, gate, self._drive.state.parties):
             return GateState.INVALIDATED, "its row was changed behind our back"
         usable = is_usable(
             stored,
@@ -406,6 +410,20 @@ class Gates:
     def _admitted(self, gate: Gate) -> Admitted:
         use = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())
         return Admitted(gate.id, gate.path, use, gate.arguments)
+
+
+def _is_as_known(stored: Row, gate: Gate, parties: Parties) -> bool:
+    """Whether a row says what the journal says; much of it is covered by no digest.
+
+    Whoever could move these could let somebody vote who may not, or use what had lapsed.
+    """
+    until = None if stored.valid_until is None else micros(stored.valid_until)
+    return (
+        (stored.digest, stored.editor, stored.parties) == (gate.digest, gate.editor, parties)
+        and (micros(stored.deadline), stored.opened_at + stored.policy.within)
+        == (gate.deadline, stored.deadline)
+        and (stored.state is not GateState.APPROVED or until == gate.valid_until)
+    )
 
 
 def _decision(gate: Row, *, rule: str | None = None) -> GateDecided:

@@ -350,7 +350,7 @@ class Steps:
         return (
             own is not None
             or bool(self._drive.environment.policies)
-            or self._gates.stands(call.path, Direction.DO)
+            or self._gates.concern(call.path, call.action.name)
         )
 
     def _approved_before(self, call: Call) -> bool:

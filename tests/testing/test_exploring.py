@@ -77,6 +77,63 @@ async def test_a_sound_saga_survives_a_second_owner_and_a_cancel_anywhere() -> N
     assert report.schedules == 1 + 80 + cancels_in_an_unwind
 
 
+class Garage:
+    """A world of which what is not there can be given back: nothing happens then."""
+
+    def __init__(self) -> None:
+        self.lent = set[str]()
+        self.lines = list[tuple[str, str, str]]()
+
+    def reset(self) -> None:
+        self.lent.clear()
+        self.lines.clear()
+
+    def snapshot(self) -> object:
+        return sorted(self.lent)
+
+    def ledger(self) -> list[tuple[str, str, str]]:
+        return list(self.lines)
+
+    def lend(self, car: str) -> str:
+        self.lent.add(car)
+        self.lines.append(("lend", "do", current_step().idempotency_key))
+        return car
+
+    def give_back(self, car: str) -> None:
+        if car in self.lent:
+            self.lent.remove(car)
+            self.lines.append(("lend", "undo", current_step().idempotency_key))
+
+
+@pytest.mark.parametrize("turn", [26, 38])
+async def test_an_effect_that_comes_after_the_second_owner_undid_it_on_suspicion_is_undone(
+    turn: int,
+) -> None:
+    garage, catalog = Garage(), Catalog("garage")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE)
+    async def lend(car: str) -> str:
+        return garage.lend(car)
+
+    @lend.compensation(key_ttl=KEY_TTL)
+    async def give_back(car: str, result: str | None) -> None:
+        garage.give_back(car)
+
+    @catalog.action(reversibility=Reversibility.READ_ONLY, definite=(ValueError,))
+    async def ask(car: str) -> str:
+        raise ValueError("no")
+
+    @catalog.saga
+    async def ride(car: str) -> None:
+        await parallel(lend(car), ask(car))
+
+    schedule = f"slow:1:do:ride/1.1:lend#1 second-owner:{turn}:1"
+    report = await explore_races(ride, "red", world=cast(Any, garage), only=schedule)
+
+    assert report.violations == []
+    assert report.faults_landed == 2
+
+
 async def test_the_default_profile_tries_everything_and_as_many_pairs_as_fit() -> None:
     report = await everything(explore, schedules=700)
 

@@ -76,6 +76,7 @@ class Process:
         self._is_real = is_real
         self._wire: Wire | None = None
         self._lost: Lost | None = None
+        self._is_replaced = False
         self.coordinator: Coordinator | None = None
 
     async def open(self) -> Coordinator:
@@ -96,13 +97,18 @@ class Process:
         return self.coordinator
 
     def _heart(self, holder: object, open_store: object, clock: object, lost: Lost) -> StillHeart:
-        self._lost = lost
+        self._lost, self._is_replaced = lost, False
         return StillHeart()
 
     def feels(self, error: LeaseLost) -> None:
         """It was declared dead: what its heart would have found out at its next beat."""
         if self._lost is not None:
             self._lost(error)
+
+    def beats(self) -> None:
+        """Its heart beats: it finds out that it was declared dead, unless it has by now."""
+        if self._is_replaced:
+            self.feels(LeaseLost("it was declared dead"))
 
     async def _store(self) -> Store:
         database = self._machine.open()
@@ -146,6 +152,7 @@ class Process:
 
     def is_taken_for_dead(self) -> None:
         """From now on its present incarnation is taken for dead, whatever it still does."""
+        self._is_replaced = True
         if self._wire is not None:
             self._wire.is_taken_for_dead()
 

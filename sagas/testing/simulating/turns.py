@@ -12,6 +12,9 @@ from sagas.testing.simulating.life import Process
 from sagas.testing.simulating.loop import VirtualLoop
 from sagas.testing.simulating.striking import Striking
 
+BEAT_SECONDS = 10.0
+"""How long a process that was taken for dead goes on before its heart finds out."""
+
 
 class Turns:
     """Counts the turns of a life, and strikes at those that a schedule names.
@@ -72,3 +75,5 @@ class Turns:
         other = self._another()
         self._others.append(other)
         await other.take_over()
+        await asyncio.sleep(BEAT_SECONDS)
+        self.process.beats()

@@ -22,7 +22,16 @@ from approvals.requirement import groups_asked, people_asked
 from approvals.standing import standing
 from approvals.wording import instant, visible
 
-__all__ = ["Refusal", "Ruling", "Vote", "VoteKind", "cast", "quorum_holds", "still_needed"]
+__all__ = [
+    "Refusal",
+    "Ruling",
+    "Vote",
+    "VoteKind",
+    "cast",
+    "is_met",
+    "quorum_holds",
+    "still_needed",
+]
 
 
 class VoteKind(StrEnum):
@@ -168,6 +177,11 @@ def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozens
         replace(vote, groups=rights[vote.principal]) for vote in votes if vote.principal in rights
     ]
     return _is_approved(gate, with_rights)
+
+
+def is_met(gate: Gate, votes: Sequence[Vote]) -> bool:
+    """Whether the votes add up to an approval, with the rights that people had as they voted."""
+    return _is_approved(gate, votes)
 
 
 def _bar(gate: Gate, vote: Vote) -> Refusal | None:

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.conftest import Sagas
+from tests.cli.conftest import Sagas, first_id
 
 Trip = Callable[..., str]
 
@@ -107,3 +107,33 @@ def test_a_broken_chain_shows_wherever_the_saga_is_shown(sagas: Sagas, trip: Tri
 def test_a_migration_makes_the_journal_once(sagas: Sagas) -> None:
     assert sagas("migrate").out == "0001: The first schema.\n"
     assert sagas("migrate").out == "sqlite:///sagas.db is up to date\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            "update gate set state = 'approved'",
+            "is approved by its row, and pending by the entries",
+        ),
+        ("delete from gate", "was opened, and its row is gone"),
+    ],
+)
+def test_t24_a_decision_that_nobody_made_is_found(
+    sagas: Sagas, trip: Trip, change: str, reason: str
+) -> None:
+    trip("write")
+    tamper(change)
+    said = sagas("verify")
+    assert said.code == 1
+    assert reason in said.out
+
+
+def test_t24_votes_that_are_gone_are_missed(sagas: Sagas, trip: Trip) -> None:
+    trip("write")
+    assert sagas("approve", first_id(sagas, "g-")).code == 0
+    assert sagas("verify").code == 0
+    tamper("delete from vote")
+    said = sagas("verify")
+    assert said.code == 1
+    assert "is approved, and has not the votes that it asks for" in said.out

@@ -33,8 +33,8 @@ postgres: $(INSTALLED)-test
 chromium: $(INSTALLED)-test
 	@$(BIN)/python -m tests.chromium
 
-demo: $(INSTALLED)-test ## Play the travel example: four trips, one crash
-	@$(BIN)/python -m examples.travel.demo
+demo: $(INSTALLED)-test ## Play the travel example: four trips, one crash; WEB=1: one, decided in a browser
+	@$(BIN)/python -m examples.travel.demo $(if $(WEB),--web)
 
 # Measured from outside: pytest loads our own plugin, and with it much of what is measured, before
 # any plugin could begin to measure.

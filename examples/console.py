@@ -43,9 +43,12 @@ class Run:
     process: subprocess.Popen[str]
     output: Path
 
-    def finish(self) -> int:
-        """Wait for its end, show what it printed, and return its exit code."""
-        code = self.process.wait(timeout=PATIENCE.total_seconds())
+    def finish(self, patience: timedelta | None = PATIENCE) -> int:
+        """Wait for its end, show what it printed, and return its exit code.
+
+        Without `patience` it takes as long as somebody needs.
+        """
+        code = self.process.wait(timeout=patience.total_seconds() if patience else None)
         show(self.output.read_text())
         return code
 
@@ -109,6 +112,23 @@ class Console:
             finally:
                 process.kill()
 
+    @contextmanager
+    def inbox(self, catalog: str) -> Generator[str]:
+        """Serve the inbox beside the block, and give a link that logs you in, once.
+
+        Raises:
+            DemonstrationFailed: it cannot be served.
+        """
+        with self.background("serve", catalog, "--port", "0") as run:
+            told = "the inbox is at "
+            while told not in (output := run.output.read_text()) or not output.endswith("\n"):
+                if run.process.poll() is not None:
+                    raise DemonstrationFailed(f"there is no inbox: {output}")
+                time.sleep(0.05)
+            url = output.partition(told)[2].split()[0]
+            prompt(("login", "--url", url))
+            yield self.read("login", "--url", url).strip()
+
     def gate_of(self, saga_id: str, run: Run) -> str:
         """Wait until `run` has a person asked, and return the id of the gate.
 
@@ -152,11 +172,18 @@ class Console:
         return [sys.executable, "-m", "sagas.cli", *arguments]
 
 
-def perform(play: Callable[[Path], int], arguments: Sequence[str]) -> int:
-    """Play in the directory named first, or in a temporary one; return the exit code."""
+def perform(
+    play: Callable[[Path], int], arguments: Sequence[str], *, web: Callable[[Path], int]
+) -> int:
+    """Play in the directory named, or in a temporary one; return the exit code.
+
+    Args:
+        web: What is played with `--web`.
+    """
+    named = [argument for argument in arguments if argument != "--web"]
     try:
-        with _scene(arguments) as directory:
-            return play(directory)
+        with _scene(named) as directory:
+            return web(directory) if "--web" in arguments else play(directory)
     except DemonstrationFailed as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -173,6 +200,12 @@ def _scene(arguments: Sequence[str]) -> Generator[Path]:
     if any(named.iterdir()):
         raise DemonstrationFailed(f"{named} is not empty: name another directory")
     yield named
+
+
+def invite(link: str) -> None:
+    """Ask the person at the terminal to decide in a browser."""
+    print("Now it is yours: open this link, press Log in, and decide.")
+    print(f"    {link}", flush=True)
 
 
 def title(text: str) -> None:

@@ -1,10 +1,10 @@
 """Four trips: one completes, one finds no car, one loses its coordinator, one is rejected.
 
 Run as `python -m examples.travel.demo [DIRECTORY]`: files stay in DIRECTORY, or go to a temporary
-one that is removed. The partners, the mail server, the
-coordinators and the approvers are processes of their own; everything is driven through the
-`sagas` command. After each act the partners' own books are compared with the journal; the exit
-code is 1 if they disagree.
+one that is removed; with `--web` only the first is played, and you decide in a browser. The
+partners, the mail server, the coordinators and the approvers are processes of their own; everything
+is driven through the `sagas` command. After each act the partners' own books are compared with the
+journal; the exit code is 1 if they disagree.
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from examples.console import Console, DemonstrationFailed, Run, perform, title
+from examples.console import Console, DemonstrationFailed, Run, invite, perform, title
 from examples.ledger import LedgerLine
 from examples.reconcile import HISTORY, Calls, Effect, compare, journal_effects
 from examples.travel.partner import KINDS, Mood
@@ -133,6 +133,26 @@ def first_act(world: World, console: Console) -> None:
             print("(there is no terminal to ask in: a second process approves through the CLI)")
             act.decide(run, "approve", "no terminal to ask in")
         code = run.finish()
+    check_first_act(act, code, approved=approved)
+
+
+def first_act_in_browser(world: World, console: Console) -> None:
+    """Book everything; a person decides about the mail in a browser."""
+    title("A trip that completes once you have approved the mail, and is undone if you reject it")
+    act = Act(world, console, "trip-1")
+    with (
+        console.inbox(TARGET.rpartition(".")[0]) as link,
+        console.background(*act.run_command) as run,
+    ):
+        console.gate_of(act.saga_id, run)
+        invite(link)
+        code = run.finish(None)
+    check_first_act(act, code, approved=code == 0)
+
+
+def check_first_act(act: Act, code: int, *, approved: bool) -> None:
+    """Check what became of the trip, and of the mail."""
+    console = act.console
     if approved:
         console.expect("the trip completed", code == 0)
         console.expect("one mail arrived", act.mails() == 1)
@@ -217,5 +237,13 @@ def play(directory: Path) -> int:
         return console.verdict()
 
 
+def play_in_browser(directory: Path) -> int:
+    """Play the first act with a person at a browser, and return the exit code."""
+    with World.start(directory) as world:
+        console = Console.open(directory, "travel-desk", world.environment)
+        first_act_in_browser(world, console)
+        return console.verdict()
+
+
 if __name__ == "__main__":
-    sys.exit(perform(play, sys.argv[1:]))
+    sys.exit(perform(play, sys.argv[1:], web=play_in_browser))

@@ -85,7 +85,7 @@ async def test_t6_approve_against_reject_of_a_hundred_in_two_processes_one_wins_
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_a_crash_after_the_votes_commit_and_the_same_vote_again_is_one_vote(
+async def test_race_a_crash_after_the_votes_commit_and_the_same_vote_again_is_one_vote(
     house: House, world: World
 ) -> None:
     house.people = ANYBODY

@@ -53,7 +53,7 @@ async def gate_of(coordinator: Coordinator, saga_id: str = "s") -> Any:
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_an_approved_step_runs_what_was_approved(house: House, world: World) -> None:
+async def test_t3_an_approved_step_runs_what_was_approved(house: House, world: World) -> None:
     async with house.open() as coordinator:
         handle = await coordinator.start(asking, Order(), id="s")
         await handle.settled()
@@ -102,7 +102,7 @@ async def test_a_gate_expires_by_the_clock_that_is_frozen(house: House, world: W
     assert outcome.result == "expired-done"
 
 
-async def test_a_vote_after_the_deadline_does_not_approve(house: House, world: World) -> None:
+async def test_t18_a_vote_after_the_deadline_does_not_approve(house: House, world: World) -> None:
     async with house.open() as coordinator:
         handle = await coordinator.start(asking_and_caring, Order(), id="s")
         await handle.settled()
@@ -147,7 +147,7 @@ async def test_a_group_that_is_empty_when_the_gate_opens_is_put_before_a_person(
         assert (await handle.outcome(timeout=LIMIT)).completed
 
 
-async def test_an_approval_of_somebody_who_has_left_is_worth_nothing(
+async def test_t21_an_approval_of_somebody_who_has_left_is_worth_nothing(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
@@ -169,7 +169,7 @@ async def test_somebody_outside_the_group_cannot_decide(house: House) -> None:
             await coordinator.approve(await only_gate(coordinator), by="zoe")
 
 
-async def test_who_started_the_saga_cannot_decide_a_separate_gate(house: House) -> None:
+async def test_t7_who_started_the_saga_cannot_decide_a_separate_gate(house: House) -> None:
     async with house.open(user="ana") as coordinator:
         handle = await coordinator.start(asking_apart, Order(), id="s")
         await handle.settled()

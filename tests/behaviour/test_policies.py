@@ -111,7 +111,7 @@ async def test_author_and_policy_both_have_to_be_satisfied(house: House, world: 
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_an_open_gate_is_superseded_by_one_that_asks_for_more(
+async def test_t9_an_open_gate_is_superseded_by_one_that_asks_for_more(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
@@ -131,7 +131,7 @@ async def test_an_open_gate_is_superseded_by_one_that_asks_for_more(
     assert world.done == ["asked"]
 
 
-async def test_an_unused_approval_is_void_when_more_is_asked_for(
+async def test_t9_an_unused_approval_is_void_when_more_is_asked_for(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:
@@ -146,7 +146,7 @@ async def test_an_unused_approval_is_void_when_more_is_asked_for(
     assert world.done == []
 
 
-async def test_an_open_gate_stays_when_its_policy_is_gone(house: House, world: World) -> None:
+async def test_t9_an_open_gate_stays_when_its_policy_is_gone(house: House, world: World) -> None:
     async with house.open(policies=Policies((BY_DESK,))) as coordinator:
         await (await coordinator.start(paying_the_price, Order(), id="s")).settled()
     async with house.open(policies=NONE) as coordinator:
@@ -169,7 +169,7 @@ async def test_a_rejection_holds_when_its_policy_is_gone(house: House, world: Wo
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_a_request_that_was_rejected_is_not_put_before_people_again(
+async def test_t20_a_request_that_was_rejected_is_not_put_before_people_again(
     house: House, world: World
 ) -> None:
     async with house.open() as coordinator:

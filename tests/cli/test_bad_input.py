@@ -388,13 +388,13 @@ def test_somebody_the_directory_does_not_know_decides_nothing(sagas: Sagas, trip
     assert everything() == before
 
 
-def test_another_user_needs_a_token(sagas: Sagas, trip: Trip) -> None:
+def test_t22_another_user_needs_a_token(sagas: Sagas, trip: Trip) -> None:
     directory({"ben": "secret"}, desk=["ben"], me="ana")
     trip("tell")
     sagas("approve", first_id(sagas, "g-"), "--as", "ben").refused("SAGAS_TOKEN")
 
 
-def test_a_token_of_somebody_else_is_refused(
+def test_t22_a_token_of_somebody_else_is_refused(
     sagas: Sagas, trip: Trip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory({"ben": "secret", "cem": "other"}, desk=["ben"], me="ana")
@@ -406,7 +406,7 @@ def test_a_token_of_somebody_else_is_refused(
     assert everything() == before
 
 
-def test_the_name_in_the_environment_makes_nobody_another(
+def test_t22_the_name_in_the_environment_makes_nobody_another(
     sagas: Sagas, trip: Trip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory({"ben": "secret"}, desk=["ben"], me="ana")

@@ -255,7 +255,7 @@ class DeskSuite:
             ("gate", "revoked", "cy"),
         ]
 
-    async def test_the_last_quorum_vote_twice_is_one_decision_and_both_are_kept(
+    async def test_race_the_last_quorum_vote_twice_is_one_decision_and_both_are_kept(
         self, store: Store, another: Opening
     ) -> None:
         other = await another()
@@ -275,7 +275,7 @@ class DeskSuite:
         assert len(await store.votes(gate.id)) == 3
         assert len((await store.requests("trip-1"))[1]) == 1
 
-    async def test_consume_against_revoke_one_of_the_two_wins(
+    async def test_race_consume_against_revoke_one_of_the_two_wins(
         self, store: Store, another: Opening
     ) -> None:
         other = await another()
@@ -301,6 +301,21 @@ class DeskSuite:
         else:
             assert (applied, stored) == (Applied.MOVED, revoked)
             assert stored.state is GateState.REVOKED
+
+    async def test_t6_race_consume_against_consume_one_of_the_two_wins(
+        self, store: Store, another: Opening
+    ) -> None:
+        other = await another()
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        consume = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, AT)
+        one, two = tale.unit(1, consume), tale.unit(1, consume)
+        told = await asyncio.gather(store.commit(lease, [one]), other.commit(lease, [two]))
+        assert sorted(applied is Applied.YES for (applied,) in told) == [False, True]
+        stored = await store.gate(gate.id)
+        assert stored is not None
+        assert stored.state is GateState.CONSUMED
 
     async def test_of_ten_deciders_one_wins_and_everybody_is_told_the_truth(
         self, store: Store, another: Opening
@@ -352,12 +367,12 @@ class DeskSuite:
         [vote] = await store.votes(gate.id)
         assert vote.refusal is Refusal.NOT_ENTITLED
 
-    async def test_nobody_votes_in_the_name_of_another(self, store: Store) -> None:
+    async def test_t4_nobody_votes_in_the_name_of_another(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store))
         with pytest.raises(Refused, match="the vote is bo's, but cy was identified"):
             await store.vote(gate.id, ballot("bo"), person("cy"))
 
-    async def test_nobody_votes_with_groups_that_are_not_theirs(self, store: Store) -> None:
+    async def test_t4_nobody_votes_with_groups_that_are_not_theirs(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store), by="@desk")
         forged = replace(ballot("bo"), groups=frozenset({"desk"}))
         with pytest.raises(Refused, match="other groups than those that bo is in"):

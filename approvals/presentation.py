@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from approvals.changes import Change, changes_between
 from approvals.deeds import Deed, Fate, closing
+from approvals.delegation import Delegation
 from approvals.facts import WHOLE, Fact, Facts, Limits, facts_of
 from approvals.gate import Gate
 from approvals.quorum import Vote, VoteKind, still_needed
@@ -133,7 +134,7 @@ class _Wording:
         return (f"[cut: {len(texts) - _LIST_LIMIT} earlier {what}]", *texts[-_LIST_LIMIT:])
 
 
-def present(
+def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
     gate: Gate,
     *,
     now: datetime,
@@ -141,6 +142,7 @@ def present(
     done: Sequence[Deed] | None = (),
     undone: Sequence[str] = (),
     votes: Sequence[Vote] = (),
+    delegations: Sequence[Delegation] = (),
     former: bytes | None = None,
     reversibility: Reversibility | None = None,
     whole: bool = False,
@@ -156,6 +158,7 @@ def present(
         undone: The names of what a rejection would undo, in that order; by default those of `done`
             that would be, the latest first.
         votes: What people have said, oldest first; what was refused is not shown.
+        delegations: Who decides for whom now, as far as it matters here.
         former: The arguments of the revision before, where there is one.
         reversibility: The class of the action with these arguments, if not the one stored.
         whole: Cut nothing.
@@ -192,7 +195,7 @@ def present(
         undone=words.listed(_undone(done or (), undone, words), "steps"),
         remains=words.listed(_remaining(done or (), words), "steps"),
         undoable_until=_undoable_until(done or (), now=now),
-        who=_who(gate, words),
+        who=_who(gate, delegations, words),
         votes=words.listed(
             [_vote(vote, gate.revision, words) for vote in votes if vote.refusal is None], "votes"
         ),
@@ -309,7 +312,12 @@ def _undoable_until(done: Sequence[Deed], *, now: datetime) -> str | None:
     return f"{instant(end, now=now)}{' (over)' if end <= now else ''}"
 
 
-def _who(gate: Gate, words: _Wording) -> str:
+def _who(gate: Gate, delegations: Sequence[Delegation], words: _Wording) -> str:
+    acting = "".join(f"; {each.describe(now=words.now)}" for each in delegations)
+    return f"{_asked(gate, words)}{acting}"
+
+
+def _asked(gate: Gate, words: _Wording) -> str:
     asked = words.name(gate.policy.describe(), 10 * _NAME_LIMIT)
     if not gate.eligible:
         return asked
@@ -324,7 +332,7 @@ def _vote(vote: Vote, revision: int, words: _Wording) -> str:
     of_old = f" (of revision {vote.revision})" if vote.revision != revision else ""
     reason = f": {words.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
     at = instant(vote.at, now=words.now)
-    return f"{words.name(vote.principal)} {said} at {at}{of_old}{reason}"
+    return f"{words.name(vote.voter)} {said} at {at}{of_old}{reason}"
 
 
 def _still_needed(gate: Gate, votes: Sequence[Vote]) -> str:

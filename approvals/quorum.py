@@ -60,6 +60,8 @@ class Refusal(StrEnum):
 
     NOT_ENTITLED = "not-entitled"
     NOT_SEPARATE = "not-separate"
+    NOT_DELEGATED = "not-delegated"
+    RIGHT_USED = "right-used"
     EDITOR = "editor"
     EXPIRED = "expired"
     ALREADY_DECIDED = "already-decided"
@@ -94,6 +96,32 @@ class Vote:
     """The digest of the presentation that the voter had before them, where one was made."""
     refusal: Refusal | None = None
     """Why it was refused; None if it counts."""
+    acting_for: str | None = None
+    """Whose right was used, if it was not the voter's own."""
+    acting_groups: frozenset[str] = frozenset()
+    """The groups that this other person was in."""
+    delegation: str | None = None
+    """The id of the delegation that allowed it."""
+
+    @property
+    def right(self) -> str:
+        """Whose right it uses: the voter's own, or that of whoever they act for."""
+        return self.acting_for or self.principal
+
+    @property
+    def right_groups(self) -> frozenset[str]:
+        """The groups that this right comes from."""
+        return self.groups if self.acting_for is None else self.acting_groups
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everyone who stands behind it."""
+        return frozenset({self.principal, self.right})
+
+    @property
+    def voter(self) -> str:
+        """The voter, for people: ``ben``, or ``ben for ana``."""
+        return self.principal if self.acting_for is None else f"{self.principal} for {self.right}"
 
     @classmethod
     def of(
@@ -160,6 +188,8 @@ def cast(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> Rul
     if refusal is None and (earlier := _same_vote(current, votes, vote)):
         return _repeated(current, earlier, now=now)
     refusal = refusal or _objection(current, vote)
+    if refusal is None and _is_used(current, votes, vote):
+        refusal = Refusal.RIGHT_USED
     if refusal is not None:
         return _refused(current, vote, refusal, now=now)
     return _accepted(_after(current, votes, vote, now=now), [*votes, vote], vote)
@@ -171,10 +201,13 @@ def quorum_holds(gate: Gate, votes: Sequence[Vote], rights: Mapping[str, frozens
     Args:
         gate: The approved gate.
         votes: The votes counted, oldest first.
-        rights: The groups of each voter who is still known; who is missing counts no more.
+        rights: The groups of each voter, and of those they act for, who are still known; who is
+            missing counts no more.
     """
     with_rights = [
-        replace(vote, groups=rights[vote.principal]) for vote in votes if vote.principal in rights
+        replace(vote, groups=rights[vote.principal], acting_groups=rights[vote.right])
+        for vote in votes
+        if vote.people <= rights.keys()
     ]
     return _is_approved(gate, with_rights)
 
@@ -190,18 +223,18 @@ def _bar(gate: Gate, vote: Vote) -> Refusal | None:
         return None  # whoever has voted may take it back, even one who may not vote any more
     if not _may_vote(gate, vote):
         return Refusal.NOT_ENTITLED
-    if gate.policy.separate and vote.principal in gate.parties.names:
+    if gate.policy.separate and not vote.people.isdisjoint(gate.parties.names):
         return Refusal.NOT_SEPARATE
-    if vote.principal == gate.editor and vote.kind is not VoteKind.REVOKE:
+    if gate.editor in vote.people and vote.kind is not VoteKind.REVOKE:
         return Refusal.EDITOR
     return None
 
 
 def _may_vote(gate: Gate, vote: Vote) -> bool:
     """Whether the policy gives this person this word; a veto is a right to reject only."""
-    if gate.policy.may_approve(vote.principal, vote.groups, _waited(gate, vote)):
+    if gate.policy.may_approve(vote.right, vote.right_groups, _waited(gate, vote)):
         return True
-    return vote.kind in _AGAINST and gate.policy.may_veto(vote.principal, vote.groups)
+    return vote.kind in _AGAINST and gate.policy.may_veto(vote.right, vote.right_groups)
 
 
 def _unfounded(gate: Gate, votes: Sequence[Vote], vote: Vote) -> Refusal | None:
@@ -243,13 +276,33 @@ def _reason(vote: Vote) -> str | None:
 
 
 def _votes_that_count(gate: Gate, votes: Sequence[Vote]) -> dict[str, Vote]:
-    """The latest word of each person, in the order of those words."""
+    """The latest word of each person, in the order of those words; no right is used twice."""
     latest: dict[str, Vote] = {}
     for vote in votes:
         if _bar(gate, vote) is None and _flaw(gate, vote) is None:
-            latest.pop(vote.principal, None)
+            replaced = [name for name, word in latest.items() if _replaces(vote, word)]
+            for name in replaced:
+                del latest[name]
             latest[vote.principal] = vote
     return latest
+
+
+def _replaces(vote: Vote, earlier: Vote) -> bool:
+    """Whether a word takes the place of an earlier one: the same person's, or for the same right."""
+    if vote.principal == earlier.principal:
+        return True
+    return vote.kind is not VoteKind.WITHDRAW and vote.right == earlier.right
+
+
+def _is_used(gate: Gate, votes: Sequence[Vote], vote: Vote) -> bool:
+    """Whether somebody else has voted with the right that a delegate would use."""
+    if vote.acting_for is None or vote.kind is VoteKind.REVOKE:
+        return False  # whoever has a right can always use it themselves, in the place of a delegate
+    return any(
+        word.right == vote.right and word.principal != vote.principal
+        for word in _votes_that_count(gate, votes).values()
+        if word.kind is not VoteKind.WITHDRAW
+    )
 
 
 def _given(gate: Gate, votes: Sequence[Vote], kind: VoteKind) -> list[Vote]:
@@ -281,7 +334,7 @@ def _decide(gate: Gate, state: GateState, votes: Sequence[Vote], now: datetime) 
         gate,
         state=state,
         decided_at=now,
-        decided_by=", ".join(vote.principal for vote in votes),
+        decided_by=", ".join(vote.voter for vote in votes),
         reason=_reason(votes[-1]),
     )
 
@@ -289,7 +342,7 @@ def _decide(gate: Gate, state: GateState, votes: Sequence[Vote], now: datetime) 
 def _is_rejected(gate: Gate, rejections: Sequence[Vote]) -> bool:
     policy = gate.policy
     return len(rejections) >= policy.rejections or any(
-        policy.may_veto(vote.principal, vote.groups) for vote in rejections
+        policy.may_veto(vote.right, vote.right_groups) for vote in rejections
     )
 
 
@@ -301,7 +354,7 @@ def _is_approved(gate: Gate, votes: Sequence[Vote]) -> bool:
 def _missing(gate: Gate, clause: Clause, votes: Sequence[Vote]) -> int:
     """How many more people have to approve under this clause."""
     given = sum(
-        clause.admits(vote.principal, vote.groups, _waited(gate, vote))
+        clause.admits(vote.right, vote.right_groups, _waited(gate, vote))
         for vote in _given(gate, votes, VoteKind.APPROVE)
     )
     return max(clause.quorum - given, 0)
@@ -342,15 +395,17 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
         case Refusal.NOT_ENTITLED:
             return f"you are not among the approvers: ask {_whom(gate, vote)}"
         case Refusal.NOT_SEPARATE:
-            return (
-                f"you {gate.parties.part_of(vote.principal)}, and somebody else has to decide "
-                f"about it: ask {_whom(gate, vote)}"
+            return f"{_part(gate, vote)}, and somebody else has to decide about it: ask " + _whom(
+                gate, vote
             )
         case Refusal.EDITOR:
+            who = "you" if vote.principal == gate.editor else vote.right
             return (
-                f"you made revision {gate.revision} of this, and somebody else has to decide about "
-                f"it: ask {_whom(gate, vote)}"
+                f"{who} made revision {gate.revision} of this, and somebody else has to decide "
+                f"about it: ask {_whom(gate, vote)}"
             )
+        case Refusal.NOT_DELEGATED | Refusal.RIGHT_USED:
+            return _why_not_for(vote, refusal)
         case Refusal.EXPIRED | Refusal.ALREADY_DECIDED:
             return standing(gate, now=now) + _way_out(gate, vote)
         case Refusal.NOT_APPROVED:
@@ -359,6 +414,21 @@ def _why(gate: Gate, vote: Vote, refusal: Refusal, *, now: datetime) -> str:
             return "you have no vote here to withdraw"
         case _:
             return _why_again(gate, vote, refusal)
+
+
+def _part(gate: Gate, vote: Vote) -> str:
+    """What the voter has to do with the saga, or whoever they act for."""
+    part = gate.parties.part_of(vote.principal)
+    if part is not None:
+        return f"you {part}"
+    return f"the saga acts for {vote.right}, for whom you would decide"
+
+
+def _why_not_for(vote: Vote, refusal: Refusal) -> str:
+    """Why a delegate cannot use a right that is not their own."""
+    if refusal is Refusal.RIGHT_USED:
+        return f"the right of {vote.right} has been used here by somebody else, and counts once"
+    return f"{vote.right} has not asked you to decide about this now: the delegation is over"
 
 
 def _why_again(

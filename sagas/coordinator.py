@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import ApprovalError, Directory, Gate, Principal, Vote, VoteKind
+from approvals.delegation import Delegation
 from approvals.directory import check_reachable
 from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
@@ -20,7 +21,7 @@ from approvals.seen import is_cut
 from approvals.wording import cut
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
-from sagas import granting
+from sagas import acting, granting
 from sagas.authoring.saga import Saga
 from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
@@ -294,6 +295,7 @@ class Coordinator(Reader):
         digest: str | None = None,
         seen: str | None = None,
         channel: str | None = None,
+        acting_for: str | None = None,
     ) -> Gate:
         """Vote for what a gate holds back.
 
@@ -304,6 +306,8 @@ class Coordinator(Reader):
             seen: What was shown: the presentation's own `seen`. One that did not show everything
                 is refused.
             channel: Where the vote came in; recorded with it.
+            acting_for: Whose right is used, where they have asked the voter to decide. Without it
+                the voter's own, or if they have none, that of somebody who has asked them.
 
         Raises:
             Refused: The vote has no effect; the message says why.
@@ -314,7 +318,14 @@ class Coordinator(Reader):
                 f"approved: `sagas inbox {gate}` shows all of it"
             )
         return await self._vote(
-            gate, VoteKind.APPROVE, by, reason=reason, digest=digest, seen=seen, channel=channel
+            gate,
+            VoteKind.APPROVE,
+            by,
+            reason=reason,
+            digest=digest,
+            seen=seen,
+            channel=channel,
+            acting_for=acting_for,
         )
 
     async def reject(
@@ -327,6 +338,7 @@ class Coordinator(Reader):
         digest: str | None = None,
         seen: str | None = None,
         channel: str | None = None,
+        acting_for: str | None = None,
     ) -> Gate:
         """Vote against what a gate holds back; one rejection rejects it, unless more are asked for.
 
@@ -335,12 +347,21 @@ class Coordinator(Reader):
             digest: As for `approve`.
             seen: What was shown; a rejection needs no more of it than there was.
             channel: Where the vote came in; recorded with it.
+            acting_for: Whose right is used, where they have asked the voter to decide. Without it
+                the voter's own, or if they have none, that of somebody who has asked them.
 
         Raises:
             Refused: The vote has no effect; the message says why.
         """
         return await self._vote(
-            gate, VoteKind.REJECT, by, reason=reason, digest=digest, seen=seen, channel=channel
+            gate,
+            VoteKind.REJECT,
+            by,
+            reason=reason,
+            digest=digest,
+            seen=seen,
+            channel=channel,
+            acting_for=acting_for,
         )
 
     async def withdraw(
@@ -367,13 +388,16 @@ class Coordinator(Reader):
         reason: str,
         by: str | Principal | None = None,
         channel: str | None = None,
+        acting_for: str | None = None,
     ) -> Gate:
         """Take an approval back that was not used yet; another gate asks again.
 
         Raises:
             Refused: There is no approval, or it was used; or this person could not reject it.
         """
-        return await self._vote(gate, VoteKind.REVOKE, by, reason=reason, channel=channel)
+        return await self._vote(
+            gate, VoteKind.REVOKE, by, reason=reason, channel=channel, acting_for=acting_for
+        )
 
     async def edit(
         self,
@@ -446,6 +470,7 @@ class Coordinator(Reader):
         digest: str | None = None,
         seen: str | None = None,
         channel: str | None = None,
+        acting_for: str | None = None,
     ) -> Gate:
         voter = by if isinstance(by, Principal) else self.principal(by)
         stored = await self.store.gate(gate)
@@ -460,6 +485,14 @@ class Coordinator(Reader):
             revision=stored.revision,
             digest=shown_digest(stored, digest),
             seen=seen,
+        )
+        vote = await acting.on_behalf(
+            self.store,
+            self.store,
+            vote,
+            stored,
+            self._directory(),
+            acting_for=acting_for,
         )
         decided = await self.store.vote(gate, vote, voter)
         await self._worker.look_if_begun()
@@ -505,6 +538,36 @@ class Coordinator(Reader):
         """
         now = self._clock.now()
         return await granting.revoke(self.store, rule, by=by, reason=reason, now=now)
+
+    # --- delegations --------------------------------------------------------------------------
+
+    async def delegate(self, delegation: Delegation, /, *, by: Principal) -> Delegation:
+        """Let somebody else decide for an identified person, who is away.
+
+        Args:
+            delegation: From `approvals.delegation.delegation`; it is from whoever was identified.
+            by: Whose right it is.
+
+        Raises:
+            Refused: Nobody has identified them, the directory does not know the other person, or
+                it would close a circle.
+            ApprovalDefinitionError: It is over, or lasts too long.
+        """
+        if by.evidence == ON_OUR_WORD:
+            raise Refused(
+                f"nobody has seen that it is {by.name} who delegates: log in, or use "
+                "`sagas delegate`"
+            )
+        now = self._clock.now()
+        return await acting.create(self.store, delegation, self._directory(), by=by, now=now)
+
+    async def undelegate(self, delegation: str, /, *, by: Principal) -> Delegation:
+        """Take a delegation back, or give it back; votes that were given with it stay.
+
+        Raises:
+            Refused: They have none of that id, or it was revoked before.
+        """
+        return await acting.revoke(self.store, delegation, by=by, now=self._clock.now())
 
     def principal(self, name: str | None = None) -> Principal:
         """A person of the directory, on this program's word.

@@ -14,6 +14,7 @@ from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from approvals import Gate, GateState, Principal, Vote
+from approvals.delegation import Delegation
 from approvals.figures import AskedGate, CastVote
 from approvals.revision import Proposal, Revision
 from approvals.rule import StandingRule
@@ -849,6 +850,46 @@ class Rules(Protocol):
         ...
 
 
+class Delegations(Protocol):
+    """Who decides for whom."""
+
+    async def create_delegation(self, delegation: Delegation) -> None:
+        """Add a delegation; nothing, if one of its id is there.
+
+        Raises:
+            Refused: It would close a circle.
+        """
+        ...
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        """A delegation, whether or not it still gives a right."""
+        ...
+
+    async def delegations(
+        self, *, person: str | None, live_at: int | None, limit: int
+    ) -> list[Delegation]:
+        """Delegations, the newest first.
+
+        Args:
+            person: Only those from or to this person.
+            live_at: Only those that are neither revoked nor over at this instant.
+            limit: How many at most.
+        """
+        ...
+
+    async def delegated_to(self, person: str, *, at: int) -> list[Delegation]:
+        """The delegations to a person that give a right at this instant."""
+        ...
+
+    async def revoke_delegation(self, delegation_id: str, *, by: str, at: int) -> Delegation:
+        """Let a delegation give no right any more.
+
+        Raises:
+            Refused: That person has none of that id, or it was revoked before.
+        """
+        ...
+
+
 class Limits(Protocol):
     """Permits that are counted over all workers, by the database's own clock."""
 
@@ -994,6 +1035,7 @@ class Store(
     Inbox,
     Figures,
     Rules,
+    Delegations,
     Limits,
     Drills,
     Deliveries,

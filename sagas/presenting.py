@@ -8,6 +8,7 @@ from datetime import datetime
 
 from approvals import Gate, Presentation, Vote, present
 from approvals.deeds import Deed, Fate
+from approvals.delegation import Delegation
 from compensations.plan import Standing, plan
 from sagas import decide
 from sagas.driving.environment import Handlers
@@ -29,6 +30,7 @@ def present_gate(
     handlers: Handlers,
     *,
     votes: Sequence[Vote],
+    delegations: Sequence[Delegation] = (),
     journal_id: str,
     now: datetime,
     whole: bool = False,
@@ -40,6 +42,7 @@ def present_gate(
         state: The saga as it stands; None if it cannot be read here.
         handlers: Where declared residues are looked up, as far as the code is at hand.
         votes: What people have said.
+        delegations: Who decides for whom now, as far as it matters here.
         now: When it is shown.
         whole: Cut nothing.
         former: The arguments of the revision before, where there is one.
@@ -52,6 +55,7 @@ def present_gate(
         done=None if state is None else deeds(state, handlers, undoing=not backwards),
         undone=[] if state is None or backwards else _order(state),
         votes=votes,
+        delegations=delegations,
         former=former,
         whole=whole,
     )

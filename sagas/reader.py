@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from approvals import Gate, Presentation
+from approvals.delegation import Delegation
 from approvals.gate import expire
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
@@ -24,6 +25,8 @@ from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
 
 PAGE = 100
+DELEGATIONS = 200
+"""As many of those in force are looked at for a gate."""
 
 
 class Reader:
@@ -103,11 +106,23 @@ class Reader:
             await self._told(gate.saga_id),
             self._handlers,
             votes=await self.store.votes(gate_id),
+            delegations=await self._delegations(gate, now),
             former=await self._former(gate),
             journal_id=self.store.journal_id,
             now=now,
             whole=whole,
         )
+
+    async def _delegations(self, gate: Gate, now: datetime) -> Sequence[Delegation]:
+        """Who decides now for somebody who could have when the gate opened."""
+        if not gate.state.is_open or not gate.eligible:
+            return []
+        found = await self.store.delegations(person=None, live_at=micros(now), limit=DELEGATIONS)
+        return [
+            each
+            for each in found
+            if each.delegator in gate.eligible and each.gives(now, gate.action)
+        ]
 
     async def _former(self, gate: Gate) -> bytes | None:
         """The arguments of the revision before; None of a gate that asks what it asked at first."""

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from sagas.cli.commands import (
     checking,
     deciding,
+    delegating,
     delivering,
     drilling,
     exporting,
@@ -95,6 +96,9 @@ for command in (
     deciding.cancel,
     deciding.send,
     delivering.deliveries,
+    delegating.delegate,
+    delegating.delegations,
+    delegating.undelegate,
     ruling.create,
     ruling.list_,
     ruling.show_,

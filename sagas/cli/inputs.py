@@ -83,6 +83,25 @@ def since(text: str | None, now: datetime) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+def later(text: str, what: str, now: datetime) -> datetime:
+    """An instant: ISO 8601 (UTC unless it says otherwise), or a span from now such as `7d`.
+
+    Raises:
+        Mistake: It is neither.
+    """
+    try:
+        ahead = _span(text)
+        if ahead is not None:
+            return now + ahead
+        found = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise Mistake(
+            f"{what} takes an instant such as 2027-03-01T09:00 or a span such as 12h or 7d, not "
+            f"{text!r}"
+        ) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 def span(text: str, what: str) -> timedelta:
     """A span of time such as `90d`.
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from approvals import Gate, Presentation, Vote
+from approvals.delegation import Delegation
 from approvals.redaction import Redaction
 from approvals.rule import StandingRule, amount_of_units
 from sagas.cli.reading import Reading
@@ -234,6 +235,8 @@ def vote(given: Vote) -> Shape:
         "digest": given.digest,
         "seen": given.seen,
         "refusal": None if given.refusal is None else given.refusal.value,
+        "acting_for": given.acting_for,
+        "delegation": given.delegation,
     }
 
 
@@ -385,3 +388,21 @@ def tried_rule(found: StandingRule, tried: Sequence[Tried], *, made: bool, now: 
         for one in tried
     ]
     return rule(found, now=now) | {"made": made, "tried": gates}
+
+
+def delegation(found: Delegation, *, now: datetime) -> Shape:
+    """A delegation of `delegations --json`."""
+    return {
+        "id": found.id,
+        "delegator": found.delegator,
+        "delegate": found.delegate,
+        "begins": time(micros(found.begins)),
+        "until": time(micros(found.until)),
+        "actions": list(found.actions),
+        "reason": found.reason,
+        "evidence": found.evidence,
+        "made_at": time(micros(found.made_at)),
+        "state": found.state(now),
+        "revoked_at": None if found.revoked_at is None else time(micros(found.revoked_at)),
+        "revoked_by": found.revoked_by,
+    }

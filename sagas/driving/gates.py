@@ -384,7 +384,7 @@ class Gates:
         journal = self._drive.environment.journal
         try:
             stored, votes = await journal.gate(gate_id), await journal.votes(gate_id)
-            rights = self._rights([vote.principal for vote in votes])
+            rights = self._rights([name for vote in votes for name in vote.people])
         except Corrupt:
             return None, False
         except (JournalUnavailable, ApprovalError) as error:

@@ -26,13 +26,21 @@ _DELIVERY = (
     "receipt, error, made_at, changed_at"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
-_VOTE = "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal"
+_VOTE = (
+    "principal, kind, reason, channel, cast_at, revision, member_of, evidence, digest, seen, refusal, "
+    "acting_for, acting_groups, delegation"
+)
 _RULE = (
     "id, action, action_version, conditions, agent, requester, grantor, evidence, reason, made_at, "
     "until, uses, budget, revoked_at, revoked_by, revoked_because, "
     "(select count(*) from rule_use where rule_use.rule_id = standing_rule.id), "
     "(select cast(coalesce(sum(rule_use.units), 0) as bigint) from rule_use"
     " where rule_use.rule_id = standing_rule.id)"
+)
+
+_DELEGATION = (
+    "id, delegator, delegate, begins, until, actions, reason, evidence, made_at, revoked_at, "
+    "revoked_by"
 )
 
 COLUMNS = {
@@ -46,6 +54,7 @@ COLUMNS = {
     "drill": _DRILL,
     "delivery": _DELIVERY,
     "rule": _RULE,
+    "delegation": _DELEGATION,
 }
 
 

@@ -230,7 +230,7 @@ def vote(record: Record) -> Vote:
         Corrupt: It says nothing that a vote can say: that is neither a yes nor a no.
     """
     principal, kind, reason, channel, cast_at, revision, member_of, *shown = record
-    evidence, digest, seen, refusal = shown
+    evidence, digest, seen, refusal, acting_for, acting_groups, delegation = shown
     if kind not in _SAYINGS:
         raise Corrupt(
             f"a vote of {principal} says {kind!r}, which is no vote; upgrade this installation if a "
@@ -248,6 +248,9 @@ def vote(record: Record) -> Vote:
         digest=digest,
         seen=seen,
         refusal=None if refusal is None else Refusal(refusal),
+        acting_for=acting_for,
+        acting_groups=frozenset(json.loads(acting_groups or "[]")),
+        delegation=delegation,
     )
 
 
@@ -266,6 +269,9 @@ def vote_values(gate_id: str, given: Vote) -> tuple[object, ...]:
         given.digest,
         given.seen,
         None if given.refusal is None else given.refusal.value,
+        given.acting_for,
+        None if given.acting_for is None else json.dumps(sorted(given.acting_groups)),
+        given.delegation,
     )
 
 

@@ -318,7 +318,8 @@ select 1 from vote where gate_id = $1 and principal = $2 and cast_at = $3 and re
 """Under the lock on the gate: whether a refusal is on the record whose answer was lost."""
 
 RECORD_VOTE = """
-insert into vote (gate_id, {vote}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+insert into vote (gate_id, {vote}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                                      $13, $14, $15)
 """
 """Under the lock on the gate."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from approvals import Gate, Principal, Vote
+from approvals.delegation import Delegation
 from approvals.figures import AskedGate, CastVote
 from approvals.revision import Proposal, Revision
 from approvals.rule import StandingRule
@@ -16,6 +17,7 @@ from sagas.allotment import Answer, Mark, Want
 from sagas.errors import Refused
 from sagas.journal.operation import Making, Mode, Operation
 from sagas.journal.operations import (
+    delegations,
     delivering,
     desk,
     drills,
@@ -414,6 +416,47 @@ class SqlStore:
     async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
         """The gates in front of an action, the newest first."""
         return await self._look(lambda: rules.gates_of_action(action, limit=limit))
+
+    # --- delegations --------------------------------------------------------------------------
+
+    async def create_delegation(self, delegation: Delegation) -> None:
+        """Add a delegation; nothing, if one of its id is there.
+
+        Raises:
+            Refused: It would close a circle.
+            PayloadError: Something in it cannot be stored.
+        """
+        for text in (delegation.reason, delegation.delegate, *delegation.actions):
+            check_text(text, "the delegation")
+        await self._write(lambda _: delegations.create_delegation(delegation))
+
+    async def delegation(self, delegation_id: str) -> Delegation | None:
+        """A delegation, whether or not it still gives a right."""
+        return await self._look(lambda: delegations.delegation(delegation_id))
+
+    async def delegations(
+        self, *, person: str | None, live_at: int | None, limit: int
+    ) -> list[Delegation]:
+        """Delegations, the newest first; with `live_at`, neither revoked nor over then."""
+        return await self._look(
+            lambda: delegations.delegations(person=person, live_at=live_at, limit=limit)
+        )
+
+    async def delegated_to(self, person: str, *, at: int) -> list[Delegation]:
+        """The delegations to a person that give a right at this instant."""
+        return await self._look(lambda: delegations.delegated_to(person, at))
+
+    async def revoke_delegation(self, delegation_id: str, *, by: str, at: int) -> Delegation:
+        """Let a delegation give no right any more.
+
+        Raises:
+            Refused: That person has none of that id, or it was revoked before.
+        """
+        return await self._write(
+            lambda settling: delegations.revoke_delegation(
+                delegation_id, by=by, at=at, settling=settling
+            )
+        )
 
     # --- limits -------------------------------------------------------------------------------
 

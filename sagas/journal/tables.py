@@ -29,6 +29,9 @@ later. A **rule_use** is one call that it allowed, written with that call's inte
 how often a rule was used and what of its budget is spent is counted from these rows, under a lock on
 the rule.
 
+A **delegation** lets one person use another's right for a time. A vote that does so names it, whose
+right it used, and the groups that this other person was in.
+
 A **bucket** is one limit, or one key of a limit that is kept by key; its row is nothing but a lock.
 Its **permits** are what calls hold of it: a `start` until a period after the call was begun, a
 `call` until the call is over. A `turn` is a place in the line of those who wait. Each names who
@@ -255,6 +258,9 @@ class Vote(_Table, table=True):
     digest: str | None = Field(default=None, sa_type=Text)
     seen: str | None = Field(default=None, sa_type=Text)
     refusal: str | None = Field(default=None, sa_type=Text)
+    acting_for: str | None = Field(default=None, sa_type=Text)
+    acting_groups: str | None = Field(default=None, sa_type=Text)
+    delegation: str | None = Field(default=None, sa_type=Text)
 
 
 class StandingRule(_Table, table=True):
@@ -294,6 +300,28 @@ class RuleUse(_Table, table=True):
     saga_id: str = Field(sa_type=Text)
     units: int | None = Field(default=None, sa_type=BigInteger)
     used_at: int = Field(sa_type=BigInteger)
+
+
+class Delegation(_Table, table=True):
+    """Who decides for whom, and until when; never changed but by its revocation."""
+
+    __table_args__: ClassVar[Any] = (
+        _where("delegation_to", "delegate until", "revoked_at is null"),
+        _where("delegation_until", "until", "revoked_at is null"),
+        Index("delegation_newest", "made_at", "id"),
+    )
+
+    id: str = Field(sa_type=Text, primary_key=True)
+    delegator: str = Field(sa_type=Text)
+    delegate: str = Field(sa_type=Text)
+    begins: int = Field(sa_type=BigInteger)
+    until: int = Field(sa_type=BigInteger)
+    actions: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
+    revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+    revoked_by: str | None = Field(default=None, sa_type=Text)
 
 
 class Intervention(_Table, table=True):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approvals import Gate, GateState, GateSubject, Principal, Vote, VoteKind, approval, open_gate
+from approvals.delegation import Delegation, delegation
 from approvals.parties import Parties
 from approvals.revision import Proposal
 from approvals.rule import StandingRule, standing_rule
@@ -120,6 +121,19 @@ def given(rule_id: str = "r-1", **different: Any) -> StandingRule:
         "where": "fare <= 100",
     }
     return standing_rule(**(asked | different))
+
+
+def handed_over(delegation_id: str = "d-1", **different: Any) -> Delegation:
+    """Bo decides for Ana, for a day."""
+    asked: dict[str, Any] = {
+        "id": delegation_id,
+        "by": person("ana"),
+        "to": "bo",
+        "now": NOW,
+        "until": NOW + timedelta(days=1),
+        "reason": "on leave",
+    }
+    return delegation(**(asked | different))
 
 
 def drilled(**different: Any) -> Drill:

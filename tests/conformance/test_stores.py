@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conformance.appending_suite import AppendingSuite
+from tests.conformance.delegations_suite import DelegationsSuite
 from tests.conformance.deliveries_suite import DeliveriesSuite
 from tests.conformance.desk_suite import DeskSuite
 from tests.conformance.drills_suite import DrillsSuite
@@ -27,6 +28,7 @@ class StoreSuite(
     DeliveriesSuite,
     EntranceSuite,
     RulesSuite,
+    DelegationsSuite,
 ):
     """Everything that a store promises."""
 

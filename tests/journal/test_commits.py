@@ -34,6 +34,7 @@ ROWS = {
     ),
     "standing_rule": "id, action, uses, revoked_at, revoked_by, revoked_because",
     "rule_use": "gate_id, rule_id, saga_id, units, used_at",
+    "delegation": "id, delegator, delegate, revoked_at, revoked_by",
     "drill": "drill_id, action, version, result, runs",
     "login_link": "token_hash, principal, evidence, made_at, until, used_by",
     "web_session": "token_hash, principal, evidence, begun_at, seen_at, until",

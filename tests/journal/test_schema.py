@@ -29,6 +29,7 @@ from tests.journal.support import raw
 TABLES = [
     "api_token",
     "bucket",
+    "delegation",
     "delivery",
     "drill",
     "entry",

@@ -45,6 +45,7 @@ from tests.conformance.support import (
     drilled,
     gate_of,
     given,
+    handed_over,
     login_link,
     person,
     proposal,
@@ -61,6 +62,9 @@ READS = frozenset(
         "close",
         "deliveries",
         "deliveries_about",
+        "delegated_to",
+        "delegation",
+        "delegations",
         "drills",
         "gate",
         "gates_of",
@@ -300,6 +304,21 @@ async def _revoke_rule(scene: Scene) -> object:
     return revoked.revoked_by
 
 
+async def _delegation(scene: Scene) -> None:
+    people = {"by": person(f"ana {scene.saga_id}"), "to": f"bo {scene.saga_id}"}
+    await scene.store.create_delegation(handed_over(scene.saga_id, **people))
+
+
+async def _delegate(scene: Scene) -> object:
+    await _delegation(scene)
+    return await scene.store.delegation(scene.saga_id) is not None
+
+
+async def _undelegate(scene: Scene) -> object:
+    by = f"bo {scene.saga_id}"
+    return (await scene.store.revoke_delegation(scene.saga_id, by=by, at=AT)).revoked_by
+
+
 async def _cancel_gate(scene: Scene) -> object:
     move = MoveGate(scene.gate_id, GateState.PENDING, GateState.CANCELLED, AT)
     return await scene.store.commit(scene.lease, [Unit(scene.saga_id, [], [move])])
@@ -523,6 +542,8 @@ KINDS: Mapping[str, Kind] = {
     "use a standing rule": Kind(_use_rule, ("commit", SpendRule), _approval_and_rule),
     "create a standing rule": Kind(_create_rule, ("create_rule",)),
     "revoke a standing rule": Kind(_revoke_rule, ("revoke_rule",), _rule),
+    "delegate": Kind(_delegate, ("create_delegation",)),
+    "undelegate": Kind(_undelegate, ("revoke_delegation",), _delegation),
     "cancel a gate": Kind(_cancel_gate, ("commit", MoveGate), _gate),
     "open a question": Kind(_ask, ("commit", OpenQuestion)),
     "close a question": Kind(_close, ("commit", CloseQuestion), _question),

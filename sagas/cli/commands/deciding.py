@@ -49,6 +49,12 @@ Digest = Annotated[
         "--digest", metavar="HEX", help="What you saw: its digest, or 8 digits of it at least."
     ),
 ]
+ActingFor = Annotated[
+    str | None,
+    typer.Option(
+        "--for", metavar="NAME", help="Decide with the right of this person, who has asked you to."
+    ),
+]
 GateId = Annotated[str, typer.Argument(metavar="GATE", help="The gate's id, from the inbox.")]
 SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
 
@@ -210,6 +216,7 @@ def approve(
     *,
     reason: MaybeReason = None,
     digest: Digest = None,
+    for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     as_user: AsUser = None,
@@ -219,7 +226,9 @@ def approve(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        return await coordinator.approve(gate, by=person, reason=reason, digest=digest)
+        return await coordinator.approve(
+            gate, by=person, reason=reason, digest=digest, acting_for=for_
+        )
 
     return _voted(_decided(settings, vote))
 
@@ -229,6 +238,7 @@ def reject(
     *,
     reason: Reason,
     digest: Digest = None,
+    for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     as_user: AsUser = None,
@@ -238,7 +248,9 @@ def reject(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        return await coordinator.reject(gate, by=person, reason=reason, digest=digest)
+        return await coordinator.reject(
+            gate, by=person, reason=reason, digest=digest, acting_for=for_
+        )
 
     return _voted(_decided(settings, vote))
 
@@ -267,6 +279,7 @@ def revoke(
     gate: GateId,
     *,
     reason: Reason,
+    for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
     as_user: AsUser = None,
@@ -276,7 +289,7 @@ def revoke(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        return await coordinator.revoke(gate, by=person, reason=reason)
+        return await coordinator.revoke(gate, by=person, reason=reason, acting_for=for_)
 
     return _voted(_decided(settings, vote))
 

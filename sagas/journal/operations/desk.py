@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 
 from approvals import Gate, GateState, Principal, Vote, cast, wording
 from approvals.gate import is_intact
+from approvals.quorum import Refusal
 from compensations import Choice, ChoiceError
 from compensations.interventions import check_choice
 from sagas.errors import Refused, UnknownSaga
 from sagas.journal import records, statements
 from sagas.journal.operation import Hint, Operation, Query, StartOver
+from sagas.journal.operations import delegations
 from sagas.model import Status, instant, micros
 from sagas.ports import LateAnswer, QuestionRow
 
@@ -85,6 +87,7 @@ def vote(
             f"gate {gate_id} was tampered with: what it shows is not what its digest stands for; "
             "nothing was decided"
         )
+    given = yield from _checked(given, gate)
     counted = [records.vote(row) for row in (yield Query(statements.COUNTED_VOTES, (gate_id,)))]
     ruling = cast(gate, counted, given, now=given.at)
     if ruling.counted or not ruling.accepted:
@@ -93,6 +96,20 @@ def vote(
         yield Query(statements.DECIDE_GATE, records.decision_values(ruling.gate))
         yield from decide(held, ruling.gate, at=micros(given.at))
     return Counted(ruling.gate, None if ruling.accepted else ruling.message)
+
+
+def _checked(given: Vote, gate: Gate) -> Operation[Vote]:
+    """The vote; refused if it uses somebody's right without a delegation that gives it now."""
+    if given.acting_for is None or given.refusal is not None:
+        return given
+    found = yield from delegations.delegation(given.delegation or "")
+    is_theirs = found is not None and (found.delegator, found.delegate) == (
+        given.acting_for,
+        given.principal,
+    )
+    if found is not None and is_theirs and found.gives(given.at, gate.action):
+        return given
+    return replace(given, refusal=Refusal.NOT_DELEGATED)
 
 
 def _record(gate_id: str, given: Vote, *, settling: bool) -> Operation[None]:

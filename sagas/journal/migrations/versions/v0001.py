@@ -63,6 +63,7 @@ def upgrade() -> None:
     _vote()
     _standing_rule()
     _rule_use()
+    _delegation()
     _intervention()
     _request()
     _bucket()
@@ -237,6 +238,9 @@ def _vote() -> None:
         _text("digest", nullable=True),
         _text("seen", nullable=True),
         _text("refusal", nullable=True),
+        _text("acting_for", nullable=True),
+        _text("acting_groups", nullable=True),
+        _text("delegation", nullable=True),
         sqlite_autoincrement=True,
     )
     _index("vote_of_gate", "vote", ["gate_id"])
@@ -279,6 +283,26 @@ def _rule_use() -> None:
         _large("used_at"),
     )
     _index("rule_use_of_rule", "rule_use", ["rule_id", "used_at"])
+
+
+def _delegation() -> None:
+    op.create_table(
+        "delegation",
+        _text("id", primary_key=True),
+        _text("delegator"),
+        _text("delegate"),
+        _large("begins"),
+        _large("until"),
+        _text("actions"),
+        _text("reason"),
+        _text("evidence"),
+        _large("made_at"),
+        _large("revoked_at", nullable=True),
+        _text("revoked_by", nullable=True),
+    )
+    _index("delegation_to", "delegation", ["delegate", "until"], "revoked_at is null")
+    _index("delegation_until", "delegation", ["until"], "revoked_at is null")
+    _index("delegation_newest", "delegation", ["made_at", "id"])
 
 
 def _intervention() -> None:

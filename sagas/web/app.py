@@ -15,7 +15,17 @@ from sagas.web.bucket import Buckets
 from sagas.web.errors import LoginNeeded, WebError
 from sagas.web.guarding import Guard
 from sagas.web.office import History, Office
-from sagas.web.pages import assets, editing, entering, gates, providing, questions, stories, waiting
+from sagas.web.pages import (
+    assets,
+    editing,
+    entering,
+    gates,
+    providing,
+    questions,
+    stories,
+    together,
+    waiting,
+)
 from sagas.web.rendering import html
 from sagas.web.site import Site
 
@@ -47,7 +57,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for pages in (waiting, gates, editing, questions, stories, entering, providing):
+    for pages in (waiting, together, gates, editing, questions, stories, entering, providing):
         app.include_router(pages.router(office), include_in_schema=False)
     app.include_router(routes.router(office))
     app.include_router(assets.router(), include_in_schema=False)

@@ -224,6 +224,22 @@ async def test_on_a_phone_without_javascript_a_gate_is_edited_and_somebody_else_
     assert outcome.result == "3 tall lamp at 12.50"
 
 
+async def test_on_a_phone_several_gates_are_read_and_decided_with_one_reason(house: House) -> None:
+    gates = [await house.gate(shop.clear, f"papers-{number}") for number in (1, 2)]
+    page = await house.enter("ben", viewport=PHONE, java_script_enabled=False)
+    await page.get_by_role("link", name="Decide 2 of shop.shred on one page").click()
+    await page.get_by_role("checkbox", name="I have read this: papers-1").check()
+    await page.get_by_role("checkbox", name="I have read this: papers-2").check()
+    await page.get_by_label("Reason").fill("all copied")
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width <= PHONE["width"]
+    await keep(page, "together")
+    await page.get_by_role("button", name="Reject").click()
+    await expect(page.get_by_text("your vote counts")).to_have_count(2)
+    await keep(page, "decided-together")
+    assert [await house.state(gate) for gate in gates] == ["rejected", "rejected"]
+
+
 async def test_of_two_people_who_race_one_decides_and_the_other_is_told(house: House) -> None:
     gate = await house.gate(shop.announce, "spring-4")
     ana, ben = await house.enter("ana"), await house.enter("ben")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sagas.journal import statements
 from sagas.journal.dialect import SQLITE
-from sagas.web.pages.waiting import PAGE
+from sagas.web.pages.together import PAGE
 from tests.web import shop
 from tests.web.conftest import Inbox
 

@@ -82,6 +82,8 @@ PATHS = (
     "/history/{saga_id}",
     "/gates/{gate_id}",
     "/gates/{gate_id}/state",
+    "/gates/{gate_id}/edit",
+    "/together",
     "/gates/{gate_id}/approve",
     "/interventions/{question_id}",
     "/enter/{word}",

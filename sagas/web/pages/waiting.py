@@ -5,11 +5,11 @@ from fastapi import APIRouter, Request, Response
 from approvals import Gate, Presentation, present
 from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
+from sagas.web.pages.together import PAGE, kinds
 from sagas.web.rendering import html
 from sagas.web.rights import rights_of
 from sagas.web.sessions import visitor
 
-PAGE = 25
 QUESTIONS = 100
 
 
@@ -27,16 +27,19 @@ def router(office: Office) -> APIRouter:
         gates = await store.waiting_gates(person=person, after=after, limit=PAGE + 1)
         questions = await store.open_questions() if after is None else []
         shown = gates[:PAGE]
+        now = office.now()
+        theirs = [gate for gate in shown if rights_of(who.principal, gate, now).approve]
         return html(
             "inbox.html",
             office.site,
             visitor=who,
             items=[
-                (gate, _presented(gate, office), rights_of(who.principal, gate, office.now()))
+                (gate, _presented(gate, office), rights_of(who.principal, gate, now))
                 for gate in shown
             ],
             questions=questions[:QUESTIONS],
             more_questions=max(0, len(questions) - QUESTIONS),
+            together=kinds(theirs, request.query_params.get("after")),
             everything=everything,
             first=after is None,
             following=mark(shown[-1]) if len(gates) > PAGE else None,

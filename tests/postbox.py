@@ -1,7 +1,7 @@
 """A mail server on loopback that keeps what it is given, and can refuse, be slow and break off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -69,7 +69,7 @@ class Postbox:
 
 
 @asynccontextmanager
-async def postbox() -> AsyncIterator[Postbox]:
+async def postbox() -> AsyncGenerator[Postbox]:
     """A postbox that is open while the block lasts."""
     box = Postbox()
     loop = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ be looked for either; one whose arrival is unknown is sent again under the same 
 Touches: an SMTP server.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.errors import MessageError
@@ -13,6 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as AS_SENT
 from email.utils import format_datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from approvals.channels.errors import OutcomeUnknown, Rejected, Reroute, Retry, Stop
@@ -140,7 +141,7 @@ class Mail:
             await _content(server, message.as_bytes())
 
     @asynccontextmanager
-    async def _connected(self) -> "AsyncIterator[SMTP]":
+    async def _connected(self) -> "AsyncGenerator[SMTP]":
         """A server that is ready for a message; nothing was sent if there is none."""
         from aiosmtplib import SMTP, SMTPException
 
@@ -232,9 +233,7 @@ def _address(text: str) -> Address:
 
 
 def _check_installed() -> None:
-    try:
-        import aiosmtplib  # noqa: F401
-    except ImportError as error:
+    if find_spec("aiosmtplib") is None:
         raise ChannelDefinitionError(
             "mail needs a library that is not installed: pip install 'agent-sagas[mail]'"
-        ) from error
+        )

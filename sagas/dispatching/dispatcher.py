@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from approvals import ApprovalError, Directory
 from approvals.channels import Channel, Channels, Notice
@@ -138,10 +139,10 @@ class Dispatcher:
         if not seconds:
             await asyncio.sleep(0)
             return
-        waits = {
+        waits: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._store.changed(seconds)),
             asyncio.ensure_future(self._woken.wait()),
-        }
+        ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -153,15 +154,15 @@ class Dispatcher:
 
     async def _announce(self) -> bool:
         found = await self._store.unannounced(now=self._now(), limit=PAGE)
-        for each in found:
-            await self._announce_one(each)
-        return bool(found)
+        announced = [await self._announce_one(each) for each in found]
+        return any(announced)
 
-    async def _announce_one(self, found: Unannounced) -> None:
+    async def _announce_one(self, found: Unannounced) -> bool:
         announcement = plan(found, self._routes, self._members, self._now())
-        if await self._store.announce(found, announcement) and announcement.new:
-            for new in announcement.new:
-                log.info("%s: %s on %s", found.id, new.saying, f"{new.channel}:{new.target}")
+        if not await self._store.announce(found, announcement):
+            return False
+        for new in announcement.new:
+            log.debug("%s: %s at %s:%s", found.id, new.saying, new.channel, new.target)
         if found.subject is None:
             log.error("%s cannot be read here, and nobody is told of it", found.id)
         elif _nobody_is_told(found, is_told=bool(found.told or announcement.new)):
@@ -170,6 +171,7 @@ class Dispatcher:
                 "routes, or places under `otherwise`",
                 found.id,
             )
+        return True
 
     def _members(self, group: str) -> Collection[str]:
         try:

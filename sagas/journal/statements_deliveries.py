@@ -32,7 +32,7 @@ does who comes after the gate was moved."""
 
 ANNOUNCE_QUESTION = """
 update intervention set notify_at = $2
-where id = $1 and notify_at = $3 and state = $4
+where id = $1 and notify_at = $3 and (cast($4 as text) is null or state = $4)
 returning saga_id
 """
 """Compare and set, as of a gate."""

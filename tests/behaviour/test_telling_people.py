@@ -1,12 +1,13 @@
 """What people are told of what waits for them, from the opening of a gate to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from approvals import Presentation
 from approvals.channels import (
     Channel,
     Channels,
@@ -66,6 +67,17 @@ async def trip(city: str) -> None:
     await mail(city)
 
 
+@travel.action(
+    reversibility=Reversibility.IRREVERSIBLE, approval=approval(by=["ana", "bo"], within=HOUR)
+)
+async def post(city: str) -> None: ...
+
+
+@travel.saga
+async def letter(city: str) -> None:
+    await post(city)
+
+
 @travel.saga
 async def bill(city: str) -> None:
     await pay(city)
@@ -103,7 +115,6 @@ class Office:
         """Do everything that is due."""
         dispatcher = self.coordinator._dispatcher
         assert dispatcher is not None
-        dispatcher._paused.clear()
         while await dispatcher.look():
             await dispatcher.settled()
 
@@ -129,7 +140,7 @@ class Office:
 @asynccontextmanager
 async def office_at(
     url: str, board: Board, clock: HandClock, routes: Routes = ROUTES
-) -> AsyncIterator[Office]:
+) -> AsyncGenerator[Office]:
     channels = Channels([board], routes, link="https://inbox.example.org/")
     async with connect(url, travel, channels=channels, clock=clock, user="eve") as coordinator:
         yield Office(coordinator, board, clock)
@@ -235,11 +246,17 @@ async def test_after_a_long_silence_people_are_told_once(office: Office) -> None
     assert sorted(targets(office.board)) == ["ana", "bo"]
 
 
-async def test_an_expiry_is_told_although_no_saga_was_driven(office: Office) -> None:
-    gate = await office.ask()
-    await office.later(4 * HOUR)
-    assert [note.says for note in office.board.notes] == ["expired"]
-    shown = await office.coordinator.presentation(gate)
+async def test_an_expiry_is_told_although_no_saga_was_driven(sqlite_url: str) -> None:
+    board, clock = Board(), HandClock()
+    async with office_at(sqlite_url, board, clock) as office:
+        gate = await office.ask()
+    async with office_at(sqlite_url, board, clock) as office:  # which drives nothing
+        await office.later(4 * HOUR)
+        stored = await office.coordinator.store.gate(gate)
+        assert stored is not None
+        assert stored.state == "pending"
+        assert [note.says for note in board.notes] == ["expired"]
+        shown = await office.coordinator.presentation(gate)
     assert "nobody decided" in shown.standing
     assert not shown.is_open
 
@@ -254,6 +271,18 @@ async def test_every_message_says_so_when_somebody_has_decided_elsewhere(office:
     await office.tell()
     assert {note.says for note in office.board.notes} == {"rejected"}
     assert {state for _, state in await office.states()} == {"updated"}
+
+
+async def test_a_message_says_so_when_what_it_asks_was_edited(office: Office) -> None:
+    await (await office.coordinator.start(letter, "Oslo", id="letter-1")).settled()
+    await office.tell()
+    [gate] = await office.coordinator.store.open_gates()
+    await office.coordinator.edit(gate.id, '{"city": "Rome"}', reason="cheaper", by="bo")
+    await office.tell()
+    assert [note.says for note in office.board.notes] == ["changed", "changed"]
+    subject = office.board.notes[0].shown[-1].subject
+    assert isinstance(subject, Presentation)
+    assert subject.revision == 2
 
 
 async def test_a_message_is_repaired_once(office: Office) -> None:
@@ -333,6 +362,17 @@ async def test_a_channel_that_asks_for_time_is_left_alone_until_then(office: Off
     assert office.board.notes == []
     await office.later(timedelta(minutes=1))
     assert targets(office.board) == ["ana"]
+
+
+async def test_a_channel_that_asks_for_time_is_spared_every_message(office: Office) -> None:
+    office.board.faults = [Retry("slow down", after=timedelta(minutes=30))]
+    await office.ask()
+    handle = await office.coordinator.start(bill, "Oslo", id="bill-1")
+    await handle.settled()
+    await office.later(timedelta(minutes=29))
+    assert office.board.notes == []
+    await office.later(timedelta(minutes=1))
+    assert sorted(targets(office.board)) == ["ana", "ops"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ from tests.conformance.support import (
     NOW,
     SECOND,
     ballot,
+    begun,
     person,
+    question,
     registered,
     with_gate,
     with_question,
@@ -49,12 +51,10 @@ async def due(store: Store, now: int = AT) -> list[Unannounced]:
     return await store.unannounced(now=now, limit=10)
 
 
-async def take(store: Store, lease: Lease, now: int = AT, **more: object) -> list[Delivery]:
-    having = more.pop("having", ())
-    assert isinstance(having, tuple)
-    limit = more.pop("limit", 10)
-    assert isinstance(limit, int)
-    return await store.take(lease, channel="mail", now=now, limit=limit, having=having)
+async def take(
+    store: Store, lease: Lease, now: int = AT, *, having: tuple[int, ...] = ()
+) -> list[Delivery]:
+    return await store.take(lease, channel="mail", now=now, limit=10, having=having)
 
 
 async def listed(store: Store) -> list[Delivery]:
@@ -96,6 +96,18 @@ class DeliveriesSuite:
         assert await due(store) == []
         [found] = await due(store, AT + SECOND)
         assert [each.target for each in found.told] == ["ana@example.org"]
+
+    async def test_what_cannot_be_read_here_is_put_off(self, store: Store) -> None:
+        lease = await registered(store)
+        await with_gate(store, lease)
+        tale = await begun(store, lease, "bill-1")
+        await store.commit(lease, [tale.unit(1, question())])
+        for found in await due(store):
+            unread = replace(found, subject=None)
+            later = Announcement(next_at=AT + SECOND, says="", at=AT)
+            assert await store.announce(unread, later)
+        assert await due(store) == []
+        assert {found.id for found in await due(store, AT + SECOND)} == {"g-1", "i-1"}
 
     async def test_one_of_two_that_announce_a_gate_does(
         self, store: Store, another: Another

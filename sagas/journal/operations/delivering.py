@@ -52,14 +52,16 @@ def unannounced(now: int, limit: int) -> Operation[list[Unannounced]]:
         Unannounced(id=row[0], subject=subject, notify_at=row[-1], told=tuple(told.get(row[0], ())))
         for row, subject in (
             *((row, _gate(row)) for row in gates),
-            *((row, records.question_row(row)) for row in questions),
+            *((row, _question(row)) for row in questions),
         )
     ]
 
 
 def announce(found: Unannounced, plan: Announcement) -> Operation[bool]:
     """Queue what is to be sent and mark what is out of date, unless it has moved."""
-    held = yield _comparing(found, plan.next_at)
+    held: list[Record] = []
+    for query in _comparing(found, plan.next_at):
+        held = held or (yield query)
     if not held:
         return False
     [[saga_id]] = held
@@ -148,15 +150,26 @@ def _gate(row: Record) -> Gate | None:
         return None  # another version wrote it, or somebody changed it
 
 
-def _comparing(found: Unannounced, next_at: int | None) -> Query:
+def _question(row: Record) -> QuestionRow | None:
+    try:
+        return records.question_row(row)
+    except ValueError:
+        return None  # another version wrote it
+
+
+def _comparing(found: Unannounced, next_at: int | None) -> list[Query]:
+    """What changes nothing where it was announced or moved meanwhile."""
     seen = (found.id, next_at, found.notify_at)
     match found.subject:
         case QuestionRow(state=state):
-            return Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, state))
+            return [Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, state))]
         case Gate(state=state, revision=revision):
-            return Query(statements_deliveries.ANNOUNCE_GATE, (*seen, state.value, revision))
+            return [Query(statements_deliveries.ANNOUNCE_GATE, (*seen, state.value, revision))]
         case None:
-            return Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None))
+            return [
+                Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None)),
+                Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, None)),
+            ]
 
 
 def _queueing(saga_id: str, subject: str, new: NewDelivery, says: str, at: int) -> Query:
@@ -175,14 +188,17 @@ def _queueing(saga_id: str, subject: str, new: NewDelivery, says: str, at: int) 
 
 
 def _truth(subject: str, now: int) -> Operation[tuple[str, bool]]:
-    """What messages about it should say, and whether it can be decided."""
+    """What messages about it should say, and whether it can be decided.
+
+    What cannot be read here is left to those who can: nothing, and that it can.
+    """
     gates = yield Query(statements_deliveries.LOCK_GATE_OF, (subject,))
     if gates:
         gate = _gate(gates[0])
-        return ("", False) if gate is None else (tells(gate, instant(now)), _is_open(gate, now))
-    [question] = yield Query(statements_deliveries.LOCK_QUESTION_OF, (subject,))
-    state = records.question_row(question).state
-    return state, state == "open"
+        return ("", True) if gate is None else (tells(gate, instant(now)), _is_open(gate, now))
+    [row] = yield Query(statements_deliveries.LOCK_QUESTION_OF, (subject,))
+    question = _question(row)
+    return ("", True) if question is None else (question.state, question.state == "open")
 
 
 def _is_open(gate: Gate, now: int) -> bool:

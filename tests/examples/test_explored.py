@@ -21,7 +21,7 @@ from tests.examples.served import Served, publishing
 from tests.examples.travelled import Travelled, travelling
 
 # A process that ends while its HTTP client connects leaves an attempt that was never begun.
-pytestmark = pytest.mark.filterwarnings("ignore:coroutine .*try_connect:RuntimeWarning")
+
 
 SOAK = "SAGAS_SOAK" in os.environ
 ARTICLE = Article(slug="on-undoing", title="On undoing", body="Some things cannot be undone.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import anyio
 import pytest
 
 from sagas.testing.simulating.life import bury
@@ -24,7 +25,11 @@ def loop() -> Iterator[VirtualLoop]:
 def complaints(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the garbage collector has to say."""
     heard: list[str] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda told: heard.append(str(told.exc_value)))
+
+    def hear(told: "sys.UnraisableHookArgs") -> None:
+        heard.append(str(told.exc_value))
+
+    monkeypatch.setattr(sys, "unraisablehook", hear)
     return heard
 
 
@@ -73,3 +78,23 @@ def test_what_waits_for_something_at_its_end_is_ended_all_the_same(
     gc.collect()
 
     assert (went_on, complaints) == ([], [])
+
+
+def test_what_a_task_group_was_about_to_begin_is_nobodys_complaint(
+    loop: VirtualLoop, complaints: list[str]
+) -> None:
+    async def connect() -> None:
+        raise AssertionError("the process did not live to see this")
+
+    async def ask() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(connect)
+            loop.stop()
+            await loop.create_future()
+
+    loop.create_task(ask())
+    loop.run_forever()
+    bury(loop)
+    gc.collect()
+
+    assert complaints == []

@@ -13,6 +13,9 @@ from typing import Any
 MOST_AWAITS = 100
 """How often what is put away may wait for something at its end."""
 
+CARRIED = ("_work", "_coro")
+"""Where what carries a coroutine for another task keeps it: our own, and anyio's `TaskHandle`."""
+
 Work = Coroutine[Any, Any, Any]
 
 
@@ -49,5 +52,5 @@ def _within(work: "CoroutineType[Any, Any, Any]") -> list[Work]:
     """
     frame = work.cr_frame
     held = [] if frame is None else list(frame.f_locals.values())
-    held += [getattr(value, "_work", None) for value in held]
+    held += [getattr(value, name, None) for value in held for name in CARRIED]
     return [value for value in held if isinstance(value, CoroutineType)]

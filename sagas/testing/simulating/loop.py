@@ -81,9 +81,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def hang_up(self) -> None:
         """Close the sockets that a process leaves open when it dies, as its system would."""
-        transports: Mapping[int, Any] = self._transports  # type: ignore[attr-defined]
-        for transport in list(transports.values()):
-            connected, transport._sock = transport._sock, None  # noqa: SLF001  no public name
+        inside: Any = self
+        for transport in list(inside._transports.values()):  # noqa: SLF001  no public name
+            connected, transport._sock = transport._sock, None  # noqa: SLF001
             if connected is not None:
                 connected.close()
 

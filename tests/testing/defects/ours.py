@@ -434,8 +434,8 @@ def approval_not_bound_to_the_payload() -> list[Change]:
 def gate_left_out() -> list[Change]:
     """What cannot be undone is called without an approval."""
 
-    async def admission(*_: Any) -> Any:
-        return [], []
+    async def admission(self: stepping.Steps, call: stepping.Call, *_: Any) -> Any:
+        return stepping._Passed(call.arguments)
 
     return [(stepping.Steps, "_admission", admission)]
 

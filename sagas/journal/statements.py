@@ -383,10 +383,14 @@ OPEN_GATES = "select {gate} from gate where state = 'pending' order by opened_at
 WAITING_GATES = """
 select {gate} from gate
 where state = 'pending' and (opened_at, id) > ($2, $3)
-    and (cast($1 as text) is null or eligible = '[]' or eligible like $1 escape '!')
+    and (cast($1 as text) is null or eligible = '[]' or eligible like $1 escape '!'
+        or policy like '%"after_us"%')
 order by opened_at, id limit $4
 """
-"""A page of committed rows, from the index of open gates; each may be decided a moment later."""
+"""A page of committed rows, from the index of open gates; each may be decided a moment later.
+
+With a person it has those for whom a ladder may add somebody, whoever that is.
+"""
 
 GATES_OF = "select {gate} from gate where saga_id = $1 order by opened_at, id"
 """Committed rows."""

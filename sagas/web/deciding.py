@@ -13,6 +13,7 @@ from sagas.errors import Refused
 from sagas.ports import QuestionRow
 from sagas.web.errors import WebError
 from sagas.web.office import Office
+from sagas.web.queue import acting_for
 from sagas.web.rights import rights_of
 
 LONGEST_REASON = 2_000
@@ -111,7 +112,8 @@ async def vote(
         )
     except Refused as error:
         now = await find_gate(gate_id, office)
-        entitled = not now.state.is_open or rights_of(principal, now, office.now())
+        acting = await acting_for(principal, office)
+        entitled = not now.state.is_open or rights_of(principal, now, office.now(), acting)
         raise NotCounted(409 if entitled else 403, str(error), now) from error
 
 

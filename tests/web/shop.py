@@ -115,6 +115,21 @@ async def ship(order: Order) -> str:
     return f"{order.copies} {order.item} at {order.price}"
 
 
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(
+        by="ana", within=timedelta(hours=4), escalate={timedelta(microseconds=1): "dee"}
+    ),
+)
+async def shout(letter: Letter) -> str:
+    return "shouted"
+
+
+@shop.saga
+async def proclaim(letter: Letter) -> str:
+    return await shout(letter)
+
+
 @shop.saga
 async def sell(order: Order) -> str:
     return await ship(order)

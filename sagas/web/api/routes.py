@@ -23,8 +23,8 @@ from sagas.web.api.shapes import (
     SagaShape,
     VoteBody,
 )
-from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
+from sagas.web.queue import waiting
 
 CHANNEL = "api"
 QUESTIONS = 100
@@ -73,15 +73,12 @@ def _add_gates(routes: APIRouter, office: Office) -> None:
         """What waits for people, the oldest first."""
         who = await caller(request, office, Scope.READ)
         store = office.coordinator.store
-        begins = cursor(after)
-        person = who.principal.name if mine else None
-        gates = await store.waiting_gates(person=person, after=begins, limit=limit + 1)
-        questions = await store.open_questions() if begins is None else []
-        shown = gates[:limit]
+        page = await waiting(who.principal, office, mine=mine, after=after, limit=limit)
+        questions = await store.open_questions() if after is None else []
         return InboxShape(
-            gates=[GateBrief.of(gate, _at_a_glance(gate, office)) for gate in shown],
+            gates=[GateBrief.of(gate, _at_a_glance(gate, office)) for gate, _ in page.items],
             interventions=[QuestionShape.of(row) for row in questions[:QUESTIONS]],
-            next=mark(shown[-1]) if len(gates) > limit else None,
+            next=page.following,
         )
 
     @routes.get("/gates/{gate_id}")

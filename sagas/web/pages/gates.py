@@ -13,6 +13,7 @@ from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
+from sagas.web.queue import acting_for
 from sagas.web.rendering import html
 from sagas.web.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
@@ -111,7 +112,7 @@ async def _page(
         shown=shown,
         fragment=Markup(render_html(shown)),  # noqa: S704  escaped where it was rendered
         own=own,
-        rights=rights_of(person, gate, now),
+        rights=rights_of(person, gate, now, await acting_for(person, office)),
         may_edit=bar_to_edit(gate, person, now=now) is None,
         refusal=refusal,
         reason=reason or "",

@@ -20,11 +20,10 @@ from sagas.web import forms
 from sagas.web.answering import told
 from sagas.web.deciding import Ballot, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
-from sagas.web.marks import cursor
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
+from sagas.web.queue import waiting
 from sagas.web.rendering import html
-from sagas.web.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
 
 PAGE = 25
@@ -109,14 +108,9 @@ def kinds(gates: Sequence[Gate], after: str | None) -> list[tuple[str, int, str]
 
 async def _alike(asked: Mapping[str, str], who: Visitor, office: Office) -> list[Gate]:
     """The gates of one action on a page of somebody's inbox that they may approve."""
-    gates = await office.coordinator.store.waiting_gates(
-        person=who.principal.name, after=cursor(asked.get("after")), limit=PAGE
-    )
-    now = office.now()
+    page = await waiting(who.principal, office, mine=True, after=asked.get("after"), limit=PAGE)
     return [
-        gate
-        for gate in gates
-        if gate.action == asked.get("action") and rights_of(who.principal, gate, now).approve
+        gate for gate, rights in page.items if gate.action == asked.get("action") and rights.approve
     ][:MOST]
 
 

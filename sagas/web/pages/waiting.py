@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Request, Response
 
 from approvals import Gate, Presentation, present
-from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
 from sagas.web.pages.together import PAGE, kinds
+from sagas.web.queue import waiting
 from sagas.web.rendering import html
-from sagas.web.rights import rights_of
 from sagas.web.sessions import visitor
 
 QUESTIONS = 100
@@ -21,28 +20,22 @@ def router(office: Office) -> APIRouter:
     async def inbox(request: Request) -> Response:
         who = await visitor(request, office)
         everything = request.query_params.get("show") == "all"
-        after = cursor(request.query_params.get("after"))
+        after = request.query_params.get("after")
+        page = await waiting(who.principal, office, mine=not everything, after=after, limit=PAGE)
         store = office.coordinator.store
-        person = None if everything else who.principal.name
-        gates = await store.waiting_gates(person=person, after=after, limit=PAGE + 1)
         questions = await store.open_questions() if after is None else []
-        shown = gates[:PAGE]
-        now = office.now()
-        theirs = [gate for gate in shown if rights_of(who.principal, gate, now).approve]
+        theirs = [gate for gate, rights in page.items if rights.approve]
         return html(
             "inbox.html",
             office.site,
             visitor=who,
-            items=[
-                (gate, _presented(gate, office), rights_of(who.principal, gate, now))
-                for gate in shown
-            ],
+            items=[(gate, _presented(gate, office), rights) for gate, rights in page.items],
             questions=questions[:QUESTIONS],
             more_questions=max(0, len(questions) - QUESTIONS),
-            together=kinds(theirs, request.query_params.get("after")),
+            together=kinds(theirs, after),
             everything=everything,
             first=after is None,
-            following=mark(shown[-1]) if len(gates) > PAGE else None,
+            following=page.following,
         )
 
     return routes

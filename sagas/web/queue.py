@@ -1,0 +1,71 @@
+"""What waits for one person: by their own right, or by that of somebody who asked them to decide.
+
+Those whom a ladder added since a gate opened are found too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from approvals import Gate, Principal
+from sagas.errors import Refused
+from sagas.model import micros
+from sagas.web.marks import cursor, mark
+from sagas.web.office import Office
+from sagas.web.rights import Acting, Rights, rights_of
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of what waits, the oldest first.
+
+    Attributes:
+        items: Each gate, with what the person may say at it.
+        following: Where the next page begins; None if this is the last.
+    """
+
+    items: Sequence[tuple[Gate, Rights]]
+    following: str | None
+
+
+async def waiting(
+    person: Principal, office: Office, *, mine: bool, after: str | None, limit: int
+) -> Page:
+    """A page of the gates that wait.
+
+    Args:
+        mine: Only those that this person may decide, or could when they opened.
+
+    Raises:
+        WebError: `after` is no mark of a page.
+    """
+    acting = await acting_for(person, office)
+    names = [person.name, *(each.right.name for each in acting)] if mine else [None]
+    found: dict[str, Gate] = {}
+    for name in names:
+        gates = await office.coordinator.store.waiting_gates(
+            person=name, after=cursor(after), limit=limit + 1
+        )
+        found |= {gate.id: gate for gate in gates}
+    oldest = sorted(found.values(), key=lambda gate: (gate.opened_at, gate.id))
+    shown, now = oldest[:limit], office.now()
+    items = [(gate, rights_of(person, gate, now, acting)) for gate in shown]
+    return Page(
+        [
+            (gate, rights)
+            for gate, rights in items
+            if not mine or rights or person.name in gate.eligible
+        ],
+        mark(shown[-1]) if len(oldest) > limit else None,
+    )
+
+
+async def acting_for(person: Principal, office: Office) -> list[Acting]:
+    """Those who have asked this person to decide for them now, with the rights they have now."""
+    coordinator = office.coordinator
+    found: list[Acting] = []
+    for each in await coordinator.store.delegated_to(person.name, at=micros(office.now())):
+        try:
+            found.append(Acting(each, coordinator.principal(each.delegator)))
+        except Refused:  # whoever has left has no right to be used
+            continue
+    return found

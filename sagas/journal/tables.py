@@ -102,8 +102,8 @@ def _where(name: str, columns: str, condition: str) -> Index:
 class _Table(SQLModel):
     metadata = metadata
 
-    @declared_attr.directive
-    def __tablename__(cls) -> str:  # noqa: N805  (SQLAlchemy hands it the class)
+    @declared_attr  # type: ignore[arg-type]  # as SQLModel declares it
+    def __tablename__(cls) -> str:  # noqa: N805  # pyright: ignore[reportIncompatibleVariableOverride]
         """The class's name in small letters, its words apart."""
         return sub("(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
 

@@ -169,7 +169,7 @@ class RulesSuite:
         for rule_id in rules:
             await store.create_rule(given(rule_id, uses=99))
         one, other = store, await another()
-        batches = []
+        batches: list[Awaitable[list[Applied]]] = []
         for each, order in ((one, rules), (other, rules[::-1])):
             lease = await registered(each)
             tales = [await _approved(each, lease, f"s-{order[0]}-{rule}") for rule in order]

@@ -9,7 +9,7 @@ import pytest
 from approvals import ApprovalDefinitionError, Gate, GateState, Principal, Vote, VoteKind, approval
 from approvals.delegation import Delegation, circle_with, delegation
 from approvals.parties import Parties
-from approvals.quorum import Refusal, cast, quorum_holds
+from approvals.quorum import Refusal, Ruling, cast, quorum_holds
 from tests.unit.approvals.builders import NOW, member, of_desk, pending, vote
 
 DESK = frozenset({"travel-desk"})
@@ -49,10 +49,10 @@ def acting(
     )
 
 
-def after(gate: Gate, *votes: Vote) -> list[Any]:
+def after(gate: Gate, *votes: Vote) -> list[Ruling]:
     """The rulings on votes, one after the other."""
     counted: list[Vote] = []
-    rulings = []
+    rulings: list[Ruling] = []
     for each in votes:
         ruling = cast(gate, counted, each, now=NOW)
         gate = ruling.gate

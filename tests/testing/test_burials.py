@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -93,6 +93,28 @@ def test_what_a_task_group_was_about_to_begin_is_nobodys_complaint(
             await loop.create_future()
 
     loop.create_task(ask())
+    loop.run_forever()
+    bury(loop)
+    gc.collect()
+
+    assert complaints == []
+
+
+def test_a_task_that_another_waits_for_is_put_away_with_what_it_carries(
+    loop: VirtualLoop, complaints: list[str]
+) -> None:
+    async def nothing() -> None: ...
+
+    async def awaits(work: Awaitable[None]) -> None:
+        await work
+
+    async def two() -> None:
+        first = loop.create_task(awaits(nothing()))
+        second = loop.create_task(awaits(first))
+        loop.stop()
+        await second
+
+    loop.create_task(two())
     loop.run_forever()
     bury(loop)
     gc.collect()

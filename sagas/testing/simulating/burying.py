@@ -52,5 +52,7 @@ def _within(work: "CoroutineType[Any, Any, Any]") -> list[Work]:
     """
     frame = work.cr_frame
     held = [] if frame is None else list(frame.f_locals.values())
-    held += [getattr(value, name, None) for value in held for name in CARRIED]
+    # Another task is put away by itself, with what it would have awaited.
+    carriers = [value for value in held if not isinstance(value, asyncio.Future)]
+    held += [getattr(value, name, None) for value in carriers for name in CARRIED]
     return [value for value in held if isinstance(value, CoroutineType)]

@@ -26,7 +26,7 @@ from reversibility import Magnitude, Reversibility
 
 __all__ = ["Presentation", "present"]
 
-_SHORT_DIGEST = 12
+_SHORT_DIGEST = 16
 _NAME_LIMIT = 200
 _REASON_LIMIT = 500
 _LIST_LIMIT = 20

@@ -51,7 +51,7 @@ _DONE = {
     VoteKind.WITHDRAW: "withdrawn your vote",
     VoteKind.REVOKE: "revoked this",
 }
-_SHORT_DIGEST = 12
+_SHORT_DIGEST = 16
 _AGAINST = frozenset({VoteKind.REJECT, VoteKind.REVOKE})
 
 

@@ -47,6 +47,8 @@ MAX_ID = 200
 ON_OUR_WORD = "the program's word"
 """How somebody was identified whom nobody has asked."""
 _DIGEST = re.compile("[0-9a-fA-F]{8,64}")
+_DIGITS_OF_AN_EDIT = 16
+"""Whoever edits could look for arguments whose digest begins as another; 8 digits are found soon."""
 
 
 class Coordinator(Reader):
@@ -301,8 +303,8 @@ class Coordinator(Reader):
 
         Args:
             by: The voter: identified, or on this program's word.
-            digest: That of the gate as the voter saw it, or its first 8 digits at least. Without
-                it the vote is for what the gate asks when it is given.
+            digest: That of the gate as the voter saw it, or its first 8 digits at least (16 once
+                it was edited). Without it the vote is for what the gate asks when it is given.
             seen: What was shown: the presentation's own `seen`. One that did not show everything
                 is refused.
             channel: Where the vote came in; recorded with it.
@@ -717,6 +719,11 @@ def shown_digest(gate: Gate, given: str | None) -> str:
         raise Refused(
             "a digest is given with its first 8 hexadecimal digits at least, as `sagas inbox` shows "
             "them; nothing was decided"
+        )
+    if gate.revision > 1 and len(given) < _DIGITS_OF_AN_EDIT:
+        raise Refused(
+            f"{gate.id} was edited, and is named with {_DIGITS_OF_AN_EDIT} digits of its digest at "
+            "least, as `sagas inbox` shows them; nothing was decided"
         )
     return gate.digest if gate.digest.startswith(given.lower()) else given.lower()
 

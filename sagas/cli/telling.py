@@ -308,7 +308,8 @@ def arguments(shown: Presentation) -> RenderableType:
 
 def gate_commands(shown: Presentation, settings: Settings) -> list[CommandLine]:
     """How a gate is decided; what is not shown whole is not approved from there."""
-    approve = CommandLine(settings.command("approve", shown.gate_id))
+    seen = ["--digest", shown.short_digest] if shown.revision > 1 else []
+    approve = CommandLine(settings.command("approve", shown.gate_id, *seen))
     look = CommandLine(
         settings.command("inbox", shown.gate_id),
         "not everything is shown here: this shows all of it, and how to approve it",

@@ -76,3 +76,34 @@ def test_what_the_action_could_not_be_called_with_is_refused(
     before = everything()
     sagas("edit", gate, arguments, "--reason", "x", *TARGET).refused()
     assert everything() == before
+
+
+def test_t9_what_was_edited_is_not_approved_by_somebody_who_did_not_see_it(
+    sagas: Sagas, trip: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trip("write")
+    gate = edited(sagas)
+    another_user(monkeypatch)
+    before = everything()
+    sagas("approve", gate).refused(f"{gate} was edited by", "--digest")
+    [item] = json.loads(sagas("inbox", "--json").out)
+    sagas("approve", gate, "--digest", item["digest"][:15]).refused("16 digits")
+    assert everything() == before
+    command = f"sagas approve {gate} --digest {item['digest'][:16]}"
+    assert command in " ".join(sagas("inbox").out.split())
+    assert sagas(*command.split()[1:]).code == 0
+
+
+def test_t9_whoever_looked_before_an_edit_does_not_approve_it(
+    sagas: Sagas, trip: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trip("write")
+    [item] = json.loads(sagas("inbox", "--json").out)
+    gate = edited(sagas)
+    another_user(monkeypatch)
+    sagas("approve", gate, "--digest", item["digest"]).refused("look at it and vote again")
+
+
+def another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else sits down at the machine."""
+    monkeypatch.setattr("sagas.cli.settings.operating_system_user", lambda: "ben")

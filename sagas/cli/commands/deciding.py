@@ -14,7 +14,7 @@ from uuid import uuid4
 import typer
 from rich.text import Text
 
-from approvals import Gate, GateState, Presentation
+from approvals import Gate, GateState, Presentation, Principal
 from approvals.rendering import render_text
 from approvals.standing import standing
 from sagas.cli import shapes, targets
@@ -226,11 +226,27 @@ def approve(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
+        if digest is None:
+            await _check_unedited(coordinator, gate, person)
         return await coordinator.approve(
             gate, by=person, reason=reason, digest=digest, acting_for=for_
         )
 
     return _voted(_decided(settings, vote))
+
+
+async def _check_unedited(coordinator: Coordinator, gate_id: str, person: Principal) -> None:
+    """Refuse to approve what may have changed since it was looked at.
+
+    Raises:
+        Refused: Somebody else edited the gate.
+    """
+    gate = await coordinator.store.gate(gate_id)
+    if gate is not None and gate.state.is_open and gate.editor not in (None, person.name):
+        raise Refused(
+            f"{gate_id} was edited by {gate.editor}: look at it with `sagas inbox {gate_id}`, and "
+            "approve it with --digest and the digest that you saw; nothing was decided"
+        )
 
 
 def reject(

@@ -67,7 +67,7 @@ def test_the_arguments_are_those_of_the_gate() -> None:
 def test_the_digest_is_shown_whole_and_short() -> None:
     view = shown(pending())
     assert view.digest == pending().digest
-    assert view.short_digest == pending().digest[:12]
+    assert view.short_digest == pending().digest[:16]
 
 
 @pytest.mark.parametrize("reversibility", Reversibility)
@@ -345,7 +345,7 @@ def test_the_text_is_what_the_presentation_says() -> None:
   saga       trip-42, started by eve
   step       book_trip/4:email_itinerary#1
   action     travel.email_itinerary, version 1: cannot be undone
-  digest     {pending().digest[:12]}
+  digest     {pending().digest[:16]}
 
 What would run
   to = eve@example.org

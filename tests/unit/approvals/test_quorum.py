@@ -420,7 +420,7 @@ def test_t27_a_wrong_digest_is_refused_and_the_gate_stays_open(kind: VoteKind) -
 def test_whoever_gives_a_wrong_digest_is_told_the_right_one() -> None:
     gate = pending()
     assert rule(gate, replace(vote("ana"), digest="ab" * 32)).message == (
-        f"the digest abababababab is not that of what is to be decided, which is {gate.digest[:12]} "
+        f"the digest abababababababab is not that of what is to be decided, which is {gate.digest[:16]} "
         "(revision 1): look at it and vote again; nothing was decided"
     )
 

@@ -174,7 +174,7 @@ async def test_of_two_sagas_that_race_for_the_last_use_one_runs_and_one_asks(
 
 
 @pytest.mark.usefixtures("on_both")
-async def test_a_rule_revoked_while_its_approval_is_unused_invalidates_it(
+async def test_race_a_rule_revoked_while_its_approval_is_unused_invalidates_it(
     house: House, world: World
 ) -> None:
     async def revoke(_: str) -> None:

@@ -214,7 +214,7 @@ class DeliveriesSuite:
         await queued(store, lease)
         assert await store.take(lease, channel="slack", now=AT, limit=10, having=()) == []
 
-    async def test_what_a_dead_dispatcher_had_in_hand_may_have_been_sent(
+    async def test_race_what_a_dead_dispatcher_had_in_hand_may_have_been_sent(
         self, store: Store, another: Another
     ) -> None:
         dying, other = await store.register("dying", 0.0), await another()
@@ -265,7 +265,7 @@ class DeliveriesSuite:
         assert await store.settle(dying, taken, SENT) is None
         assert await other.settle(heir, found, SENT) is not None
 
-    async def test_a_message_that_was_sent_while_the_gate_was_decided_has_to_be_repaired(
+    async def test_race_a_message_that_was_sent_while_the_gate_was_decided_has_to_be_repaired(
         self, store: Store
     ) -> None:
         lease = await registered(store)
@@ -298,7 +298,7 @@ class DeliveriesSuite:
         [taken] = await take(store, lease, AT + 5)
         assert (taken.attempts, taken.error) == (2, "not now")
 
-    async def test_a_message_that_is_given_up_goes_to_the_next_place_at_once(
+    async def test_race_a_message_that_is_given_up_goes_to_the_next_place_at_once(
         self, store: Store
     ) -> None:
         lease = await registered(store)

@@ -88,7 +88,7 @@ class EditsSuite:
         [vote] = await store.votes(gate.id)
         assert vote.refusal is Refusal.EDITOR
 
-    async def test_approve_against_edit_the_vote_is_for_what_was_seen_or_refused(
+    async def test_race_approve_against_edit_the_vote_is_for_what_was_seen_or_refused(
         self, store: Store, another: Opening
     ) -> None:
         other = await another()

@@ -1,0 +1,77 @@
+"""What is read for people.
+
+Pure.
+"""
+
+from typing import Protocol
+
+from approvals import Gate
+from approvals.figures import AskedGate, CastVote
+from sagas.ports.rows import QuestionRow, SagaRow
+
+__all__ = ["Figures", "Inbox", "Library"]
+
+
+class Library(Protocol):
+    """What is read for people."""
+
+    async def saga(self, saga_id: str) -> SagaRow | None:
+        """One saga's row."""
+        ...
+
+    async def sagas(
+        self, *, status: str | None, saga: str | None, since: int | None, limit: int
+    ) -> list[SagaRow]:
+        """Saga rows, the newest first."""
+        ...
+
+    async def live_sagas(self, after: str, limit: int) -> list[SagaRow]:
+        """A page of sagas that have not ended, in the order of their ids, after that one."""
+        ...
+
+    async def gates_of(self, saga_id: str) -> list[Gate]:
+        """Every gate of a saga, in the order in which they opened."""
+        ...
+
+    async def questions_of(self, saga_id: str) -> list[QuestionRow]:
+        """Every intervention of a saga, in the order in which they opened."""
+        ...
+
+    async def question(self, intervention_id: str) -> QuestionRow | None:
+        """One intervention."""
+        ...
+
+
+class Inbox(Protocol):
+    """What waits for people."""
+
+    async def open_gates(self) -> list[Gate]:
+        """Every gate that can be decided."""
+        ...
+
+    async def waiting_gates(
+        self, *, person: str | None, after: tuple[int, str] | None, limit: int
+    ) -> list[Gate]:
+        """A page of the gates that can be decided, the oldest first.
+
+        Args:
+            person: Only gates that were theirs to decide when they opened; None for every gate.
+            after: The page begins after the gate with this opening (microseconds) and id.
+        """
+        ...
+
+    async def open_questions(self) -> list[QuestionRow]:
+        """Every intervention that waits for an answer."""
+        ...
+
+
+class Figures(Protocol):
+    """What is read to measure how people decide."""
+
+    async def asked_since(self, since: int) -> list[AskedGate]:
+        """The gates that opened at that instant or later."""
+        ...
+
+    async def cast_since(self, since: int) -> list[CastVote]:
+        """The votes that were cast at that instant or later."""
+        ...

@@ -17,17 +17,24 @@ from sagas.web.guarding import Guard
 from sagas.web.office import History, Office
 from sagas.web.pages import (
     assets,
+    delegating,
     editing,
     entering,
     gates,
     providing,
     questions,
+    ruling,
     stories,
     together,
     waiting,
 )
 from sagas.web.rendering import html
 from sagas.web.site import Site
+
+_PAGES = (
+    *(waiting, together, gates, editing, questions, ruling, delegating),
+    *(stories, entering, providing),
+)
 
 
 def make_app(
@@ -57,7 +64,7 @@ def make_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for pages in (waiting, together, gates, editing, questions, stories, entering, providing):
+    for pages in _PAGES:
         app.include_router(pages.router(office), include_in_schema=False)
     app.include_router(routes.router(office))
     app.include_router(assets.router(), include_in_schema=False)

@@ -164,9 +164,9 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(house: House) -> None
     await house.coordinator.start(shop.buy, "a lamp", id=question)
     asked = await until(lambda: first_question(house, question))
     page = await house.enter("ana", viewport=PHONE, device_scale_factor=2, has_touch=True)
-    for number, path in enumerate(
-        ["/", f"/gates/{gate.id}", f"/interventions/{asked}", "/sagas", "/sagas/book-2", "/login"]
-    ):
+    paths = ["/", f"/gates/{gate.id}", f"/interventions/{asked}", "/sagas", "/sagas/book-2"]
+    paths += ["/login", "/rules", "/rules/new", "/delegations"]
+    for number, path in enumerate(paths):
         await page.goto(f"{house.url}{path}")
         width = await page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], path

@@ -97,7 +97,7 @@ async def test_a_form_has_a_field_for_each_value_and_changes_nothing_else(
 async def test_what_is_sent_as_it_was_shown_changes_nothing(inbox: Inbox, gate: Gate) -> None:
     answer = await proposed(await inbox.browser("ana"), gate)
     assert answer.status_code == 409
-    assert "Nothing is changed: give other arguments, or approve these" in answer.text
+    assert "nothing is changed: give other arguments, or approve these" in answer.text
     assert (await now(inbox, gate)).revision == 1
 
 
@@ -159,7 +159,7 @@ async def test_of_two_editors_the_second_is_told_and_keeps_what_they_wrote(
         path, data={**sent, "at/order/item": "bowl", "reason": "asked"}, headers=FORM
     )
     assert late.status_code == 409
-    assert "You had revision 1 before you, and what is asked now is revision 2" in late.text
+    assert "you had revision 1 before you, and what is asked now is revision 2" in late.text
     again = filled(late, gate)
     assert (again["at/order/item"], again["revision"]) == ("bowl", "2")
     assert (await now(inbox, gate)).revision == 2
@@ -168,7 +168,7 @@ async def test_of_two_editors_the_second_is_told_and_keeps_what_they_wrote(
 async def test_whoever_may_not_edit_is_told_why(inbox: Inbox, gate: Gate) -> None:
     dee = await inbox.browser("dee")
     page = (await dee.get(f"/gates/{gate.id}/edit")).text
-    assert "You are not among the approvers" in page
+    assert "you are not among the approvers" in page
     assert "<textarea" not in page
     assert "/edit" not in (await dee.get(f"/gates/{gate.id}")).text
 

@@ -13,7 +13,7 @@ from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.requirement import Approval
 
-__all__ = ["Directory", "OperatingSystemDirectory", "check_reachable", "electorate"]
+__all__ = ["Directory", "OperatingSystemDirectory", "as_known", "check_reachable", "electorate"]
 
 
 class Directory(Protocol):
@@ -88,6 +88,28 @@ class OperatingSystemDirectory:
     def groups_of(self, name: str) -> frozenset[str]:
         """Return no group: every user may exist, and none is in a group."""
         return frozenset()
+
+
+def as_known(parties: Parties, directory: Directory) -> Parties:
+    """Name those for whom a saga acts as the directory does, where it knows them by their log-in.
+
+    A saga may have been started where the directory was not at hand, in the name of a user of the
+    machine; that user is kept from deciding under the name that the directory has for them too.
+    """
+
+    def name_of(name: str) -> str:
+        person = None if directory.groups_of(name) is not None else directory.principal(name)
+        return name if person is None else person.name
+
+    def maybe(name: str | None) -> str | None:
+        return None if name is None else name_of(name)
+
+    return Parties(
+        starter=name_of(parties.starter),
+        requester=maybe(parties.requester),
+        agent=maybe(parties.agent),
+        owner=maybe(parties.owner),
+    )
 
 
 _NO_MEMBERS = "add members there, or name other approvers"

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals import Gate as Row
-from approvals.directory import check_reachable, electorate
+from approvals.directory import as_known, check_reachable, electorate
 from approvals.gate import Unusable, is_usable
 from approvals.parties import Parties
 from approvals.quorum import quorum_holds
@@ -293,9 +293,9 @@ class Gates:
             Parked: It cannot open, and a person has been asked why.
         """
         drive = self._drive
-        parties = drive.state.parties
         try:
             directory = drive.environment.directory()
+            parties = as_known(drive.state.parties, directory)
             check_reachable(approval, directory, parties)
             eligible = electorate(approval, directory, parties=parties)
         except ApprovalError as error:
@@ -348,9 +348,9 @@ class Gates:
             return GateState.INVALIDATED, "what is called is not what was asked about"
         if gate.revision > 1 and self._attempted(site):
             return GateState.INVALIDATED, "what was edited had been called before"
-        stored, by_votes = await self._as_decided(gate.id)
+        stored, by_votes = await self._as_decided(gate)
         entitled = by_votes or gate.rule is not None  # whose grantor is looked at when it is used
-        if stored is None or not _is_as_known(stored, gate, self._drive.state.parties):
+        if stored is None:
             return GateState.INVALIDATED, "its row was changed behind our back"
         usable = is_usable(
             stored,
@@ -376,20 +376,23 @@ class Gates:
             return GateState.INVALIDATED, spent.reason
         return replace(self._admitted(gate), spent=spent)
 
-    async def _as_decided(self, gate_id: str) -> tuple[Row | None, bool]:
+    async def _as_decided(self, gate: Gate) -> tuple[Row | None, bool]:
         """A gate's row, and whether its votes are enough with the rights that people have now.
 
         There is none where the row was changed: nothing can rest on it.
         """
         journal = self._drive.environment.journal
         try:
-            stored, votes = await journal.gate(gate_id), await journal.votes(gate_id)
+            stored, votes = await journal.gate(gate.id), await journal.votes(gate.id)
+            parties = as_known(self._drive.state.parties, self._drive.environment.directory())
             rights = self._rights([name for vote in votes for name in vote.people])
         except Corrupt:
             return None, False
         except (JournalUnavailable, ApprovalError) as error:
-            self._recheck_later(gate_id, error)
-        return stored, stored is not None and quorum_holds(stored, votes, rights)
+            self._recheck_later(gate.id, error)
+        if stored is None or not _is_as_known(stored, gate, parties):
+            return None, False
+        return stored, quorum_holds(stored, votes, rights)
 
     def _recheck_later(self, gate_id: str, error: object) -> NoReturn:
         """Whether it lets the call through cannot be told now: that is neither a yes nor a no.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from approvals import Principal
 from approvals.policies import Policies, policy
 from approvals.requirement import approval
 from sagas import (
@@ -24,7 +25,7 @@ from sagas import (
 from sagas.errors import Corrupt, DefinitionError, Refused, SagaError
 from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, approve_all, only_gate, only_question, until
-from tests.behaviour.conftest import House, ShiftedClock
+from tests.behaviour.conftest import House, People, ShiftedClock
 from tests.behaviour.shop import (
     DAY,
     HOUR,
@@ -321,6 +322,36 @@ async def test_t5_an_approval_copied_to_the_gate_of_another_saga_is_none(
             await coordinator.approve(second, by="ben")
     assert world.done == []
     intrude(house, "update gate set state = 'pending' where id = ?", second)
+
+
+# --- T7: two names ------------------------------------------------------------------------------
+
+
+class Logins(People):
+    """A directory that knows ana by another log-in."""
+
+    def principal(self, operating_system_user: str) -> Principal | None:
+        return super().principal(
+            "ana" if operating_system_user == "alima" else operating_system_user
+        )
+
+
+@pytest.mark.parametrize("part", ["starter", "requester", "owner"])
+async def test_t7_a_log_in_and_the_name_that_the_directory_has_for_it_are_one_person(
+    house: House, part: str
+) -> None:
+    """Whoever starts a saga where no directory is at hand starts it as a user of the machine."""
+    house.people = Logins()
+    parties: Any = {} if part == "starter" else {part: "alima"}
+    user = "alima" if part == "starter" else "zoe"
+    async with house.open(user=user) as coordinator:
+        handle = await coordinator.start(sending_apart, Order(), id="s", **parties)
+        await handle.settled()
+        gate = await only_gate(coordinator)
+        with pytest.raises(Refused, match="somebody else has to decide"):
+            await coordinator.approve(gate, by="ana")
+        await coordinator.approve(gate, by="ben")
+        assert (await handle.outcome(timeout=LIMIT)).completed
 
 
 # --- T18, T28: time -----------------------------------------------------------------------------

@@ -85,11 +85,18 @@ def _as_when_rejected(drive: Drive, site: Site) -> Approval | None:
 
 
 def _rejected(drive: Drive, site: Site) -> list[Gate]:
-    """The gates of a saga at which this action was rejected."""
+    """The gates at which this action was rejected elsewhere in the saga.
+
+    At its own place a rejection is asked about again only because a person wants it so. And each
+    undo is about a fact of its own.
+    """
+    if site.direction is Direction.UNDO:
+        return []
     return [
         gate
         for gate in drive.state.gates.values()
         if (gate.state, gate.direction, gate.action) == ("rejected", site.direction, site.action)
+        and gate.path != site.path
     ]
 
 

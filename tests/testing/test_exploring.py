@@ -134,6 +134,28 @@ async def test_an_effect_that_comes_after_the_second_owner_undid_it_on_suspicion
     assert report.faults_landed == 2
 
 
+async def test_a_process_that_was_replaced_while_its_saga_slept_begins_anew_only_once() -> None:
+    provider, catalog = Provider(), Catalog("naps")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=KEY_TTL)
+    async def ring(who: str) -> str:
+        return await provider.do("ring", who)
+
+    @ring.compensation()
+    async def hush(who: str, result: str) -> None:
+        await provider.undo("ring", result)
+
+    @catalog.saga
+    async def nap(who: str) -> None:
+        await sagas.sleep(timedelta(hours=1))
+        await ring(who)
+
+    report = await explore_races(nap, "ana", world=provider)
+
+    assert report.violations == []
+    assert report.faults_landed == report.faults_planned > 0
+
+
 async def test_the_default_profile_tries_everything_and_as_many_pairs_as_fit() -> None:
     report = await everything(explore, schedules=700)
 

@@ -76,7 +76,6 @@ class Process:
         self._is_real = is_real
         self._wire: Wire | None = None
         self._lost: Lost | None = None
-        self._is_replaced = False
         self.coordinator: Coordinator | None = None
 
     async def open(self) -> Coordinator:
@@ -97,18 +96,17 @@ class Process:
         return self.coordinator
 
     def _heart(self, holder: object, open_store: object, clock: object, lost: Lost) -> StillHeart:
-        self._lost, self._is_replaced = lost, False
+        self._lost = lost
         return StillHeart()
 
-    def feels(self, error: LeaseLost) -> None:
-        """It was declared dead: what its heart would have found out at its next beat."""
-        if self._lost is not None:
-            self._lost(error)
-
     def beats(self) -> None:
-        """Its heart beats: it finds out that it was declared dead, unless it has by now."""
-        if self._is_replaced:
-            self.feels(LeaseLost("it was declared dead"))
+        """Its heart beats: if its present incarnation was taken for dead, it finds out.
+
+        An error that tells of an earlier one is none of its successor's business: what the
+        successor holds, nobody else would drive.
+        """
+        if self._lost is not None and self._wire is not None and self._wire.is_dead:
+            self._lost(LeaseLost("it was declared dead"))
 
     async def _store(self) -> Store:
         database = self._machine.open()
@@ -152,7 +150,6 @@ class Process:
 
     def is_taken_for_dead(self) -> None:
         """From now on its present incarnation is taken for dead, whatever it still does."""
-        self._is_replaced = True
         if self._wire is not None:
             self._wire.is_taken_for_dead()
 

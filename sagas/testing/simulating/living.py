@@ -170,8 +170,8 @@ class Living:
                     return
                 await asyncio.sleep(HEARD_SECONDS)
                 handle = await coordinator.resume(self._errand.saga_id)
-            except LeaseLost as error:
-                process.feels(error)
+            except LeaseLost:
+                process.beats()
                 await asyncio.sleep(1)
             except JournalError:
                 await asyncio.sleep(1)

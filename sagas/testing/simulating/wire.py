@@ -56,6 +56,11 @@ class Wire:
         """Whoever looks takes the present incarnation for dead from now on."""
         self._dead.add((self._number, self._incarnation))
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the present incarnation is taken for dead."""
+        return (self._number, self._incarnation) in self._dead
+
     def is_gone(self, worker: tuple[str, int, int]) -> bool:
         """Whether a process is taken for dead."""
         if self._is_real:

@@ -36,19 +36,22 @@ class Hotel(ThreadingHTTPServer):
 
 
 class _Desk(BaseHTTPRequestHandler):
-    server: Hotel
+    @property
+    def hotel(self) -> Hotel:
+        assert isinstance(self.server, Hotel)
+        return self.server
 
     def do_GET(self) -> None:
-        ledger = self.server.ledger
+        ledger = self.hotel.ledger
         standing = sum(1 if way == "do" else -1 for _, way, _ in ledger)
         self._answer({"/ledger": ledger, "/rooms": standing}[self.path])
 
     def do_POST(self) -> None:
         what, key = urlsplit(self.path).path, self.headers.get("idempotency-key", "")
         if what == "/reset":
-            self.server.ledger.clear()
-        elif not any(known == key for _, _, known in self.server.ledger):
-            self.server.ledger.append(("room", what.strip("/"), key))
+            self.hotel.ledger.clear()
+        elif not any(known == key for _, _, known in self.hotel.ledger):
+            self.hotel.ledger.append(("room", what.strip("/"), key))
         self._answer("done")
 
     def _answer(self, value: object) -> None:

@@ -105,6 +105,11 @@ def may_move(old: GateState, new: GateState) -> bool:
     return new in TRANSITIONS[old]
 
 
+def closed_as(old: GateState) -> GateState:
+    """What becomes of an open gate in state `old` that nobody is to decide or to use any more."""
+    return GateState.CANCELLED if old is GateState.PENDING else GateState.INVALIDATED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One question to people, as it was asked. Instants are aware and in UTC."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any, NoReturn
 
 from approvals import GateState
+from approvals.gate import closed_as
 from compensations import InterventionKind
 from compensations.interventions import offered
 from sagas import decide
@@ -465,9 +466,10 @@ class Drive:
             ops.append(CloseQuestion(identity, self.now()))
         more, closing = self._without_questions("the saga was left as it is", settled)
         for gate in self.state.open_gates():
-            new = GateState.CANCELLED if gate.state == "pending" else GateState.INVALIDATED
+            old = GateState(gate.state)
+            new = closed_as(old)
             more.append(GateDecided(gate=gate.id, path=gate.path, state=new, reason=reason))
-            closing.append(MoveGate(gate.id, GateState(gate.state), new, self.now()))
+            closing.append(MoveGate(gate.id, old, new, self.now()))
         return [*entries, *more], [*ops, *closing]
 
     def _doubtful(self) -> list[tuple[Step, Direction]]:

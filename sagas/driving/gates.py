@@ -1,20 +1,21 @@
 """Gates in front of calls: opening, waiting, letting through, and closing them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals import Gate as Row
 from approvals.directory import as_known, check_reachable, electorate
-from approvals.gate import Unusable, is_usable
+from approvals.gate import Unusable, closed_as, is_usable
 from approvals.parties import Parties
 from approvals.quorum import quorum_holds
 from approvals.rule import StandingRule, decided_by_rule
 from compensations import InterventionKind
 from sagas.driving.demands import Site, asked_for, needed, rejected_before
 from sagas.driving.drive import Drive
+from sagas.driving.log import GateMoved
 from sagas.driving.rules import Spending, Unfit, deciding, spending
 from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
 from sagas.errors import Corrupt, JournalUnavailable, Parked
@@ -87,6 +88,7 @@ class Denied:
     reason: str
 
 
+CHANGED = "its row was changed behind our back"
 NOT_ENTITLED = "those who approved may no longer do so"
 _FLAWS = {
     Unusable.LAPSED: "it was not used in time",
@@ -225,11 +227,52 @@ class Gates:
         Raises:
             GateMoved: Somebody else moved it first.
         """
-        old = GateState(gate.state)
-        await self._drive.log.commit(
-            GateDecided(gate=gate.id, path=gate.path, state=new, by=None, reason=reason),
-            ops=[MoveGate(gate.id, old, new, self._drive.now())],
-        )
+        moving = MoveGate(gate.id, GateState(gate.state), new, self._drive.now())
+        try:
+            await self._decide(gate, new, reason, [moving])
+        except GateMoved:
+            closing = await self._closing_changed(gate)
+            if closing is None:
+                raise
+            await self._decide(gate, new, f"{reason}; {CHANGED}", closing)
+
+    async def _decide(self, gate: Gate, new: GateState, reason: str, ops: Sequence[Op]) -> None:
+        entry = GateDecided(gate=gate.id, path=gate.path, state=new, by=None, reason=reason)
+        await self._drive.log.commit(entry, ops=ops)
+
+    async def _closing_changed(self, gate: Gate) -> list[Op] | None:
+        """How to close a row that moved without anybody having decided; None if somebody has.
+
+        Whoever decides moves the row and makes a request in one transaction: a row that was moved
+        while nothing is to be folded was changed by other hands, and the journal is what counts.
+
+        Raises:
+            GateMoved: That cannot be told now.
+        """
+        drive = self._drive
+        journal = drive.environment.journal
+        try:
+            row = await journal.gate(gate.id)  # before the requests: what moved it is among them
+            _, requests = await journal.requests(drive.saga_id)
+        except (Corrupt, ApprovalError):
+            return []
+        except JournalUnavailable as error:
+            raise GateMoved from error
+        await drive.log.drained()
+        if requests or drive.state.gates[gate.id].state != gate.state:
+            return None
+        if row is None or row.state not in OPEN:
+            return []
+        return [MoveGate(gate.id, row.state, closed_as(row.state), drive.now())]
+
+    async def close(self, reason: str) -> None:
+        """Close every open gate, those of undos too.
+
+        Raises:
+            GateMoved: Somebody decided one of them at this instant; fold, and call again.
+        """
+        for gate in self._drive.state.open_gates():
+            await self.move(gate, closed_as(GateState(gate.state)), reason)
 
     async def cancel(self, within: str, reason: str, *, but: str | None = None) -> None:
         """Close the open gates of forward calls under a path.
@@ -241,8 +284,7 @@ class Gates:
             outside = not gate.path.startswith(within) or (but and gate.path.startswith(but))
             if outside or gate.direction is Direction.UNDO:
                 continue
-            new = GateState.CANCELLED if gate.state == "pending" else GateState.INVALIDATED
-            await self.move(gate, new, reason)
+            await self.move(gate, closed_as(GateState(gate.state)), reason)
 
     def _current(self, site: Site) -> Gate | None:
         gate = self._drive.state.gate(site.path, site.direction)
@@ -351,7 +393,7 @@ class Gates:
         stored, by_votes = await self._as_decided(gate)
         entitled = by_votes or gate.rule is not None  # whose grantor is looked at when it is used
         if stored is None:
-            return GateState.INVALIDATED, "its row was changed behind our back"
+            return GateState.INVALIDATED, CHANGED
         usable = is_usable(
             stored,
             instant(self._drive.now()),

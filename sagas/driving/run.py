@@ -319,7 +319,13 @@ class Run:
             await drive.log.drained()
         entries, ops = drive.leaving(answer.by, answer.reason)
         reason = f"left as it is by {answer.by}: {answer.reason}"
-        await self._end(Ended(status=Status.RESIDUAL, reason=reason), Status.RESIDUAL, entries, ops)
+        try:
+            await self._end(
+                Ended(status=Status.RESIDUAL, reason=reason), Status.RESIDUAL, entries, ops
+            )
+        except GateMoved:
+            await self._gates.close(reason)
+            raise
 
     async def _end(
         self,

@@ -37,6 +37,8 @@ from tests.behaviour.shop import (
     publish,
     separated,
     shop,
+    strange,
+    wire,
 )
 from tests.behaviour.world import Refusal, World, refuse
 from tests.behaviour.world import world as world_now
@@ -218,6 +220,64 @@ async def test_t3_a_request_that_says_approved_lets_nothing_through_without_a_vo
         await approve_all(coordinator)
         assert (await handle.outcome(timeout=LIMIT)).completed
     assert world.done == ["news"]
+
+
+FORGED_APPROVAL = (
+    "insert into request (saga_id, kind, ref, actor, reason, state, valid_until, made_at, folded)"
+    " values ('s', 'gate', ?, 'ben', '', 'approved', null, 0, false)"
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        FORGED_APPROVAL,
+        "update gate set state = 'approved' where id = ?",
+        "update gate set state = 'rejected' where id = ?",
+        "delete from gate where id = ?",
+    ],
+)
+async def test_t3_a_gate_that_was_moved_behind_our_back_does_not_keep_its_saga_from_unwinding(
+    house: House, world: World, change: str
+) -> None:
+    gate = await asked(house)
+    intrude(house, change, gate)
+    intrude(house, "update saga set control = control + 1")
+    async with house.open() as coordinator:
+        handle = await coordinator.resume("s")
+        await handle.settled()
+        await coordinator.cancel("s", by="ana", reason="never mind")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+        assert not (await coordinator.state("s")).open_gates()
+        assert await coordinator.store.open_gates() == []
+    assert world.done == []
+
+
+@shop.saga
+async def puzzling_past_the_pivot(order: Order) -> None:
+    await wire("pivot")
+    await asyncio.gather(gated("news"), strange("it"))
+
+
+async def test_t3_a_gate_that_was_moved_behind_our_back_does_not_keep_its_saga_from_being_left(
+    house: House, world: World
+) -> None:
+    world.results.append(object())
+    async with house.open() as coordinator:
+        await coordinator.start(puzzling_past_the_pivot, Order(), id="s")
+        await until(lambda: _is_puzzled(coordinator))
+        gate, question = await only_gate(coordinator), await only_question(coordinator)
+    intrude(house, "update gate set state = 'approved' where id = ?", gate)
+    async with house.open() as coordinator:
+        handle = await coordinator.resume("s")
+        await coordinator.resolve(question.id, "keep", by="ana", reason="so be it")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.RESIDUAL
+        assert await states(coordinator) == ["invalidated"]
+
+
+async def _is_puzzled(coordinator: Coordinator) -> bool:
+    questions = await coordinator.store.open_questions()
+    return bool(questions and await coordinator.store.open_gates())
 
 
 async def _is_asked_again(coordinator: Coordinator, gate: str) -> bool:

@@ -174,12 +174,18 @@ class Writer:
 
     async def _commit(self, units: list[Unit], *, again: bool) -> list[Applied]:
         if self._faults is None:
-            return await self._store.commit(self._holder.lease, units, again=again)
+            return await self._hand_over(units, again=again)
         kinds = ",".join(row.kind for unit in units for row in unit.rows)
         await self._faults.reached("before-append", units[0].saga_id, kinds)
-        answers = await self._store.commit(self._holder.lease, units, again=again)
+        answers = await self._hand_over(units, again=again)
         await self._faults.reached("after-append", units[0].saga_id, kinds)
         return answers
+
+    async def _hand_over(self, units: list[Unit], *, again: bool) -> list[Applied]:
+        """Append, with what is used up as of this instant: a unit may have waited for long."""
+        now = micros(self._clock.now())
+        handed = [unit.used_at(now) for unit in units]
+        return await self._store.commit(self._holder.lease, handed, again=again)
 
     async def announce(self) -> None:
         """Find out for which sagas a request waits."""

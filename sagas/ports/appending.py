@@ -3,8 +3,9 @@
 Pure.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TypeGuard
 
 from approvals import Gate, GateState
 from compensations import Choice
@@ -151,6 +152,16 @@ class Unit:
     def head(self) -> tuple[int, str] | None:
         """The saga's last entry once these are written: a cut-off tail shows against it."""
         return (self.rows[-1].seq, self.rows[-1].hash) if self.rows else self.before
+
+    def used_at(self, at: int) -> "Unit":
+        """The unit with that instant for what it uses up: an approval, or a standing rule."""
+        if not any(map(_uses_up, self.ops)):
+            return self
+        return replace(self, ops=[replace(op, at=at) if _uses_up(op) else op for op in self.ops])
+
+
+def _uses_up(op: Op) -> TypeGuard[MoveGate | SpendRule]:
+    return isinstance(op, SpendRule) or (isinstance(op, MoveGate) and op.new is GateState.CONSUMED)
 
 
 class Applied(Enum):

@@ -16,12 +16,12 @@ from compensations import InterventionKind
 from sagas.driving.demands import Site, asked_for, needed, rejected_before
 from sagas.driving.drive import Drive
 from sagas.driving.log import GateMoved
-from sagas.driving.rules import Spending, Unfit, deciding, spending
+from sagas.driving.rules import Spending, Unfit, deciding, spending, stands
 from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
 from sagas.errors import Corrupt, JournalUnavailable, Parked
 from sagas.model import Direction, instant, micros
 from sagas.ports import MoveGate, Op, OpenGate
-from sagas.state import Gate, Phase
+from sagas.state import Gate, Phase, Track
 
 log = logging.getLogger("sagas")
 
@@ -144,6 +144,30 @@ class Gates:
             answer = await self._answer(gate, site, asked)
             if answer is not None:
                 return answer
+
+    async def lets_repeat(self, track: Track) -> bool:
+        """Whether what let a call through lets it be called once more.
+
+        A call that may have been made is repeated under its key, and needs nothing else. One of
+        which every intent came too late was never made: what was approved has to hold by now.
+
+        Raises:
+            Parked: That cannot be told now.
+        """
+        gate = self._drive.state.gates.get(track.gate or "")
+        if gate is None or track.doubt or track.attempts > track.unmade:
+            return gate is not None
+        if gate is not self._drive.state.gate(gate.path, Direction(gate.direction)):
+            return False  # another has been asked since
+        if gate.valid_until is None or self._drive.now() >= gate.valid_until:
+            return False
+        stored, by_votes = await self._as_decided(gate)
+        if stored is None or gate.rule is None:
+            return by_votes
+        try:
+            return await stands(self._drive, gate.rule, stored)
+        except (JournalUnavailable, ApprovalError) as error:
+            self._recheck_later(gate.id, error)
 
     async def _answer(
         self, gate: Gate, site: Site, asked: Approval | None

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from approvals import ApprovalError
 from approvals import Gate as Row
-from approvals.rule import StandingRule, units_of, why_not
+from approvals.rule import StandingRule, grants, units_of, why_not
 from sagas.driving.drive import Drive
 from sagas.errors import Corrupt
 from sagas.model import Direction, instant
 from sagas.ports import SpendRule
 from sagas.state import Gate
 
-__all__ = ["Spending", "Unfit", "deciding", "spending"]
+__all__ = ["Spending", "Unfit", "deciding", "spending", "stands"]
 
 log = logging.getLogger("sagas")
 
@@ -79,6 +79,19 @@ async def spending(drive: Drive, gate: Gate) -> Spending | Unfit:
         SpendRule(rule.id, gate.id, units, drive.now()),
         None if amount is None else f"{amount:f}",
     )
+
+
+async def stands(drive: Drive, rule_id: str, gate: Row) -> bool:
+    """Whether a rule that was used for a gate is in force still, its own use aside.
+
+    Raises:
+        JournalUnavailable: It cannot be told now.
+        ApprovalError: The same; who is who is not known at this moment.
+    """
+    rule = await drive.environment.rules.rule(rule_id)
+    if rule is None or rule.state(instant(drive.now())) not in ("live", "used up"):
+        return False
+    return grants(rule, gate, drive.environment.directory().groups_of(rule.grantor))
 
 
 def _stood_before(drive: Drive, gate: Row) -> bool:

@@ -318,7 +318,9 @@ class Steps:
         known = step is not None and step.forward.attempts > 0
         arguments = step.given(Direction.DO) if step is not None and known else call.arguments
         own = call.action.gate(reversibility)
-        if not self._is_asked(call, own) or (attempt > 1 and self._approved_before(call)):
+        if not self._is_asked(call, own):
+            return _Passed(arguments)
+        if attempt > 1 and step is not None and await self._gates.lets_repeat(step.forward):
             return _Passed(arguments)
         site = Site(
             call.path,
@@ -352,11 +354,6 @@ class Steps:
             or bool(self._drive.environment.policies)
             or self._gates.concern(call.path, call.action.name)
         )
-
-    def _approved_before(self, call: Call) -> bool:
-        """A retry under the same key needs no second approval."""
-        step = self._drive.state.steps.get(call.path)
-        return step is not None and step.forward.gate is not None
 
     def _intent(self, call: Call, step: Step | None, attempted: "_Attempt") -> Intended:
         drive, action = self._drive, call.action
@@ -549,5 +546,4 @@ def _news(call: Call, step: Step | None, attempted: _Attempt) -> bytes | None:
     """The arguments, where the journal does not have them yet: without a gate, or revised there."""
     if step is None:
         return attempted.payload
-    revised = attempted.payload != step.given(Direction.DO)
-    return attempted.payload if revised and not step.forward.attempts else None
+    return attempted.payload if attempted.payload != step.given(Direction.DO) else None

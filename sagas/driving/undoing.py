@@ -320,7 +320,7 @@ class Undoing:
             await self._attempt(action, undo, step, attempt, None)
             return
         approval, given = undo.options.approval, step.given(Direction.UNDO)
-        if isinstance(approval, Approval) and step.undo.gate is None:
+        if isinstance(approval, Approval) and not await self._gates.lets_repeat(step.undo):
             admitted = await self._admission(action, undo, step, approval)
             if admitted is None:
                 return  # a gate may stand open for days: no permit is kept meanwhile
@@ -353,7 +353,7 @@ class Undoing:
         revised: bytes | None = None
         entries: list[Entry] = []
         ops: list[Op] = []
-        if isinstance(approval, Approval) and step.undo.gate is None:
+        if isinstance(approval, Approval) and not await self._gates.lets_repeat(step.undo):
             admitted = await self._admission(action, undo, step, approval)
             if admitted is None:
                 return

@@ -377,12 +377,10 @@ order by id limit $2
 GATE = "select {gate} from gate where id = $1"
 """A committed row; may be decided a moment later."""
 
-OPEN_GATES = "select {gate} from gate where state = 'pending' order by opened_at, id"
-"""Committed rows; each may be decided a moment later."""
-
 WAITING_GATES = """
 select {gate} from gate
 where state = 'pending' and (opened_at, id) > ($2, $3)
+    and (cast($5 as bigint) is null or deadline > $5)
     and (cast($1 as text) is null or eligible = '[]' or eligible like $1 escape '!'
         or policy like '%"after_us"%')
 order by opened_at, id limit $4
@@ -398,8 +396,12 @@ GATES_OF = "select {gate} from gate where saga_id = $1 order by opened_at, id"
 QUESTION = "select {question} from intervention where id = $1"
 """A committed row."""
 
-OPEN_QUESTIONS = "select {question} from intervention where state = 'open' order by opened_at, id"
-"""Committed rows; each may be answered a moment later."""
+WAITING_QUESTIONS = """
+select {question} from intervention
+where state = 'open' and (opened_at, id) > ($1, $2)
+order by opened_at, id limit $3
+"""
+"""A page of committed rows, from the index of open ones; each may be answered a moment later."""
 
 QUESTIONS_OF = "select {question} from intervention where saga_id = $1 order by opened_at, id"
 """Committed rows."""

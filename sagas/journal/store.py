@@ -33,6 +33,7 @@ from sagas.journal.operations import (
 from sagas.journal.records import check_text, storable
 from sagas.ports import (
     ANY_NUMBER,
+    PAGE,
     Announcement,
     ApiToken,
     Applied,
@@ -326,29 +327,33 @@ class SqlStore:
         """Sagas that have not ended, in the order of their ids, from the one after that."""
         return await self._look(lambda: library.live_sagas(after, limit))
 
-    async def open_gates(self) -> list[Gate]:
-        """Every gate that can be decided."""
-        return await self._look(library.open_gates)
-
     async def waiting_gates(
-        self, *, person: str | None, after: tuple[int, str] | None, limit: int
+        self,
+        *,
+        person: str | None = None,
+        live_at: int | None = None,
+        after: tuple[int, str] | None = None,
+        limit: int = PAGE,
     ) -> list[Gate]:
         """A page of the gates that can be decided, the oldest first.
 
-        With `person` only those that were theirs to decide when they opened; `after` is the opening
-        and the id of the last gate of the page before.
+        With `person` only those that were theirs to decide when they opened, and with `live_at`
+        those whose deadline is later; `after` is the opening and the id of the last gate of the page
+        before.
         """
         return await self._look(
-            lambda: library.waiting_gates(person=person, after=after, limit=limit)
+            lambda: library.waiting_gates(person=person, live_at=live_at, after=after, limit=limit)
         )
 
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
         return await self._look(lambda: library.gates_of(saga_id))
 
-    async def open_questions(self) -> list[QuestionRow]:
-        """Every intervention that waits for an answer."""
-        return await self._look(library.open_questions)
+    async def waiting_questions(
+        self, *, after: tuple[int, str] | None = None, limit: int = PAGE
+    ) -> list[QuestionRow]:
+        """A page of the interventions that wait for an answer, the oldest first."""
+        return await self._look(lambda: library.waiting_questions(after=after, limit=limit))
 
     async def questions_of(self, saga_id: str) -> list[QuestionRow]:
         """Every intervention of a saga, in the order in which they opened."""

@@ -35,7 +35,7 @@ from sagas.ports.drills import Drill, Drills
 from sagas.ports.entrance import ApiToken, Entrance, Keys, LoginLink, Scope, WebSession
 from sagas.ports.faults import FaultPoints
 from sagas.ports.journal import Journal
-from sagas.ports.library import Figures, Inbox, Library
+from sagas.ports.library import PAGE, Figures, Inbox, Library
 from sagas.ports.limits import Limits
 from sagas.ports.ownership import ANY_NUMBER, Lease, Ownership, Suspects
 from sagas.ports.rows import Loaded, QuestionRow, Request, SagaRow
@@ -45,6 +45,7 @@ from sagas.ports.timing import Clock, Timekeeper
 
 __all__ = [
     "ANY_NUMBER",
+    "PAGE",
     "Announcement",
     "ApiToken",
     "Applied",

@@ -9,7 +9,10 @@ from approvals import Gate
 from approvals.figures import AskedGate, CastVote
 from sagas.ports.rows import QuestionRow, SagaRow
 
-__all__ = ["Figures", "Inbox", "Library"]
+__all__ = ["PAGE", "Figures", "Inbox", "Library"]
+
+PAGE = 100
+"""How many items a page has, unless somebody asks for another number."""
 
 
 class Library(Protocol):
@@ -43,25 +46,33 @@ class Library(Protocol):
 
 
 class Inbox(Protocol):
-    """What waits for people."""
-
-    async def open_gates(self) -> list[Gate]:
-        """Every gate that can be decided."""
-        ...
+    """What waits for people, page by page: nobody reads all of it at once."""
 
     async def waiting_gates(
-        self, *, person: str | None, after: tuple[int, str] | None, limit: int
+        self,
+        *,
+        person: str | None = None,
+        live_at: int | None = None,
+        after: tuple[int, str] | None = None,
+        limit: int = PAGE,
     ) -> list[Gate]:
         """A page of the gates that can be decided, the oldest first.
 
         Args:
             person: Only gates that were theirs to decide when they opened; None for every gate.
+            live_at: Only gates whose deadline is later than this instant (microseconds).
             after: The page begins after the gate with this opening (microseconds) and id.
         """
         ...
 
-    async def open_questions(self) -> list[QuestionRow]:
-        """Every intervention that waits for an answer."""
+    async def waiting_questions(
+        self, *, after: tuple[int, str] | None = None, limit: int = PAGE
+    ) -> list[QuestionRow]:
+        """A page of the interventions that wait for an answer, the oldest first.
+
+        Args:
+            after: The page begins after the one with this opening (microseconds) and id.
+        """
         ...
 
 

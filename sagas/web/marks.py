@@ -1,16 +1,14 @@
-"""Where a page of the inbox begins: after the opening and the id of a gate.
+"""Where a page of the inbox begins: after the opening and the id of what was the last one.
 
 Pure.
 """
 
-from approvals import Gate
-from sagas.model import micros
 from sagas.web.errors import WebError
 
 
-def mark(gate: Gate) -> str:
-    """Where the next page begins."""
-    return f"{micros(gate.opened_at)}.{gate.id}"
+def mark(opened_at: int, id: str) -> str:  # noqa: A002  (as everywhere else)
+    """Where the page begins that follows what opened then (microseconds) under this id."""
+    return f"{opened_at}.{id}"
 
 
 def cursor(text: str | None) -> tuple[int, str] | None:
@@ -21,7 +19,7 @@ def cursor(text: str | None) -> tuple[int, str] | None:
     """
     if text is None:
         return None
-    at, _, gate_id = text.partition(".")
-    if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not gate_id.isprintable():
+    at, _, last = text.partition(".")
+    if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not last.isprintable():
         raise WebError(400, "this is no mark of a page: begin at the inbox")
-    return int(at), gate_id[:200]
+    return int(at), last[:200]

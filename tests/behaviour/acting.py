@@ -14,19 +14,19 @@ LIMIT = 10.0
 
 async def approve_all(coordinator: Coordinator, *, by: str = "ben") -> None:
     """Approve every gate that waits."""
-    for gate in await coordinator.store.open_gates():
+    for gate in await coordinator.store.waiting_gates():
         await coordinator.approve(gate.id, by=by)
 
 
 async def only_gate(coordinator: Coordinator) -> str:
     """The id of the one gate that waits."""
-    [gate] = await coordinator.store.open_gates()
+    [gate] = await coordinator.store.waiting_gates()
     return gate.id
 
 
 async def only_question(coordinator: Coordinator) -> QuestionRow:
     """The one intervention that waits."""
-    [question] = await coordinator.store.open_questions()
+    [question] = await coordinator.store.waiting_questions()
     return question
 
 

@@ -218,7 +218,7 @@ async def test_a_saga_with_a_defect_is_undone_at_its_deadline(house: House, worl
         house.clock.forward(HOUR)
         await coordinator.resume("s")
         await until(lambda: _has(coordinator, "Ended"))
-        assert await coordinator.store.open_questions() == []
+        assert await coordinator.store.waiting_questions() == []
     assert world.undone == ["first"]
 
 

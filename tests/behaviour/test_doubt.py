@@ -207,7 +207,7 @@ async def test_a_cancel_makes_the_questions_of_a_stuck_saga_moot(
         await handle.outcome(timeout=LIMIT)
         await coordinator.cancel("s", reason="enough")
         outcome = await handle.outcome(timeout=LIMIT)
-        assert await coordinator.store.open_questions() == []
+        assert await coordinator.store.waiting_questions() == []
     assert outcome.status is Status.COMPENSATED
     assert world.undone == ["it"]
 
@@ -348,7 +348,7 @@ async def test_a_late_success_answers_the_question_about_it(house: House, world:
         world.released.set()
 
         async def answered() -> bool:
-            return await coordinator.store.open_questions() == []
+            return await coordinator.store.waiting_questions() == []
 
         await until(answered)
         outcome = await handle.outcome(timeout=LIMIT)
@@ -361,7 +361,7 @@ async def test_a_late_success_in_a_thread_is_heard(house: House, world: World) -
         world.let_go.set()
 
         async def answered() -> bool:
-            return await coordinator.store.open_questions() == []
+            return await coordinator.store.waiting_questions() == []
 
         await until(answered)
         outcome = await handle.outcome(timeout=LIMIT)
@@ -386,7 +386,7 @@ async def test_a_late_success_during_the_unwind_is_undone(house: House, world: W
         await coordinator.cancel("s", reason="enough")
 
         async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
+            return bool(await coordinator.store.waiting_questions())
 
         await until(asked)
         world.released.set()
@@ -414,7 +414,7 @@ async def test_a_late_success_that_a_person_denied_is_undone_while_the_saga_unwi
         await coordinator.cancel("s", reason="enough")
 
         async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
+            return bool(await coordinator.store.waiting_questions())
 
         await until(asked)
         question = await only_question(coordinator)
@@ -659,7 +659,7 @@ async def test_a_before_image_that_cannot_be_read_fails_the_step_the_same_when_r
         await handle.settled()
     async with house.open() as coordinator:
         handle = await coordinator.resume("s")
-        for gate in await coordinator.store.open_gates():
+        for gate in await coordinator.store.waiting_gates():
             await coordinator.approve(gate.id, by="ben")
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == "BeforeImageUnread"

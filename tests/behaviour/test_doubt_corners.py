@@ -99,7 +99,7 @@ async def until_asked(coordinator: Coordinator) -> None:
     """Wait until a person is asked something."""
 
     async def asked() -> bool:
-        return bool(await coordinator.store.open_questions())
+        return bool(await coordinator.store.waiting_questions())
 
     await until(asked)
 
@@ -451,7 +451,7 @@ async def test_a_branch_that_fails_after_another_one_was_raised_changes_no_way(
 ) -> None:
     async def fail_after_it(world: World, call: Effect) -> str:
         async def asked() -> bool:
-            return bool(await coordinator.store.open_questions())
+            return bool(await coordinator.store.waiting_questions())
 
         await until(asked)
         raise Refusal("bad")
@@ -462,12 +462,12 @@ async def test_a_branch_that_fails_after_another_one_was_raised_changes_no_way(
         handle = await coordinator.start(doubtful_beside_refused, Order(), id="s")
 
         async def waits() -> bool:
-            return bool(await coordinator.store.open_gates())
+            return bool(await coordinator.store.waiting_gates())
 
         await until(waits)
         question = await only_question(coordinator)
         await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
-        await coordinator.approve((await coordinator.store.open_gates())[0].id, by="ben")
+        await coordinator.approve((await coordinator.store.waiting_gates())[0].id, by="ben")
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == "by another way"
 

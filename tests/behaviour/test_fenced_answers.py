@@ -145,7 +145,7 @@ async def test_a_repeated_call_is_no_second_effect_because_its_worker_was_lost_a
         assert (await ended(handle)).result == "done"
         await coordinator._worker._reports.settle(LIMIT)
         assert (await coordinator.get("s")).status is Status.COMPLETED
-        assert await coordinator.store.open_questions() == []
+        assert await coordinator.store.waiting_questions() == []
 
 
 async def test_a_repeated_call_whose_worker_was_lost_is_no_second_effect_beside_itself(
@@ -163,7 +163,7 @@ async def test_a_repeated_call_whose_worker_was_lost_is_no_second_effect_beside_
         await until(partial(reported, zombie))
         async with house.open(slow) as heir:
             assert (await ended(await heir.resume("s"))).result == "done"
-            assert await heir.store.open_questions() == []
+            assert await heir.store.waiting_questions() == []
             assert (await kinds(heir)).count("Succeeded") == 1
 
 
@@ -186,7 +186,7 @@ async def test_an_answer_answers_what_another_worker_asks_about_it(
     async with replaced(house, world, "it", during="it") as (_, heir, handle):
         world.released.set()
         assert (await ended(handle)).result == "done"
-        assert await heir.store.open_questions() == []
+        assert await heir.store.waiting_questions() == []
     assert (world.done, world.undone) == (["it"], [])
 
 
@@ -205,7 +205,7 @@ async def test_a_second_effect_that_another_worker_called_for_is_put_before_a_pe
 
 
 async def asked(coordinator: Coordinator) -> bool:
-    return bool(await coordinator.store.open_questions())
+    return bool(await coordinator.store.waiting_questions())
 
 
 @pytest.mark.usefixtures("on_both")

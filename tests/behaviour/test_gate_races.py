@@ -44,7 +44,7 @@ async def waiting(house: House, saga: Any, number: int = 0) -> str:
     name = f"s{number}"
     async with house.open() as coordinator:
         await (await coordinator.start(saga, Order(choice=name), id=name)).settled()
-        [gate] = [gate.id for gate in await coordinator.store.open_gates()]
+        [gate] = [gate.id for gate in await coordinator.store.waiting_gates()]
     return gate
 
 

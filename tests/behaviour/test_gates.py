@@ -96,7 +96,7 @@ async def test_a_gate_expires_by_the_clock_that_is_frozen(house: House, world: W
             await handle.settled()
             frozen.tick(timedelta(minutes=59))
             await asyncio.sleep(0.05)
-            assert await coordinator.store.open_gates()
+            assert await coordinator.store.waiting_gates()
             frozen.tick(timedelta(minutes=2))
             outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == "expired-done"
@@ -206,7 +206,7 @@ async def test_a_decision_while_the_saga_is_still_busy_counts(house: House, worl
         handle = await driver.start(asking_beside, Order(), id="s")
 
         async def opened() -> bool:
-            return bool(await decider.store.open_gates())
+            return bool(await decider.store.waiting_gates())
 
         await until(opened)
         await decider.approve(await only_gate(decider), by="ben")
@@ -283,7 +283,7 @@ async def test_t23_one_saga_does_not_flood_those_who_decide(house: House, world:
     async with house.open() as coordinator:
         handle = await coordinator.start(asking_a_crowd, Order(), id="s")
         await handle.settled()
-        first = await coordinator.store.open_gates()
+        first = await coordinator.store.waiting_gates()
         assert len(first) == OPEN_AT_ONCE
         await coordinator.approve(first[0].id, by="ben")
         await until(lambda: _opened(coordinator, OPEN_AT_ONCE + 1))

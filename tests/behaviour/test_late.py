@@ -135,7 +135,7 @@ async def until_asked(coordinator: Coordinator) -> None:
     """Wait until a person is asked something."""
 
     async def asked() -> bool:
-        return bool(await coordinator.store.open_questions())
+        return bool(await coordinator.store.waiting_questions())
 
     await until(asked)
 
@@ -212,7 +212,7 @@ async def test_a_late_effect_is_heard_by_the_process_that_owns_the_saga_by_then(
         other = Order(choice="keyless", items=[])
         await first.start(occupied, other, id="t")  # it has no room for anything else now
         async with house.open() as second:
-            question = next(q for q in await second.store.open_questions() if q.saga_id == "s")
+            question = next(q for q in await second.store.waiting_questions() if q.saga_id == "s")
             await second.resolve(question.id, "not-happened", reason="I saw nothing")
             handle = await second.resume("s")
             await until_called(world, "slow")
@@ -295,7 +295,7 @@ async def asked_again(coordinator: Coordinator) -> None:
     """Wait until the unwind asks what became of it."""
 
     async def asked() -> bool:
-        questions = await coordinator.store.open_questions()
+        questions = await coordinator.store.waiting_questions()
         return [str(choice) for q in questions for choice in q.choices][-1:] == ["waive"]
 
     await until(asked)
@@ -435,7 +435,7 @@ async def test_a_late_undo_answers_the_question_about_it(house: House, world: Wo
             return (await coordinator.get("s")).status is Status.COMPENSATED
 
         await until(compensated)
-        assert await coordinator.store.open_questions() == []
+        assert await coordinator.store.waiting_questions() == []
         assert "Reopened" not in await kinds(coordinator)
 
 
@@ -753,7 +753,7 @@ async def test_once_a_call_that_went_on_is_over_absent_counts_and_nobody_need_an
             return (await coordinator.get("s")).status is Status.COMPLETED
 
         await until(completed)
-        assert await coordinator.store.open_questions() == []
+        assert await coordinator.store.waiting_questions() == []
     assert world.done == ["it"]
     assert world.count("it") == 2
 

@@ -48,12 +48,12 @@ async def test_t19_a_decision_is_for_the_gate_that_it_names_and_was_shown(
     async with house.open() as coordinator:
         handle = await coordinator.start(asking_for_both, Order(), id="s")
         await handle.settled()
-        one, other = await coordinator.store.open_gates()
+        one, other = await coordinator.store.waiting_gates()
         with pytest.raises(Refused, match="is not that of what is to be decided"):
             await coordinator.approve(one.id, by="ben", digest=other.digest)
-        assert len(await coordinator.store.open_gates()) == 2
+        assert len(await coordinator.store.waiting_gates()) == 2
         await coordinator.approve(other.id, by="ben", digest=other.digest)
-        assert [gate.id for gate in await coordinator.store.open_gates()] == [one.id]
+        assert [gate.id for gate in await coordinator.store.waiting_gates()] == [one.id]
         await coordinator.approve(one.id, by="ben", digest=one.digest)
         assert (await handle.outcome(timeout=LIMIT)).completed
     assert sorted(world.done) == ["one", "other"]

@@ -93,7 +93,7 @@ async def poisoned(coordinator: Coordinator) -> Any:
     handle = await coordinator.resume("s")
     outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.status is Status.STUCK
-    (question,) = await coordinator.store.open_questions()
+    (question,) = await coordinator.store.waiting_questions()
     return question
 
 

@@ -215,5 +215,5 @@ async def test_a_gate_that_only_those_it_acts_for_could_decide_does_not_open(
     async with house.open() as coordinator:
         handle = await coordinator.start(asking_separately, Order(), id="s", owner="ben")
         await handle.settled()
-        [question] = await coordinator.store.open_questions()
+        [question] = await coordinator.store.waiting_questions()
     assert "without those for whom it acts (ana, owner ben)" in question.evidence

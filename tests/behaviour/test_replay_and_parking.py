@@ -293,7 +293,7 @@ async def test_a_forgotten_await_is_put_before_a_person(house: House, world: Wor
         outcome = await coordinator.run(forgetful, Order(), id="s", timeout=LIMIT)
         assert outcome.status is Status.STUCK
         assert "keyed#2" in (outcome.reason or "")
-        [question] = await coordinator.store.open_questions()
+        [question] = await coordinator.store.waiting_questions()
         await coordinator.resolve(question.id, "unwind", reason="enough")
         handle = await coordinator.resume("s")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
@@ -335,7 +335,7 @@ async def test_a_rejected_gate_lets_a_body_go_another_way(house: House, world: W
     async with house.open() as coordinator:
         handle = await coordinator.start(cautious, Order(), id="s")
         await handle.settled()
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         await coordinator.reject(gate.id, reason="no", by="ben")
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.result == "otherwise"
@@ -395,7 +395,7 @@ async def test_an_interrupted_step_is_undone_when_the_saga_is(house: House, worl
         await asyncio.sleep(0.3)
         world.released.set()
         await handle.settled()
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         await coordinator.reject(gate.id, reason="no", by="ben")
         outcome = await handle.outcome(timeout=LIMIT)
     assert outcome.status is Status.COMPENSATED
@@ -409,7 +409,7 @@ async def test_an_interrupted_step_in_doubt_is_settled_before_the_end(
     async with house.open() as coordinator:
         outcome = await coordinator.run(bounded_retries, Order(), id="s", timeout=LIMIT)
         assert outcome.status is Status.STUCK
-        [question] = await coordinator.store.open_questions()
+        [question] = await coordinator.store.waiting_questions()
         await coordinator.resolve(question.id, "happened", result="found", reason="I looked")
         handle = await coordinator.resume("s")
         assert (await handle.outcome(timeout=LIMIT)).result == "interrupted"
@@ -716,7 +716,7 @@ async def test_branches_at_two_gates_go_on_one_by_one(house: House, world: World
     async with house.open() as coordinator:
         handle = await coordinator.start(two_gates, Order(), id="s")
         assert (await handle.settled()).status is Status.WAITING
-        first, second = await coordinator.store.open_gates()
+        first, second = await coordinator.store.waiting_gates()
         await coordinator.approve(first.id, by="ben")
         assert (await handle.settled()).status is Status.WAITING
         await coordinator.approve(second.id, by="ben")

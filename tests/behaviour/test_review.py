@@ -157,7 +157,7 @@ def failing(read: Callable[..., Awaitable[Any]], times: int) -> Callable[..., Aw
 
 async def opened(coordinator: Coordinator) -> bool:
     """Whether a gate waits."""
-    return bool(await coordinator.store.open_gates())
+    return bool(await coordinator.store.waiting_gates())
 
 
 # --- reads that fail ------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ async def begin_past(house: House, coordinator: Coordinator, slow: Behaviour) ->
 
 async def asked(coordinator: Coordinator) -> bool:
     """Whether a question waits."""
-    return bool(await coordinator.store.open_questions())
+    return bool(await coordinator.store.waiting_questions())
 
 
 async def keep(coordinator: Coordinator) -> None:

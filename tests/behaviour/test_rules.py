@@ -85,7 +85,7 @@ async def states(coordinator: Coordinator, saga_id: str = "s") -> list[tuple[str
 
 async def waits(coordinator: Coordinator) -> bool:
     """Whether a gate waits for people."""
-    return bool(await coordinator.store.open_gates())
+    return bool(await coordinator.store.waiting_gates())
 
 
 @pytest.mark.usefixtures("on_both")
@@ -121,7 +121,7 @@ async def test_t1_people_are_asked_about_nothing_but_what_no_rule_allows(
             await (
                 await coordinator.start(buying, Order(choice=choice), id=f"s-{number}")
             ).settled()
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         assert gate.arguments == b'{"what":"50"}'
         await approve_all(coordinator)
         assert (await (await coordinator.resume("s-2")).outcome(timeout=LIMIT)).completed

@@ -112,7 +112,7 @@ async def test_a_saga_whose_journal_was_changed_is_not_driven_until_it_is_restor
         intruder.flip(2, column)
         async with at_the_gate.open() as coordinator:
             working = asyncio.create_task(coordinator.work())
-            [gate] = await coordinator.store.open_gates()
+            [gate] = await coordinator.store.waiting_gates()
             await coordinator.approve(gate.id, by="ben")
             await until(lambda: _is(coordinator, Status.STUCK))
             assert len(at_the_gate.world.calls) == calls

@@ -127,7 +127,7 @@ class Office:
         """Have a saga wait at a gate, and tell people."""
         handle = await self.coordinator.start(trip, "Oslo", id="trip-1")
         await handle.settled()
-        [gate] = await self.coordinator.store.open_gates()
+        [gate] = await self.coordinator.store.waiting_gates()
         await self.tell()
         return gate.id
 
@@ -191,7 +191,7 @@ async def test_whoever_answers_interventions_is_asked(office: Office) -> None:
     await office.tell()
     [note] = office.board.notes
     assert note.target == "ops"
-    [question] = await office.coordinator.store.open_questions()
+    [question] = await office.coordinator.store.waiting_questions()
     await office.coordinator.resolve(question.id, "not-happened", reason="looked")
     await office.tell()
     assert note.says == "answered"
@@ -276,7 +276,7 @@ async def test_every_message_says_so_when_somebody_has_decided_elsewhere(office:
 async def test_a_message_says_so_when_what_it_asks_was_edited(office: Office) -> None:
     await (await office.coordinator.start(letter, "Oslo", id="letter-1")).settled()
     await office.tell()
-    [gate] = await office.coordinator.store.open_gates()
+    [gate] = await office.coordinator.store.waiting_gates()
     await office.coordinator.edit(gate.id, '{"city": "Rome"}', reason="cheaper", by="bo")
     await office.tell()
     assert [note.says for note in office.board.notes] == ["changed", "changed"]
@@ -442,7 +442,7 @@ async def test_a_worker_tells_people_while_it_works(sqlite_url: str) -> None:
         working = asyncio.ensure_future(coordinator.work())
         await coordinator.start(trip, "Oslo", id="trip-1")
         await until(lambda: bool(board.notes))
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         await coordinator.reject(gate.id, by="ana", reason="too dear")
         await until(lambda: board.notes[0].says == "rejected")
         working.cancel()
@@ -456,7 +456,7 @@ async def test_a_coordinator_is_of_use_after_its_work_was_cancelled(sqlite_url: 
         await (await coordinator.start(trip, "Oslo", id="trip-1")).settled()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         decided = await coordinator.reject(gate.id, by="ana", reason="too dear")
         assert decided.state == "rejected"
 
@@ -484,7 +484,7 @@ async def test_a_channel_that_hangs_keeps_no_saga_and_no_other_channel(sqlite_ur
         await coordinator.start(trip, "Oslo", id="trip-1")
         await coordinator.start(bill, "Oslo", id="bill-1")
         await until(lambda: bool(board.notes and hanging.has_begun))
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         await coordinator.approve(gate.id, by="ana")
         outcome = await (await coordinator.resume("trip-1")).outcome(timeout=60)
         working.cancel()

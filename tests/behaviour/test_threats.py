@@ -281,7 +281,7 @@ async def _is_puzzled(coordinator: Coordinator) -> bool:
 
 
 async def _is_asked_again(coordinator: Coordinator, gate: str) -> bool:
-    return [each.id for each in await coordinator.store.open_gates()] not in ([gate], [])
+    return [each.id for each in await coordinator.store.waiting_gates()] not in ([gate], [])
 
 
 async def test_t3_a_row_that_says_approved_lets_nothing_through_without_a_vote(
@@ -493,7 +493,7 @@ async def test_t19_an_approval_lets_through_the_call_it_names_and_no_other(
     async with house.open() as coordinator:
         handle = await coordinator.start(sending_both, Order(), id="s")
         await handle.settled()
-        one, other = await coordinator.store.open_gates()
+        one, other = await coordinator.store.waiting_gates()
         await coordinator.approve(other.id, by="ben")
         await coordinator.reject(one.id, by="eve", reason="not this")
         assert not (await handle.outcome(timeout=LIMIT)).completed
@@ -579,7 +579,7 @@ async def test_t26_the_approval_of_a_call_does_not_let_its_undo_through(
         await approve_all(coordinator)
         assert (await handle.settled()).status is Status.WAITING
         assert (world.done, world.undone) == (["parcel"], [])
-        undo = (await coordinator.store.open_gates())[0]
+        undo = (await coordinator.store.waiting_gates())[0]
         assert (undo.direction, undo.action) == ("undo", "recall_shipped")
         await coordinator.approve(undo.id, by="ben")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED

@@ -316,7 +316,7 @@ async def test_a_kept_saga_closes_its_gates(house: House, world: World) -> None:
         handle = await coordinator.start(branch_fails_past_the_pivot, Order(), id="s")
         await handle.outcome(timeout=LIMIT)
         outcome = await answer(coordinator, handle, "keep")
-        assert await coordinator.store.open_gates() == []
+        assert await coordinator.store.waiting_gates() == []
     assert outcome.status is Status.RESIDUAL
 
 

@@ -95,7 +95,7 @@ async def opened(coordinator: Coordinator, body: Any, given: Any) -> list[GateOp
 async def test_a_gate_keeps_the_class_the_size_the_secrets_and_the_reason(house: House) -> None:
     async with house.open() as coordinator:
         [entry] = await opened(coordinator, refunding, Order())
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         assert gate.stakes == Stakes(
             reversibility=Reversibility.IRREVERSIBLE,
             magnitude=Magnitude(amount=Decimal(50), currency="EUR", recipients=1),
@@ -108,7 +108,7 @@ async def test_a_gate_keeps_the_class_the_size_the_secrets_and_the_reason(house:
 async def test_a_size_that_cannot_be_computed_is_as_one_that_is_not_declared(house: House) -> None:
     async with house.open() as coordinator:
         await (await coordinator.start(refunding, Order(choice="11"), id="other")).settled()
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         assert gate.stakes.magnitude is not None
     stakes = pay_back.stakes({"account": ACCOUNT, "amount": -1})
     assert (stakes.magnitude, stakes.reversibility) == (None, Reversibility.COMPENSATABLE)
@@ -118,7 +118,7 @@ async def test_a_size_that_cannot_be_computed_is_as_one_that_is_not_declared(hou
 async def test_an_approver_sees_what_is_done_and_what_undoing_would_leave(house: House) -> None:
     async with house.open() as coordinator:
         await opened(coordinator, refunding, Order())
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         shown = await coordinator.presentation(gate.id)
         assert shown.done_so_far == (
             "keyed: can be compensated",
@@ -151,14 +151,14 @@ async def babbling(order: Order) -> str:
 async def test_a_reason_that_cannot_be_stored_ends_no_saga(house: House) -> None:
     async with house.open() as coordinator:
         [entry] = await opened(coordinator, babbling, Order())
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         assert (gate.because, entry.because) == ("? ? \u202e", "? ? \u202e")
 
 
 async def test_a_reason_is_no_part_of_what_runs(house: House) -> None:
     async with house.open() as coordinator:
         await opened(coordinator, refunding, Order())
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         assert b"guest" not in gate.arguments
         await coordinator.approve(gate.id, by="ana")
         handle = await coordinator.resume("s")
@@ -174,7 +174,7 @@ def test_a_reason_is_given_in_words(why: Any) -> None:
 async def test_the_history_says_where_it_is_secret(house: House) -> None:
     async with house.open() as coordinator:
         await opened(coordinator, refunding_of, Refund(account=ACCOUNT, why="late"))
-        for gate in await coordinator.store.open_gates():
+        for gate in await coordinator.store.waiting_gates():
             await coordinator.approve(gate.id, by="ana")
         await (await coordinator.resume("s")).outcome(timeout=20)
         entries = [entry for _, _, entry in entries_of((await coordinator.load("s")).rows)]
@@ -187,10 +187,10 @@ async def test_the_history_says_where_it_is_secret(house: House) -> None:
 async def test_nothing_is_approved_from_a_view_that_was_cut(house: House) -> None:
     async with house.open() as coordinator:
         await opened(coordinator, refunding, Order())
-        [gate] = await coordinator.store.open_gates()
+        [gate] = await coordinator.store.waiting_gates()
         with pytest.raises(Refused, match="not everything"):
             await coordinator.approve(gate.id, by="ana", seen="cut:0")
-        [still] = await coordinator.store.open_gates()
+        [still] = await coordinator.store.waiting_gates()
         assert still == gate
         whole = await coordinator.presentation(gate.id, whole=True)
         await coordinator.approve(gate.id, by="ana", seen=whole.seen)

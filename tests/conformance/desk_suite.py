@@ -403,7 +403,7 @@ class DeskSuite:
             "bo",
             AT,
         )
-        assert await store.open_questions() == []
+        assert await store.waiting_questions() == []
 
     async def test_an_answer_is_a_request(self, store: Store) -> None:
         await with_question(store, await registered(store))
@@ -455,7 +455,7 @@ class DeskSuite:
         await with_question(store, await registered(store))
         with pytest.raises(Refused, match="'waive' is not on offer here"):
             await store.answer("i-1", Choice.WAIVE, by="bo", reason="", payload=None, at=AT)
-        assert len(await store.open_questions()) == 1
+        assert len(await store.waiting_questions()) == 1
 
     async def test_an_answer_without_the_result_that_it_needs_is_refused(
         self, store: Store

@@ -74,7 +74,7 @@ class LibrarySuite:
         other = gate_of(store, tale.saga_id, "g-2")
         await store.commit(lease, [tale.unit(1, OpenGate(other))])
         await store.vote(gate.id, ballot("bo"), person("bo"))
-        assert await store.open_gates() == [other]
+        assert await store.waiting_gates() == [other]
         assert [each.id for each in await store.gates_of(tale.saga_id)] == ["g-1", "g-2"]
 
     async def test_gates_that_wait_come_page_by_page_the_oldest_first(self, store: Store) -> None:
@@ -83,10 +83,10 @@ class LibrarySuite:
         gates = [gate_of(store, tale.saga_id, f"g-{number}") for number in (3, 1, 2)]
         gates[0] = replace(gates[0], opened_at=NOW - timedelta(hours=1))
         await store.commit(lease, [tale.unit(1, *(OpenGate(gate) for gate in gates))])
-        first = await store.waiting_gates(person=None, after=None, limit=2)
+        first = await store.waiting_gates(limit=2)
         assert [gate.id for gate in first] == ["g-3", "g-1"]
         last = (micros(first[-1].opened_at), first[-1].id)
-        rest = await store.waiting_gates(person=None, after=last, limit=2)
+        rest = await store.waiting_gates(after=last, limit=2)
         assert [gate.id for gate in rest] == ["g-2"]
 
     async def test_gates_that_wait_for_a_person_are_theirs_or_everybodys(
@@ -112,7 +112,13 @@ class LibrarySuite:
     async def test_a_gate_that_is_decided_waits_no_more(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store))
         await store.vote(gate.id, ballot("bo"), person("bo"))
-        assert await store.waiting_gates(person=None, after=None, limit=9) == []
+        assert await store.waiting_gates() == []
+
+    async def test_a_gate_whose_deadline_is_over_waits_for_nobody_then(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        over = micros(gate.deadline)
+        assert await store.waiting_gates(live_at=over - 1) == [gate]
+        assert await store.waiting_gates(live_at=over) == []
 
     async def test_votes_are_shown_in_the_order_in_which_they_were_cast(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store), quorum=3)
@@ -127,12 +133,25 @@ class LibrarySuite:
         lease = await registered(store)
         tale = await with_question(store, lease)
         await store.commit(lease, [tale.unit(1, question("i-2", at=AT + 1, path=None))])
-        shown = await store.open_questions()
+        shown = await store.waiting_questions()
         assert [(each.id, each.choices) for each in shown] == [
             ("i-1", question().choices),
             ("i-2", question().choices),
         ]
         assert await store.questions_of(tale.saga_id) == shown
+
+    async def test_questions_come_page_by_page_the_oldest_first(self, store: Store) -> None:
+        lease = await registered(store)
+        tale = await with_question(store, lease)
+        opened = [question("i-9", at=AT - 1), question("i-3", at=AT), question("i-2", at=AT)]
+        await store.commit(lease, [tale.unit(1, *opened)])
+        found: list[str] = []
+        after: tuple[int, str] | None = None
+        while page := await store.waiting_questions(after=after, limit=2):
+            assert len(page) <= 2
+            after = (page[-1].opened_at, page[-1].id)
+            found += [each.id for each in page]
+        assert found == ["i-9", "i-1", "i-2", "i-3"]
 
     async def test_a_question_that_does_not_exist_is_not_shown(self, store: Store) -> None:
         assert await store.question("i-9") is None

@@ -133,13 +133,13 @@ async def rejected(coordinator: Coordinator, world: World) -> None:
     handle = await coordinator.start(record_interrupted, Order(), id="rejected")
     await until(lambda: _has_gate(coordinator))
     world.released.set()
-    [gate] = await coordinator.store.open_gates()
+    [gate] = await coordinator.store.waiting_gates()
     await coordinator.reject(gate.id, by="ben", reason="not today")
     await handle.outcome()
 
 
 async def _has_gate(coordinator: Coordinator) -> bool:
-    return bool(await coordinator.store.open_gates())
+    return bool(await coordinator.store.waiting_gates())
 
 
 async def cancelled(coordinator: Coordinator, world: World) -> None:

@@ -82,7 +82,7 @@ async def _live(life: Life) -> None:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         if life.rejects:
-            [gate] = await coordinator.store.open_gates()
+            [gate] = await coordinator.store.waiting_gates()
             await coordinator.reject(gate.id, by="ana", reason="paid already")
 
 

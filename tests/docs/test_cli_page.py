@@ -68,7 +68,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
         async with connect(url, travel) as coordinator:
             for city in ("Lisbon", "Oslo", "Rome"):
                 await (await coordinator.start(book_trip, city, id=city)).settled()
-            (gate,) = await coordinator.store.open_gates()
+            (gate,) = await coordinator.store.waiting_gates()
             await coordinator.approve(gate.id)
 
     asyncio.run(fill())

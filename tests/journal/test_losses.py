@@ -100,8 +100,8 @@ async def test_an_append_of_several_statements_lands_once(
         assert await store.commit(lease, [tale.unit(1, *ops)]) == [Applied.YES]
     assert proxy.cuts == 10
     assert await numbers(store) == list(range(1, 12))
-    assert len(await store.open_gates()) == 10
-    assert len(await store.open_questions()) == 10
+    assert len(await store.waiting_gates()) == 10
+    assert len(await store.waiting_questions()) == 10
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -76,8 +76,6 @@ READS = frozenset(
         "matching_rules",
         "due",
         "next_due",
-        "open_gates",
-        "open_questions",
         "question",
         "questions_of",
         "raised",
@@ -95,6 +93,7 @@ READS = frozenset(
         "tokens",
         "votes",
         "waiting_gates",
+        "waiting_questions",
     }
 )
 """What changes nothing."""

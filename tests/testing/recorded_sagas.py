@@ -79,7 +79,7 @@ async def published(coordinator: Coordinator, world: World) -> None:
 
 
 async def _is_asked(coordinator: Coordinator) -> bool:
-    return bool(await coordinator.store.open_gates())
+    return bool(await coordinator.store.waiting_gates())
 
 
 async def unwound(coordinator: Coordinator, world: World) -> None:

@@ -91,9 +91,9 @@ async def test_the_inbox_comes_page_by_page(inbox: Inbox, gate: Gate) -> None:
 async def test_an_intervention_is_read_and_answered(inbox: Inbox) -> None:
     question = await inbox.question()
     client = await program(inbox)
-    assert [each["id"] for each in (await client.get("/api/v1/interventions")).json()] == [
-        question.id
-    ]
+    listed = (await client.get("/api/v1/interventions")).json()
+    assert [each["id"] for each in listed["interventions"]] == [question.id]
+    assert listed["next"] is None
     path = f"/api/v1/interventions/{question.id}"
     assert (await client.get(path)).json()["choices"][0]["choice"] == "happened"
     body = {"choice": "happened", "reason": "seen at the bank", "result_json": '"charged"'}

@@ -1,29 +1,30 @@
-"""Ten thousand gates that wait cost an inbox no more than a page of them."""
+"""However much waits, an inbox reads and shows a page of it."""
 
+import html
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sagas.journal import statements
-from sagas.journal.dialect import SQLITE
 from sagas.web.pages.together import PAGE
 from tests.web import shop
 from tests.web.conftest import Inbox
+from tests.web.test_api import program
 
 MANY = 10_000
 
 
-def multiply(path: Path) -> None:
-    """Make many gates of the one there is."""
+def multiply(path: Path, table: str = "gate", many: int = MANY) -> None:
+    """Make many of the one there is, each older than the one before."""
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-        columns: list[str] = [row[1] for row in connection.execute("pragma table_info (gate)")]
-        changed = {"id": "gate.id || '-' || n", "opened_at": "opened_at - n"}
+        columns: list[str] = [row[1] for row in connection.execute(f"pragma table_info ({table})")]
+        changed = {"id": f"{table}.id || '-' || n", "opened_at": "opened_at - n"}
         values = ", ".join(changed.get(column, column) for column in columns)
         connection.execute(
-            f"insert into gate ({', '.join(columns)})"
+            f"insert into {table} ({', '.join(columns)})"
             " with recursive number (n) as"
-            f" (select 1 union all select n + 1 from number where n < {MANY})"
-            f" select {values} from gate, number"
+            f" (select 1 union all select n + 1 from number where n < {many})"
+            f" select {values} from {table}, number"
         )
 
 
@@ -37,12 +38,31 @@ async def test_the_inbox_shows_a_page_of_ten_thousand(inbox: Inbox, sqlite_url: 
         assert f"{gate.id}-{MANY}" in page.text
 
 
-def test_a_page_of_gates_is_read_from_the_index_of_open_ones(inbox: Inbox, sqlite_url: str) -> None:
-    path = Path(sqlite_url.removeprefix("sqlite:///"))
-    text = SQLITE.render(statements.WAITING_GATES)
-    for number, value in (("$1", "null"), ("$2", "0"), ("$3", "''"), ("$4", "26")):
-        text = text.replace(number, value)
-    with closing(sqlite3.connect(path, timeout=30)) as connection:
-        plan = [row[3] for row in connection.execute(f"explain query plan {text}")]
-    assert len(plan) == 1
-    assert "USING INDEX gate_open" in plan[0]
+async def test_the_inbox_shows_questions_page_by_page(inbox: Inbox, sqlite_url: str) -> None:
+    question = await inbox.question()
+    multiply(Path(sqlite_url.removeprefix("sqlite:///")), "intervention", 2 * PAGE)
+    ana = await inbox.browser("ana")
+    page, pages = (await ana.get("/")).text, list[str]()
+    while following := re.search('href="(/interventions[?]after=[^"]*)"', page):
+        page = (await ana.get(html.unescape(following[1]))).text
+        pages.append(page)
+    assert [page.count('<li class="card') for page in pages] == [PAGE, 1]
+    assert f'href="/interventions/{question.id}"' in pages[-1]
+    assert (await ana.get("/interventions")).text.count('<li class="card') == PAGE
+
+
+async def test_the_api_lists_questions_page_by_page(inbox: Inbox, sqlite_url: str) -> None:
+    question = await inbox.question()
+    multiply(Path(sqlite_url.removeprefix("sqlite:///")), "intervention", 150)
+    client = await program(inbox)
+    first = (await client.get("/api/v1/inbox")).json()
+    found = [each["id"] for each in first["interventions"]]
+    assert len(found) == 50
+    after = first["next_interventions"]
+    while after is not None:
+        params = {"after": after, "limit": 60}
+        page = (await client.get("/api/v1/interventions", params=params)).json()
+        found += [each["id"] for each in page["interventions"]]
+        after = page["next"]
+    assert len(found) == len(set(found)) == 151
+    assert found[-1] == question.id

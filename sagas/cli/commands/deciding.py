@@ -18,6 +18,7 @@ from approvals import Gate, GateState, Presentation, Principal
 from approvals.rendering import render_text
 from approvals.standing import standing
 from sagas.cli import shapes, targets
+from sagas.cli.failing import complain
 from sagas.cli.inputs import json_bytes, json_text, json_value
 from sagas.cli.opening import opened, or_nothing
 from sagas.cli.settings import (
@@ -33,6 +34,7 @@ from sagas.cli.telling import arguments, gate_commands, question_commands
 from sagas.cli.terminal import Part, evidence, grid, safe, section, show
 from sagas.coordinator import Coordinator
 from sagas.errors import Corrupt, Refused
+from sagas.model import micros
 from sagas.ports import QuestionRow
 
 T = TypeVar("T")
@@ -88,56 +90,84 @@ class _AskedQuestion:
         return _question_block(self.question, self.action, settings)
 
 
+_Asked = _AskedGate | _AskedQuestion
+
+
 def inbox(
     id_: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="One of them, with nothing left out.")
     ] = None,
     *,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
     json: Json = False,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
 ) -> int:
-    """List what waits for a person, with the commands that decide it."""
+    """List what waits for a person, the oldest first, with the commands that decide it."""
     settings = Settings(db=db, directory=directory)
+    more = False
 
-    async def main() -> list[_AskedGate | _AskedQuestion]:
+    async def main() -> list[_Asked]:
+        nonlocal more
         async with opened(settings) as coordinator:
-            return await _waiting(coordinator, id_, whole=json or id_ is not None)
+            if id_ is not None:
+                return [await _presented(coordinator, await _one(coordinator, id_), whole=True)]
+            oldest = await _oldest(coordinator, limit + 1)
+            more = len(oldest) > limit
+            return [await _presented(coordinator, each, whole=json) for each in oldest[:limit]]
 
     items = asyncio.run(or_nothing(main()))
+    following = f"the oldest {limit}; more wait, and --limit shows them"
     if json:
         print(shapes.dump([item.shape() for item in items]))
+        if more:
+            complain(following)
     elif id_ is not None and isinstance(items[0], _AskedGate):
         shown = items[0].shown
         show(Text(render_text(shown)), *gate_commands(shown, settings))
     else:
         blocks = [item.block(settings) for item in items]
         show(*(_separated(blocks) if blocks else ["nothing waits for a person"]))
+        if more:
+            show(Text(), Text(following, style="dim"))
     return 0
 
 
-async def _waiting(
-    coordinator: Coordinator, id_: str | None, *, whole: bool
-) -> list[_AskedGate | _AskedQuestion]:
-    """What waits for a person, or one of it.
+async def _oldest(coordinator: Coordinator, limit: int) -> list[Gate | QuestionRow]:
+    """What waits for a person, the oldest first."""
+    now = micros(coordinator.now())
+    gates = await coordinator.store.waiting_gates(live_at=now, limit=limit)
+    questions = await coordinator.store.waiting_questions(limit=limit)
+    both: list[Gate | QuestionRow] = [*gates, *questions]
+    return sorted(both, key=_place)[:limit]
+
+
+def _place(found: Gate | QuestionRow) -> tuple[int, str]:
+    at = found.opened_at
+    return at if isinstance(at, int) else micros(at), found.id
+
+
+async def _one(coordinator: Coordinator, id_: str) -> Gate | QuestionRow:
+    """The gate or the intervention of an id.
 
     Raises:
         Refused: Nothing of that id waits.
     """
-    store = coordinator.store
-    items: list[_AskedGate | _AskedQuestion] = [
-        _AskedGate(gate, await coordinator.presentation(gate.id, whole=whole), store.journal_id)
-        for gate in await store.open_gates()
-        if id_ in (None, gate.id) and coordinator.now() < gate.deadline
-    ]
-    items += [
-        _AskedQuestion(item, await _action_of(coordinator, item))
-        for item in await store.open_questions()
-        if id_ in (None, item.id)
-    ]
-    if id_ is not None and not items:
-        raise Refused(f"{id_} waits for nobody here; `sagas inbox` lists what does")
-    return items
+    gate = await coordinator.store.gate(id_)
+    if gate is not None and gate.state.is_open and coordinator.now() < gate.deadline:
+        return gate
+    question = await coordinator.store.question(id_)
+    if question is not None and question.state == "open":
+        return question
+    raise Refused(f"{id_} waits for nobody here; `sagas inbox` lists what does")
+
+
+async def _presented(coordinator: Coordinator, found: Gate | QuestionRow, *, whole: bool) -> _Asked:
+    """What waits, as it is shown."""
+    if isinstance(found, QuestionRow):
+        return _AskedQuestion(found, await _action_of(coordinator, found))
+    shown = await coordinator.presentation(found.id, whole=whole)
+    return _AskedGate(found, shown, coordinator.store.journal_id)
 
 
 async def _action_of(coordinator: Coordinator, question: QuestionRow) -> str | None:

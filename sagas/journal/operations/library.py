@@ -31,19 +31,17 @@ def live_sagas(after: str, limit: int) -> Operation[list[SagaRow]]:
     return [records.saga_row(row) for row in found]
 
 
-def open_gates() -> Operation[list[Gate]]:
-    """Every gate that can be decided."""
-    found = yield Query(statements.OPEN_GATES)
-    return [records.gate(row) for row in found]
+_BEGINNING = (-1, "")
+"""Before whatever waits."""
 
 
 def waiting_gates(
-    *, person: str | None, after: tuple[int, str] | None, limit: int
+    *, person: str | None, live_at: int | None, after: tuple[int, str] | None, limit: int
 ) -> Operation[list[Gate]]:
     """A page of the gates that can be decided, the oldest first."""
-    opened_at, gate_id = after or (-1, "")
     who = None if person is None else f"%{_literal(json.dumps(person))}%"
-    found = yield Query(statements.WAITING_GATES, (who, opened_at, gate_id, limit))
+    place = after or _BEGINNING
+    found = yield Query(statements.WAITING_GATES, (who, *place, limit, live_at))
     return [records.gate(row) for row in found]
 
 
@@ -58,9 +56,9 @@ def gates_of(saga_id: str) -> Operation[list[Gate]]:
     return [records.gate(row) for row in found]
 
 
-def open_questions() -> Operation[list[QuestionRow]]:
-    """Every intervention that waits for an answer."""
-    found = yield Query(statements.OPEN_QUESTIONS)
+def waiting_questions(*, after: tuple[int, str] | None, limit: int) -> Operation[list[QuestionRow]]:
+    """A page of the interventions that wait for an answer, the oldest first."""
+    found = yield Query(statements.WAITING_QUESTIONS, (*(after or _BEGINNING), limit))
     return [records.question_row(row) for row in found]
 
 

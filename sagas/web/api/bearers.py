@@ -47,13 +47,13 @@ async def caller(request: Request, office: Office, scope: Scope) -> Caller:
     return Caller(principal, token)
 
 
-async def deciding_caller(request: Request, office: Office) -> Caller:
+async def deciding_caller(request: Request, office: Office, scope: Scope = Scope.DECIDE) -> Caller:
     """Who decides something, unless they do so too often.
 
     Raises:
         WebError: As for `caller`, or it is too often.
     """
-    found = await caller(request, office, Scope.DECIDE)
+    found = await caller(request, office, scope)
     wait = office.decisions.take(found.token.id, time.monotonic())
     if wait is not None:
         raise too_often(wait)

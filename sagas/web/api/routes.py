@@ -20,14 +20,14 @@ from sagas.web.api.shapes import (
     InboxShape,
     Problem,
     QuestionShape,
+    QuestionsShape,
     SagaShape,
     VoteBody,
 )
 from sagas.web.office import Office
-from sagas.web.queue import waiting
+from sagas.web.queue import questions, waiting
 
 CHANNEL = "api"
-QUESTIONS = 100
 _PROBLEMS = {
     400: "the request is malformed",
     401: "there is no token, or one that opens nothing",
@@ -72,13 +72,15 @@ def _add_gates(routes: APIRouter, office: Office) -> None:
     ) -> InboxShape:
         """What waits for people, the oldest first."""
         who = await caller(request, office, Scope.READ)
-        store = office.coordinator.store
         page = await waiting(who.principal, office, mine=mine, after=after, limit=limit)
-        questions = await store.open_questions() if after is None else []
+        asked = QuestionsShape(interventions=[], next=None)
+        if after is None:
+            asked = await _asked(office, after=None, limit=limit)
         return InboxShape(
             gates=[GateBrief.of(gate, _at_a_glance(gate, office)) for gate, _ in page.items],
-            interventions=[QuestionShape.of(row) for row in questions[:QUESTIONS]],
             next=page.following,
+            interventions=asked.interventions,
+            next_interventions=asked.next,
         )
 
     @routes.get("/gates/{gate_id}")
@@ -123,11 +125,15 @@ def _add_edits(routes: APIRouter, office: Office) -> None:
 
 def _add_questions(routes: APIRouter, office: Office) -> None:
     @routes.get("/interventions")
-    async def questions(request: Request) -> list[QuestionShape]:
-        """Every intervention that waits for an answer, the oldest first; a hundred at most."""
+    async def interventions(
+        request: Request,
+        *,
+        after: Annotated[str | None, Query(max_length=300)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    ) -> QuestionsShape:
+        """The interventions that wait for an answer, the oldest first."""
         await caller(request, office, Scope.READ)
-        found = await office.coordinator.store.open_questions()
-        return [QuestionShape.of(row) for row in found[:QUESTIONS]]
+        return await _asked(office, after=after, limit=limit)
 
     @routes.get("/interventions/{question_id}")
     async def question(request: Request, question_id: str) -> QuestionShape:
@@ -173,6 +179,11 @@ def _add_sagas(routes: APIRouter, office: Office) -> None:
         if not saga_id.isprintable():
             raise UnknownSaga("there is no saga of that id")
         return SagaShape.of(await office.coordinator.get(saga_id))
+
+
+async def _asked(office: Office, *, after: str | None, limit: int) -> QuestionsShape:
+    page = await questions(office, after=after, limit=limit)
+    return QuestionsShape.of(page.items, page.following)
 
 
 def _at_a_glance(gate: Gate, office: Office) -> Any:

@@ -5,6 +5,7 @@ Members may be added; none is renamed or removed. Instants are ISO 8601 in UTC.
 Pure.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -235,12 +236,27 @@ class SagaShape(BaseModel):
         )
 
 
+class QuestionsShape(BaseModel):
+    """A page of the interventions that wait."""
+
+    interventions: list[QuestionShape]
+    next: str | None = Field(description="Where the next page begins: send it as `after`.")
+
+    @classmethod
+    def of(cls, rows: Sequence[QuestionRow], following: str | None) -> "QuestionsShape":
+        """The shape of a page."""
+        return cls(interventions=[QuestionShape.of(row) for row in rows], next=following)
+
+
 class InboxShape(BaseModel):
     """A page of what waits; interventions are on the first one."""
 
     gates: list[GateBrief]
-    interventions: list[QuestionShape]
     next: str | None = Field(description="Where the next page begins: send it as `after`.")
+    interventions: list[QuestionShape]
+    next_interventions: str | None = Field(
+        description="Where the next page of `/interventions` begins: send it there as `after`."
+    )
 
 
 class _Sent(BaseModel):

@@ -21,9 +21,10 @@ DELEGATION = "select {delegation} from delegation where id = $1"
 OVERLAPPING = """
 select {delegation} from delegation
 where revoked_at is null and until > $1 and begins < $2
-order by made_at, id
+order by until, id
 """
-"""Under the lock: every one that gives a right at some time between the two."""
+"""Under the lock: every one that gives a right at some time between the two, from the index of those
+that were not revoked."""
 
 DELEGATIONS = """
 select {delegation} from delegation

@@ -122,7 +122,14 @@ select min(at) from (
 
 DELIVERIES = """
 select {delivery} from delivery
-where (cast($1 as text) is null or saga_id = $1) and (cast($2 as text) is null or state = $2)
-order by id desc limit $3
+where cast($1 as text) is null or state = $1
+order by id desc limit $2
 """
 """Committed rows."""
+
+DELIVERIES_OF = """
+select {delivery} from delivery
+where saga_id = $1 and (cast($2 as text) is null or state = $2)
+order by id desc limit $3
+"""
+"""Committed rows, from the index of one saga's."""

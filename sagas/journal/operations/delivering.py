@@ -125,7 +125,11 @@ def settle(lease: Lease, delivery: Delivery, found: Settlement) -> Operation[Del
 
 def deliveries(saga_id: str | None, state: str | None, limit: int) -> Operation[list[Delivery]]:
     """Messages, the newest first; None leaves a filter out."""
-    rows = yield Query(statements_deliveries.DELIVERIES, (saga_id, state, limit))
+    if saga_id is None:
+        query = Query(statements_deliveries.DELIVERIES, (state, limit))
+    else:
+        query = Query(statements_deliveries.DELIVERIES_OF, (saga_id, state, limit))
+    rows = yield query
     return [records.delivery(row) for row in rows]
 
 

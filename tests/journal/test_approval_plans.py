@@ -137,7 +137,7 @@ PARTIAL = ("gate_notify", "intervention_notify", "delivery_due", "delivery_held"
 
 def text_of(name: str) -> str:
     """A statement, whichever module it is in."""
-    return next(getattr(module, name) for module in MODULES if hasattr(module, name))
+    return next(str(vars(module)[name]) for module in MODULES if name in vars(module))
 
 
 def names_in(module: ModuleType) -> Iterator[str]:

@@ -249,7 +249,7 @@ async def test_t3_a_gate_that_was_moved_behind_our_back_does_not_keep_its_saga_f
         await coordinator.cancel("s", by="ana", reason="never mind")
         assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
         assert not (await coordinator.state("s")).open_gates()
-        assert await coordinator.store.open_gates() == []
+        assert await coordinator.store.waiting_gates() == []
     assert world.done == []
 
 
@@ -276,8 +276,8 @@ async def test_t3_a_gate_that_was_moved_behind_our_back_does_not_keep_its_saga_f
 
 
 async def _is_puzzled(coordinator: Coordinator) -> bool:
-    questions = await coordinator.store.open_questions()
-    return bool(questions and await coordinator.store.open_gates())
+    questions = await coordinator.store.waiting_questions()
+    return bool(questions and await coordinator.store.waiting_gates())
 
 
 async def _is_asked_again(coordinator: Coordinator, gate: str) -> bool:

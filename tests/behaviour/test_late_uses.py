@@ -58,7 +58,7 @@ def passing(house: House, time: timedelta) -> Callable[[], Awaitable[None]]:
 
 async def approved(coordinator: Coordinator) -> str:
     """The one gate that is open, approved."""
-    [gate] = await coordinator.store.open_gates()
+    [gate] = await coordinator.store.waiting_gates()
     await coordinator.approve(gate.id, by="ben")
     return gate.id
 

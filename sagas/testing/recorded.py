@@ -17,6 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from approvals import Approval, Gate, GateState
 from approvals.errors import ApprovalError
+from approvals.parties import Parties
+from approvals.stakes import Stakes
 from sagas.chain import Row, verify
 from sagas.errors import Corrupt, UnknownSaga
 from sagas.model import instant, micros
@@ -158,6 +160,9 @@ def _gate(gate: Gate) -> dict[str, object]:
         "reason": gate.reason,
         "valid_until": None if gate.valid_until is None else micros(gate.valid_until),
         "eligible": list(gate.eligible),
+        "stakes": gate.stakes.to_json(),
+        "because": gate.because,
+        "editor": gate.editor,
     }
 
 
@@ -198,6 +203,8 @@ def _read_gate(item: Mapping[str, Any]) -> Gate:
         known[name] = None if known[name] is None else instant(known[name])
     known["arguments"] = known["arguments"].encode()
     known["policy"] = Approval.from_json(known["policy"])
+    known["parties"] = Parties.from_json(known["parties"])
+    known["stakes"] = Stakes.from_json(known["stakes"])
     known["state"] = GateState(known["state"])
     known["eligible"] = tuple(known["eligible"])
     return Gate(**known)

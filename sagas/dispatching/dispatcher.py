@@ -13,7 +13,7 @@ from typing import Any
 
 from approvals import ApprovalError, Directory
 from approvals.channels import Channel, Channels, Notice
-from sagas.dispatching.planning import plan
+from sagas.dispatching.planning import looking_again, plan
 from sagas.dispatching.sending import send
 from sagas.dispatching.viewing import Present, Viewer
 from sagas.errors import JournalError
@@ -158,14 +158,18 @@ class Dispatcher:
         return any(announced)
 
     async def _announce_one(self, found: Unannounced) -> bool:
-        announcement = plan(found, self._routes, self._members, self._now())
+        unknown: list[str] = []
+        now = self._now()
+        announcement = plan(found, self._routes, partial(self._members, unknown), now)
+        if unknown:
+            announcement = looking_again(announcement, now)
         if not await self._store.announce(found, announcement):
             return False
         for new in announcement.new:
             log.debug("%s: %s at %s:%s", found.id, new.saying, new.channel, new.target)
         if found.subject is None:
             log.error("%s cannot be read here, and nobody is told of it", found.id)
-        elif _nobody_is_told(found, is_told=bool(found.told or announcement.new)):
+        elif _nobody_is_told(found, is_told=bool(found.told or announcement.new or unknown)):
             log.error(
                 "%s: nobody is told of it, because no route leads to anyone who can decide; add "
                 "routes, or places under `otherwise`",
@@ -173,11 +177,13 @@ class Dispatcher:
             )
         return True
 
-    def _members(self, group: str) -> Collection[str]:
+    def _members(self, unknown: list[str], group: str) -> Collection[str]:
+        """Who is in a group; nobody, and the group is noted, where that cannot be told now."""
         try:
             return self._directory().members(group)
         except ApprovalError as error:
-            log.warning("who is in %s cannot be told now: %s", group, error)
+            log.warning("who is in %s cannot be told now, and is asked again: %s", group, error)
+            unknown.append(group)
             return ()
 
     # --- sending ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Pure.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from approvals import Gate
@@ -14,7 +15,7 @@ from sagas.model import instant, micros
 from sagas.ports import Announcement, Delivery, DeliveryState, NewDelivery, QuestionRow, Unannounced
 
 UNREADABLE_AGAIN = 60_000_000
-"""When what another version wrote is looked at again (microseconds)."""
+"""When what cannot be read now is looked at again (microseconds)."""
 
 Members = Callable[[str], Collection[str]]
 
@@ -36,6 +37,13 @@ def plan(found: Unannounced, routes: Routes, members: Members, now: int) -> Anno
             return _of_question(question, found.told, routes, now)
         case None:
             return Announcement(next_at=now + UNREADABLE_AGAIN, says="", at=now)
+
+
+def looking_again(announcement: Announcement, now: int) -> Announcement:
+    """The same, to be planned again soon: somebody who is to be told was not known."""
+    soon = now + UNREADABLE_AGAIN
+    ahead = announcement.next_at
+    return replace(announcement, next_at=soon if ahead is None else min(ahead, soon))
 
 
 def _of_gate(

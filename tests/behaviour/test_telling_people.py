@@ -21,11 +21,12 @@ from approvals.channels import (
     Saying,
     Stop,
 )
-from approvals.errors import ChannelDefinitionError
+from approvals.errors import ChannelDefinitionError, DirectoryError
 from sagas import Catalog, Coordinator, Reversibility, approval, connect, waived
 from sagas.dispatching.sending import AGAIN, PATIENCE
 from sagas.model import micros
 from sagas.ports import Announcement
+from tests.behaviour.conftest import People
 from tests.board import Board
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -76,6 +77,15 @@ async def post(city: str) -> None: ...
 @travel.saga
 async def letter(city: str) -> None:
     await post(city)
+
+
+@travel.action(reversibility=Reversibility.IRREVERSIBLE, approval=approval(by="@desk", within=HOUR))
+async def jot(city: str) -> None: ...
+
+
+@travel.saga
+async def memo(city: str) -> None:
+    await jot(city)
 
 
 @travel.saga
@@ -204,6 +214,33 @@ async def test_nobody_is_told_where_there_are_no_routes(
         await office.ask()
         assert office.board.notes == []
     assert "no route leads to anyone" in caplog.text
+
+
+class AtTimes(People):
+    """A directory that cannot be read at times."""
+
+    away = False
+
+    def members(self, group: str) -> frozenset[str]:
+        if self.away:
+            raise DirectoryError("desk.toml: the directory cannot be read; create the file")
+        return super().members(group)
+
+
+async def test_a_group_is_told_once_it_is_known_again_who_is_in_it(sqlite_url: str) -> None:
+    desk, clock, board = AtTimes(), HandClock(), Board()
+    channels = Channels([board], Routes({"ana": ["board:ana"]}))
+    async with connect(
+        sqlite_url, travel, channels=channels, clock=clock, user="eve", directory=desk
+    ) as coordinator:
+        office = Office(coordinator, board, clock)
+        await (await coordinator.start(memo, "Oslo", id="memo-1")).settled()
+        desk.away = True
+        await office.tell()
+        assert board.notes == []
+        desk.away = False
+        await office.later(timedelta(minutes=1))
+        assert targets(board) == ["ana"]
 
 
 async def test_what_opened_while_there_was_no_channel_is_told_when_there_is_one(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sagas import Catalog, Coordinator, Handle, Outcome, Reversibility, Status, approval
+from sagas.cli.commands.deciding import digest_unedited
 from sagas.errors import PayloadError, Refused
 from tests.behaviour.acting import LIMIT, approve_all, only_gate
 from tests.behaviour.conftest import House
@@ -69,6 +70,18 @@ async def test_t3_what_runs_is_the_revision_that_was_approved(house: House, worl
         outcome = await ended(handle)
     assert outcome.result == "other-done"
     assert world.done == ["before", "other"]
+
+
+async def test_an_edit_while_the_command_approves_is_not_approved(house: House) -> None:
+    eve = house.people.principal("eve")
+    assert eve is not None
+    async with house.open() as coordinator:
+        _, gate = await at_the_gate(coordinator)
+        about = await digest_unedited(coordinator, gate, eve)
+        await coordinator.edit(gate, OTHER, reason="cheaper", by="ben")
+        with pytest.raises(Refused):
+            await coordinator.approve(gate, by=eve, digest=about)
+        await coordinator.approve(gate, by="ana", reason="seen")
 
 
 async def test_the_compensation_gets_what_was_approved(house: House, world: World) -> None:

@@ -256,17 +256,18 @@ def approve(
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
-        if digest is None:
-            await _check_unedited(coordinator, gate, person)
+        about = digest
+        if about is None:
+            about = await digest_unedited(coordinator, gate, person)
         return await coordinator.approve(
-            gate, by=person, reason=reason, digest=digest, acting_for=for_
+            gate, by=person, reason=reason, digest=about, acting_for=for_
         )
 
     return _voted(_decided(settings, vote))
 
 
-async def _check_unedited(coordinator: Coordinator, gate_id: str, person: Principal) -> None:
-    """Refuse to approve what may have changed since it was looked at.
+async def digest_unedited(coordinator: Coordinator, gate_id: str, person: Principal) -> str | None:
+    """What an approval is about that names no digest: an edit at this instant is not approved.
 
     Raises:
         Refused: Somebody else edited the gate.
@@ -277,6 +278,7 @@ async def _check_unedited(coordinator: Coordinator, gate_id: str, person: Princi
             f"{gate_id} was edited by {gate.editor}: look at it with `sagas inbox {gate_id}`, and "
             "approve it with --digest and the digest that you saw; nothing was decided"
         )
+    return None if gate is None else gate.digest
 
 
 def reject(

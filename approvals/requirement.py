@@ -20,6 +20,9 @@ from approvals.wording import duration
 
 __all__ = ["Approval", "Waiver", "approval", "waived"]
 
+LONGEST = timedelta(days=3660)
+"""How long a gate may wait, and an approval hold: what ends later than calendars do never opens."""
+
 _MICROSECOND = timedelta(microseconds=1)
 _VERSION_LENGTH = 16
 
@@ -353,6 +356,10 @@ def _check_durations(asked: Approval) -> None:
             raise ApprovalDefinitionError(
                 f"{field} is {length.total_seconds():g} s, which is over before it begins; give "
                 "a positive timedelta"
+            )
+        if length > LONGEST:
+            raise ApprovalDefinitionError(
+                f"{field} is {length.days} days, which is too long; give {LONGEST.days} days at most"
             )
 
 

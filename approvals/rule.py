@@ -84,8 +84,15 @@ class Budget:
             currencies = values_at(gate.arguments, self.currency_path)
             if currencies != [self.currency]:
                 return None
+        elif self.currency is not None and self._is_declared_otherwise(gate):
+            return None
         found = values_at(gate.arguments, path) or []
         return _number(found[0]) if len(found) == 1 else None
+
+    def _is_declared_otherwise(self, gate: Gate) -> bool:
+        """Whether the action says that it moves something in another currency."""
+        size = gate.stakes.magnitude
+        return size is not None and size.currency not in (None, self.currency)
 
     def describe(self) -> str:
         """Word it for people: ``500 EUR by order.amount``."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from approvals.errors import ApprovalDefinitionError, ApprovalError, PolicyUnreadable
 from approvals.requirement import (
+    LONGEST,
     Approval,
     approval,
     groups_asked,
@@ -20,7 +21,7 @@ from approvals.requirement import (
 FOUR_HOURS = timedelta(hours=4)
 NO_TIME = timedelta(0)
 people = st.sampled_from(["ana", "ben", "cem", "@desk", "@board"])
-durations = st.timedeltas(min_value=timedelta(microseconds=1))
+durations = st.timedeltas(min_value=timedelta(microseconds=1), max_value=LONGEST)
 
 
 @st.composite
@@ -99,6 +100,14 @@ def test_a_wait_that_is_over_at_once_is_refused(length: timedelta) -> None:
 def test_an_approval_that_could_never_be_used_is_refused(length: timedelta) -> None:
     with pytest.raises(ApprovalDefinitionError, match="valid_for is"):
         approval(by="ana", within=FOUR_HOURS, valid_for=length)
+
+
+def test_what_would_end_after_every_calendar_is_refused() -> None:
+    long = LONGEST + timedelta(microseconds=1)
+    with pytest.raises(ApprovalDefinitionError, match="within is 3660 days, which is too long"):
+        approval(by="ana", within=long)
+    with pytest.raises(ApprovalDefinitionError, match="valid_for is 999999999 days"):
+        approval(by="ana", within=FOUR_HOURS, valid_for=timedelta.max)
 
 
 def test_an_approval_asks_for_no_separation_and_no_reason_unless_said_otherwise() -> None:

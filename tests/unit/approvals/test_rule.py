@@ -171,6 +171,8 @@ FOR_EVER = Stakes(reversibility=Reversibility.IRREVERSIBLE, magnitude=FORTY)
         (Budget(total=Decimal(99), currency="EUR"), Decimal(40)),
         (Budget(total=Decimal(99), currency="USD"), None),
         (Budget(total=Decimal(99), path="order.amount"), Decimal(40)),
+        (Budget(total=Decimal(99), currency="EUR", path="order.amount"), Decimal(40)),
+        (Budget(total=Decimal(99), currency="USD", path="order.amount"), None),
         (Budget(total=Decimal(99), path="order.price"), None),
         (Budget(total=Decimal(99), path="order.unit"), None),
         (Budget(total=Decimal(99), path="to[*]"), None),

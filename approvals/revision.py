@@ -121,9 +121,14 @@ def revise(gate: Gate, proposal: Proposal, *, journal_id: str, now: datetime) ->
 
 def changed_pins(policy: Approval, before: bytes, after: bytes) -> tuple[str, ...]:
     """The arguments that a requirement pins and that differ."""
-    return tuple(
-        path for path in policy.pinned if values_at(before, path) != values_at(after, path)
-    )
+    return tuple(path for path in policy.pinned if _pinned(before, path) != _pinned(after, path))
+
+
+def _pinned(arguments: bytes, path: str) -> list[object] | None:
+    """What a pin keeps: what is at its path or, where that leads to nothing, all that it is in."""
+    found = values_at(arguments, path)
+    whole = path.rpartition(".")[0]
+    return _pinned(arguments, whole) if found is None and whole else found
 
 
 def bar_to_edit(gate: Gate, editor: Principal, *, now: datetime) -> str | None:

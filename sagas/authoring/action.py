@@ -32,6 +32,7 @@ from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
     Options,
+    check_named,
     check_options,
     check_waits,
 )
@@ -99,6 +100,7 @@ class Action(Generic[P, R]):
         self.asks: Probe | None = None
         self.image: Before | None = None
         inputs = self.shape.inputs
+        check_named(name, options, inputs)
         self.limits = limited(name, limits, inputs)
         self._classifier = of_all_inputs(classifier, inputs, f"classify= of {name}")
         self._conflicts = of_all_inputs(conflicts, inputs, f"conflicts= of {name}")
@@ -252,6 +254,7 @@ class Action(Generic[P, R]):
                 definite=self.options.definite if definite is None else definite,
             )
             check_options(what, options)
+            check_named(what, options, self.shape.inputs)
             if not options.reversibility.has_effect:
                 raise DefinitionError(f"{what} cannot be read-only: it would undo nothing")
             hints = hints_of(fn, what, self._namespace | namespace)

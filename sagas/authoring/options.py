@@ -5,7 +5,7 @@ Type checkers see most of these mistakes; the checks are for those who run none.
 Pure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import cast
@@ -116,6 +116,25 @@ def _check_gate(what: str, options: Options) -> None:
         )
     if not options.reversibility.has_effect and approval is not None:
         raise DefinitionError(f"{what} is read-only: there is nothing to approve")
+
+
+def check_named(what: str, options: Options, inputs: Collection[str]) -> None:
+    """Refuse a gate that names arguments which the action does not take: it would keep nothing.
+
+    Raises:
+        DefinitionError: `pinned=` or `intent=` begins with no input.
+    """
+    asked = options.approval
+    if not isinstance(asked, Approval):
+        return
+    named = [("pinned", path) for path in asked.pinned]
+    named += [("intent", path) for path in asked.intent]
+    for keyword, path in named:
+        if path.partition(".")[0].removesuffix("[*]") not in inputs:
+            raise DefinitionError(
+                f"{what}: {keyword}= names {path!r}, which begins with no input of it: "
+                f"it has {', '.join(inputs) or 'none'}"
+            )
 
 
 def _check_errors(what: str, options: Options) -> None:

@@ -6,6 +6,7 @@ Pure.
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sagas.errors import SagaError
@@ -117,4 +118,7 @@ def _no_origin(url: str) -> SagaError:
 
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address stays on this machine."""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # a name, which may be anybody's: 127.example.org
+        return False

@@ -14,7 +14,8 @@ import pytest
 from sagas.cli import main
 from sagas.errors import SagaError
 from sagas.web import serving
-from sagas.web.site import origins_of
+from sagas.web.oidc import check_provider
+from sagas.web.site import Provider, origins_of
 from tests.web.conftest import FORM
 
 ROOT = Path(__file__).parents[2]
@@ -164,3 +165,11 @@ def test_loopback_has_three_spellings() -> None:
         "http://[::1]:8421",
     )
     assert origins_of("https://Approve.example.org/", port=1) == ("https://approve.example.org",)
+
+
+@pytest.mark.parametrize("host", ["127.example.org", "127.0.0.1.example.org", "127.0.0.256"])
+def test_a_name_that_looks_like_loopback_is_not_served_in_the_clear(host: str) -> None:
+    with pytest.raises(SagaError, match="in the clear"):
+        origins_of(f"http://{host}", port=1)
+    with pytest.raises(SagaError, match="no issuer"):
+        check_provider(Provider(issuer=f"http://{host}", client_id="sagas"))

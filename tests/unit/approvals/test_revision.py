@@ -9,7 +9,7 @@ import pytest
 from approvals.gate import Gate, GateState, is_intact
 from approvals.principal import Principal
 from approvals.requirement import Approval, approval
-from approvals.revision import Edit, EditRefusal, Proposal, revise
+from approvals.revision import Edit, EditRefusal, Proposal, changed_pins, revise
 from approvals.stakes import Stakes
 from reversibility import Reversibility
 from tests.unit.approvals.builders import DESK, NOW, in_state, pending
@@ -139,6 +139,13 @@ def test_t8_what_is_pinned_is_not_left_out_either() -> None:
     pinned = replace(DESK, pinned=("to",))
     edited = ruling(asked(pinned), arguments=b'{"amount":500}', needed=pinned)
     assert edited.refusal is EditRefusal.PINNED
+
+
+def test_t8_a_pin_that_leads_into_a_list_keeps_the_list() -> None:
+    pinned = replace(DESK, pinned=("items.price",))
+    before, after = b'{"items":[{"price":1}]}', b'{"items":[{"price":100}]}'
+    assert changed_pins(pinned, before, after) == ("items.price",)
+    assert changed_pins(pinned, before, b'{"items":[{"price":1}],"note":"x"}') == ()
 
 
 def test_what_is_not_pinned_is_edited() -> None:

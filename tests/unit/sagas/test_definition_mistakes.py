@@ -772,6 +772,15 @@ def test_a_policy_that_cannot_be_right_is_refused_where_it_is_written() -> None:
         booked(retry=Retry(attempts=0))
 
 
+@pytest.mark.parametrize("field", ["pinned", "intent"])
+def test_a_gate_that_names_an_argument_which_the_action_does_not_take_is_refused(
+    field: str,
+) -> None:
+    wrong: dict[str, Any] = {field: ["request.city", "reqeust.city"]}
+    with pytest.raises(DefinitionError, match=f"{field}= names 'reqeust.city', which begins with"):
+        booked(approval=approval(by="ana", within=HOUR, **wrong))
+
+
 def test_what_is_refused_is_not_registered() -> None:
     catalog = travel()
     with pytest.raises(DefinitionError):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from sagas import Coordinator, NotExecuted, decide
+from sagas.model import Direction
 from sagas.ports import FaultPoints
 from tests.behaviour.acting import LIMIT, kinds
 from tests.behaviour.conftest import House
@@ -132,6 +133,28 @@ async def test_an_approval_whose_call_was_not_made_in_time_has_to_hold_when_it_i
         await approved(coordinator)
         assert (await handle.outcome(timeout=LIMIT)).completed
         assert world.done == ["it"]
+
+
+@pytest.mark.usefixtures("_hurry")
+async def test_what_is_asked_again_is_the_call_and_no_edit_of_an_approval_that_lapsed(
+    house: House, world: World
+) -> None:
+    async with house.open() as coordinator:
+        await (await coordinator.start(lately_asking, Order(), id="s")).settled()
+    async with house.open() as coordinator:
+        [gate] = await coordinator.store.waiting_gates()
+        await coordinator.edit(gate.id, '{"what":"other"}', reason="cheaper", by="eve")
+        await approved(coordinator)
+    outage = Outage("after-append", passing(house, LAPSING), SOON * 1.5)
+    async with house.open(fault_points=outage) as coordinator:
+        handle = await coordinator.resume("s")
+        await handle.settled()
+        assert await states(coordinator) == ["consumed", "pending"]
+        await approved(coordinator)
+        assert (await handle.outcome(timeout=LIMIT)).completed
+        assert world.done == ["it"]
+        step = (await coordinator.state("s")).steps["lately_asking/gated#1"]
+        assert step.given(Direction.DO) == b'{"what":"it"}'
 
 
 @pytest.mark.usefixtures("_hurry")

@@ -183,6 +183,7 @@ def what_was_approved_is_what_runs(evidence: Evidence) -> Iterator[str]:
     on the record.
     """
     rows = {gate.id: gate for gate in evidence.history.gates}
+    used = _last_used(evidence)
     for gate, entries in evidence.gates.items():
         opened = _opened(entries)
         if opened is None or not any(isinstance(entry, GateConsumed) for _, _, entry in entries):
@@ -194,9 +195,21 @@ def what_was_approved_is_what_runs(evidence: Evidence) -> Iterator[str]:
         if (opened.payload or b"{}") != called:
             yield f"{gate} was opened for other arguments than those of {opened.path}"
         row = rows.get(gate)
-        if row is not None:
+        if row is not None and gate == used[opened.path, opened.direction]:
             edits = [entry for _, _, entry in entries if isinstance(entry, GateRevised)]
             yield from _differs(evidence, step, opened, edits, row)
+
+
+def _last_used(evidence: Evidence) -> dict[tuple[str, str], str]:
+    """The gate under which each call ran: the call of one that was used before was never begun."""
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    for gate, entries in evidence.gates.items():
+        opened = _opened(entries)
+        for seq, _, entry in entries:
+            if opened is not None and isinstance(entry, GateConsumed):
+                place = (opened.path, opened.direction)
+                found[place] = max(found.get(place, (0, "")), (seq, gate))
+    return {place: gate for place, (_, gate) in found.items()}
 
 
 def _differs(

@@ -33,6 +33,8 @@ MOST_USES = 10_000
 _UNITS = 6
 """How many decimals of an amount are counted."""
 _MOST = Decimal(10) ** 12
+_FARTHEST = 100
+"""An amount with an exponent beyond this is not looked into: writing it out could take for ever."""
 _PATTERN = frozenset("*?[]")
 
 
@@ -338,7 +340,8 @@ def decided_by_rule(gate: Gate, rule: StandingRule, *, now: datetime) -> Gate:
 
 def units_of(amount: Decimal) -> int | None:
     """An amount in millionths; None if it is finer than that, or too large to be counted."""
-    if not amount.is_finite() or abs(amount) >= _MOST:
+    exponent = amount.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > _FARTHEST or abs(amount) >= _MOST:
         return None
     fraction = amount.as_integer_ratio()
     whole, rest = divmod(fraction[0] * 10**_UNITS, fraction[1])

@@ -52,6 +52,14 @@ def told(given: StandingRule, gate: Gate, rights: frozenset[str] | None = DESK) 
     return why_not(given, gate, rights, now=NOW)
 
 
+@pytest.mark.parametrize("text", ["1e-999999999999", "0e-999999999999", "0e999999999999"])
+def test_an_amount_of_endless_decimals_takes_no_time_to_refuse(text: str) -> None:
+    arguments = PAID.replace(b"40", f'"{text}"'.encode())
+    given = rule(budget=Budget(total=Decimal(100), currency="EUR", path="order.amount"))
+    why = told(given, asked(arguments=arguments))
+    assert why == "how much of its budget this takes cannot be told"
+
+
 def test_a_rule_allows_what_it_is_about() -> None:
     assert told(rule(where="order.amount <= 40"), asked()) is None
 

@@ -52,6 +52,7 @@ class Scope(StrEnum):
 
     READ = "read"
     DECIDE = "decide"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,7 @@ async def find_gate(gate_id: str, office: Office) -> Gate:
     Raises:
         WebError: There is none of that id.
     """
-    gate = await office.coordinator.store.gate(gate_id) if _is_id(gate_id) else None
+    gate = await office.coordinator.store.gate(gate_id) if is_id(gate_id) else None
     if gate is None:
         raise WebError(404, "there is no such gate: see the inbox", title="No such gate")
     return gate
@@ -81,7 +81,7 @@ async def find_question(question_id: str, office: Office) -> QuestionRow:
         WebError: There is none of that id.
     """
     store = office.coordinator.store
-    question = await store.question(question_id) if _is_id(question_id) else None
+    question = await store.question(question_id) if is_id(question_id) else None
     if question is None:
         raise WebError(
             404, "there is no such intervention: see the inbox", title="No such intervention"
@@ -89,7 +89,8 @@ async def find_question(question_id: str, office: Office) -> QuestionRow:
     return question
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether a text could be an id at all."""
     return text.isprintable() and len(text) <= 200
 
 

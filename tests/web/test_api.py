@@ -19,6 +19,7 @@ from sagas.web.app import make_app
 from sagas.web.site import Pace
 from tests.web import shop
 from tests.web.conftest import SITE, Inbox
+from tests.web.test_queue import away
 
 BOTH = (Scope.READ, Scope.DECIDE)
 
@@ -275,11 +276,20 @@ async def test_t27_a_wrong_digest_is_refused_and_recorded_and_the_gate_stays_ope
 async def test_t10_no_path_of_the_api_decides_when_it_is_fetched(inbox: Inbox, gate: Gate) -> None:
     client = await program(inbox)
     described = (await client.get("/api/v1/openapi.json")).json()
-    assert len(described["paths"]) >= 8
-    given = {"gate_id": gate.id, "question_id": "i-1", "saga_id": "spring"}
+    assert len(described["paths"]) >= 14
+    made = await away(inbox, "ana", "ben")
+    given = {
+        "gate_id": gate.id,
+        "question_id": "i-1",
+        "saga_id": "spring",
+        "rule_id": "r-1",
+        "delegation_id": made,
+    }
     for template in described["paths"]:
         for method in ("GET", "HEAD"):
             params = {"decision": "approve", "digest": gate.digest}
             answer = await client.request(method, template.format(**given), params=params)
             assert answer.status_code < 500
     assert await inbox.state(gate) == "pending"
+    kept = await inbox.coordinator.store.delegations(person=None, live_at=None, limit=9)
+    assert [(each.id, each.revoked_at) for each in kept] == [(made, None)]

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import checks as general
 from schemathesis.specs.openapi import checks as described
 
+from approvals.rule import standing_rule
 from sagas.cli.inbox import history
 from sagas.coordinator import Coordinator
 from sagas.ports import Scope
@@ -18,6 +19,7 @@ from sagas.web import serving, tokens
 from sagas.web.app import make_app
 from sagas.web.site import origins_of
 from tests.web.conftest import SITE, Inbox
+from tests.web.test_queue import away
 
 EXAMPLES = 1_000 if "SAGAS_SOAK" in os.environ else 20
 CHECKS: list[Any] = [
@@ -62,6 +64,24 @@ def fuzz(url: str, token: str, known: dict[str, str]) -> int:
     return sent
 
 
+async def standing(inbox: Inbox) -> str:
+    """A standing rule that ben gave."""
+    coordinator = inbox.coordinator
+    now, ben = coordinator.now(), replace(coordinator.principal("ben"), evidence="a test")
+    given = standing_rule(
+        id="r-1",
+        action="shop.mail",
+        version=1,
+        by=ben,
+        reason="a test",
+        now=now,
+        until=now + timedelta(days=1),
+        uses=9,
+        anything=True,
+    )
+    return (await coordinator.create_rule(given, by=ben)).id
+
+
 async def test_the_api_answers_whatever_is_sent(coordinator: Coordinator) -> None:
     listener = serving.bound("127.0.0.1", 0)
     site = replace(SITE, origins=origins_of(None, port=listener.getsockname()[1]))
@@ -81,10 +101,16 @@ async def test_the_api_answers_whatever_is_sent(coordinator: Coordinator) -> Non
         serving.serve(app, listener, trusted_proxies=None, ready=ready.set)
     )
     await ready.wait()
-    known = {"gate_id": gate.id, "question_id": question.id, "saga_id": gate.saga_id}
+    known = {
+        "gate_id": gate.id,
+        "question_id": question.id,
+        "saga_id": gate.saga_id,
+        "delegation_id": await away(inbox, "ana", "dee"),
+        "rule_id": await standing(inbox),
+    }
     try:
         sent = await asyncio.to_thread(fuzz, site.url, word, known)
     finally:
         serves.cancel()
         await asyncio.gather(serves, return_exceptions=True)
-    assert sent >= 8 * EXAMPLES // 2
+    assert sent >= 16 * EXAMPLES // 2

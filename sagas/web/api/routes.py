@@ -11,6 +11,7 @@ from sagas.model import Status
 from sagas.ports import Scope
 from sagas.web import deciding
 from sagas.web.answering import PROBLEM
+from sagas.web.api import delegations, rules
 from sagas.web.api.bearers import caller, deciding_caller
 from sagas.web.api.shapes import (
     AnswerBody,
@@ -58,6 +59,8 @@ def router(office: Office) -> APIRouter:
     _add_edits(routes, office)
     _add_questions(routes, office)
     _add_sagas(routes, office)
+    rules.add(routes, office)
+    delegations.add(routes, office)
     return routes
 
 

@@ -6,10 +6,10 @@ Pure.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from approvals import Gate, Presentation, Vote, VoteKind
 from compensations import Choice
@@ -259,11 +259,26 @@ class InboxShape(BaseModel):
     )
 
 
-class _Sent(BaseModel):
+class Sent(BaseModel):
+    """What programs send: all of it is known, and of the right types."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class VoteBody(_Sent):
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this is out of all time") from None
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
+Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_utc)]
+"""An instant with its offset from UTC."""
+
+
+class VoteBody(Sent):
     """A vote: for what was shown, and for nothing else."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
@@ -279,7 +294,7 @@ class VoteBody(_Sent):
     reason: Annotated[str | None, Field(max_length=2_000)] = None
 
 
-class EditBody(_Sent):
+class EditBody(Sent):
     """Other arguments: all of them, as the action's own types take them."""
 
     arguments_json: Annotated[str, Field(description="An object, as JSON text.")]
@@ -289,16 +304,16 @@ class EditBody(_Sent):
     digest: Annotated[
         str, Field(pattern="^[0-9a-fA-F]{64}$", description="That of the revision, in full.")
     ]
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
 
 
-class AnswerBody(_Sent):
+class AnswerBody(Sent):
     """An answer to an intervention."""
 
     model_config = ConfigDict(extra="forbid", strict=False)
 
     choice: Choice
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Reason
     result_json: Annotated[
         str | None, Field(description="For `happened`: what the call returned, as JSON text.")
     ] = None

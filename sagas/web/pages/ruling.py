@@ -18,6 +18,7 @@ from sagas.model import micros
 from sagas.web import forms
 from sagas.web.deciding import checked_reason
 from sagas.web.errors import WebError
+from sagas.web.granting import find_rule
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
 from sagas.web.rendering import html
@@ -195,19 +196,14 @@ async def _form(
 async def _rule_page(
     rule_id: str, who: Visitor, office: Office, refusal: WebError | None = None
 ) -> Response:
-    store = office.coordinator.store
-    is_id = rule_id.isprintable() and len(rule_id) <= 200
-    rule = await store.rule(rule_id) if is_id else None
-    if rule is None:
-        raise WebError(404, "there is no such standing rule: see the rules", title="No such rule")
-    now = office.now()
+    rule, now = await find_rule(rule_id, office), office.now()
     return html(
         "rule.html",
         office.site,
         status=200 if refusal is None else refusal.status,
         visitor=who,
         rule=rule,
-        uses=await store.rule_uses(rule_id),
+        uses=await office.coordinator.store.rule_uses(rule_id),
         now=now,
         refusal=refusal,
         seal=forms.seal(who.session, _revoking(rule_id), now=now),

@@ -32,7 +32,9 @@ async def make(
         SagaError: It would be good for nothing, hold too long, or has no label.
     """
     if not scopes:
-        raise SagaError("a token without a scope is good for nothing: give it read, decide or grant")
+        raise SagaError(
+            "a token without a scope is good for nothing: give it read, decide or grant"
+        )
     if not timedelta(0) < life <= LONGEST:
         raise SagaError(f"a token holds for some time, and for {LONGEST.days} days at most")
     if not 0 < len(label.strip()) <= LONGEST_LABEL or not label.isprintable():

@@ -139,8 +139,19 @@ class AppendingSuite:
         tale, gate = await with_approval(store, lease)
         unit = tale.unit(1, consuming(gate))
         assert await store.commit(lease, [unit]) == [Applied.YES]
-        assert await store.commit(lease, [unit], again=True) == [Applied.YES]
+        assert gate.valid_until is not None
+        later = unit.used_at(micros(gate.valid_until))
+        assert await store.commit(lease, [later], again=True) == [Applied.YES]
         assert await store.commit(lease, [tale.unit(1, consuming(gate))]) == [Applied.MOVED]
+
+    async def test_an_approval_that_lapses_before_its_use_is_appended_again_is_not_used(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale, gate = await with_approval(store, lease)
+        assert gate.valid_until is not None
+        later = tale.unit(1, consuming(gate)).used_at(micros(gate.valid_until))
+        assert await store.commit(lease, [later], again=True) == [Applied.MOVED]
 
     async def test_a_release_that_is_appended_again_is_a_release(self, store: Store) -> None:
         lease = await registered(store)

@@ -36,10 +36,16 @@ chromium: $(INSTALLED)-test
 demo: $(INSTALLED)-test ## Play the travel example: four trips, one crash; WEB=1: one, decided in a browser
 	@$(BIN)/python -m examples.travel.demo $(if $(WEB),--web)
 
-# Measured from outside: pytest loads our own plugin, and with it much of what is measured, before
-# any plugin could begin to measure.
+# How many tests run side by side. More than there are processors make none of them faster.
+WORKERS ?= 2
+
+# Measured from outside, in each of pytest's workers: pytest loads our own plugin, and with it much
+# of what is measured, before any plugin could begin to measure.
 test: postgres chromium ## Run every ring of tests and report the coverage
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml \
+		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@echo "the pure modules, to the last branch:"
 	$(BIN)/coverage report --include='$(PURE)' --fail-under=100

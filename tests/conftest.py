@@ -13,6 +13,10 @@ import pytest
 
 from tests.postgres import SERVER_VARIABLE, running_server
 
+# It tells pytest's workers to measure what is covered; the processes that tests start need not.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_START", None)
+
 # A frozen clock must not freeze pytest's own, which measures how long tests take.
 freezegun.configure(extend_ignore_list=["_pytest.timing"])
 

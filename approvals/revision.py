@@ -3,12 +3,15 @@
 What a gate asks is never overwritten: each wording of its arguments is a *revision*, the first as it
 was asked. A new one has a digest of its own, so that every earlier vote is void. Whoever may approve
 by now may edit; what the requirement pins stays as it is; the class does not get worse, nor the
-requirement stricter than the gate's. Whoever made a revision does not vote on it. Pure.
+requirement stricter than the gate's. Whoever made a revision does not vote on it. An edit that is
+refused is on the record with its refusal, without its arguments: a keyed hash stands for them. Pure.
 """
 
+import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from approvals.conditions import values_at
 from approvals.gate import Gate, GateState, expire, subject_of
@@ -18,7 +21,20 @@ from approvals.stakes import Stakes
 from approvals.standing import standing
 from reversibility import is_worse
 
-__all__ = ["Edit", "EditRefusal", "Proposal", "Revision", "bar_to_edit", "revise"]
+__all__ = [
+    "Edit",
+    "EditRefusal",
+    "Fault",
+    "Proposal",
+    "RefusedEdit",
+    "Revision",
+    "bar_to_edit",
+    "hash_of",
+    "refused_edit",
+    "revise",
+]
+
+_DOMAIN = b"agent-sagas/refused-edit/1\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +56,40 @@ class Revision:
     """When it was made, or asked; aware, UTC."""
 
 
+class EditRefusal(StrEnum):
+    """Why an edit was not accepted."""
+
+    NOT_ENTITLED = "not-entitled"
+    NOT_SEPARATE = "not-separate"
+    EXPIRED = "expired"
+    ALREADY_DECIDED = "already-decided"
+    OTHER_REVISION = "other-revision"
+    WRONG_DIGEST = "wrong-digest"
+    REASON_MISSING = "reason-missing"
+    INVALID = "invalid"
+    """These are no arguments of the action."""
+    NOT_EDITABLE = "not-editable"
+    """Nothing here can check the arguments, or the call was made before."""
+    NOBODY_LEFT = "nobody-left"
+    """Nobody but the editor could decide about it."""
+    UNCHANGED = "unchanged"
+    PINNED = "pinned"
+    WORSE_CLASS = "worse-class"
+    STRICTER_POLICY = "stricter-policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What whoever looked at the arguments found wrong with them.
+
+    Attributes:
+        message: For the editor; it is not recorded.
+    """
+
+    refusal: EditRefusal
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """Other arguments for a gate, in the canonical form that the action's own types give them."""
@@ -49,6 +99,7 @@ class Proposal:
     revision: int
     """The revision that they had before them."""
     arguments: bytes
+    """With a fault they are as they were given."""
     stakes: Stakes
     """What the new arguments put at stake."""
     needed: Approval | None
@@ -56,21 +107,35 @@ class Proposal:
     reason: str
     at: datetime
     """Aware, UTC."""
+    channel: str = "program"
+    """Where it came in: ``cli``, ``web``."""
+    digest: str | None = None
+    """The digest of the gate that the editor was shown; None says nothing."""
+    fault: Fault | None = None
+    """What is wrong with the arguments, if they do not pass for some of the action."""
 
 
-class EditRefusal(StrEnum):
-    """Why an edit was not accepted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedEdit:
+    """An edit that changed nothing."""
 
-    NOT_ENTITLED = "not-entitled"
-    NOT_SEPARATE = "not-separate"
-    EXPIRED = "expired"
-    ALREADY_DECIDED = "already-decided"
-    OTHER_REVISION = "other-revision"
-    REASON_MISSING = "reason-missing"
-    UNCHANGED = "unchanged"
-    PINNED = "pinned"
-    WORSE_CLASS = "worse-class"
-    STRICTER_POLICY = "stricter-policy"
+    principal: str
+    """Who wanted it."""
+    reason: str
+    channel: str
+    at: datetime
+    """Aware, UTC."""
+    revision: int
+    """The revision that they had before them."""
+    groups: frozenset[str]
+    """The groups they were in at that time."""
+    evidence: str
+    """How they were identified."""
+    digest: str | None
+    """The digest that they were shown, or its beginning if it is wrong; None says nothing."""
+    arguments_hash: str
+    """Stands for the arguments, which are not kept; see `hash_of`."""
+    refusal: EditRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +184,30 @@ def revise(gate: Gate, proposal: Proposal, *, journal_id: str, now: datetime) ->
     return Edit(gate=revised, refusal=None, message=_outcome(revised))
 
 
+def refused_edit(proposal: Proposal, refusal: EditRefusal, *, journal_id: str) -> RefusedEdit:
+    """Make the record of an edit that is refused."""
+    return RefusedEdit(
+        principal=proposal.editor.name,
+        reason=proposal.reason,
+        channel=proposal.channel,
+        at=proposal.at,
+        revision=proposal.revision,
+        groups=proposal.editor.groups,
+        evidence=proposal.editor.evidence,
+        digest=proposal.digest,
+        arguments_hash=hash_of(proposal.arguments, journal_id=journal_id),
+        refusal=refusal,
+    )
+
+
+def hash_of(arguments: bytes, *, journal_id: str) -> str:
+    """Return an HMAC with SHA-256, in hexadecimal, that tells arguments apart and gives nothing away.
+
+    Its key is the journal's id, so that a short secret cannot be guessed from it.
+    """
+    return hmac.new(journal_id.encode(), _DOMAIN + arguments, sha256).hexdigest()
+
+
 def changed_pins(policy: Approval, before: bytes, after: bytes) -> tuple[str, ...]:
     """The arguments that a requirement pins and that differ."""
     return tuple(path for path in policy.pinned if _pinned(before, path) != _pinned(after, path))
@@ -157,13 +246,22 @@ def _objection(gate: Gate, proposal: Proposal) -> EditRefusal | None:
         return EditRefusal.ALREADY_DECIDED
     if proposal.revision != gate.revision:
         return EditRefusal.OTHER_REVISION
+    if proposal.digest is not None and proposal.digest != gate.digest:
+        return EditRefusal.WRONG_DIGEST
     return None
 
 
 def _flaw(gate: Gate, proposal: Proposal) -> EditRefusal | None:
-    """What is wrong with the arguments themselves."""
+    """What is wrong with the proposal itself."""
     if not proposal.reason.strip():
         return EditRefusal.REASON_MISSING
+    if proposal.fault is not None:
+        return proposal.fault.refusal
+    return _harm(gate, proposal)
+
+
+def _harm(gate: Gate, proposal: Proposal) -> EditRefusal | None:
+    """What is wrong with arguments that the action would take."""
     if proposal.arguments == gate.arguments:
         return EditRefusal.UNCHANGED
     if changed_pins(gate.policy, gate.arguments, proposal.arguments):
@@ -186,8 +284,15 @@ def _why(gate: Gate, proposal: Proposal, refusal: EditRefusal, *, now: datetime)
                 f"you had revision {proposal.revision} before you, and revision {gate.revision} is "
                 "to be decided: look at it and edit that"
             )
+        case EditRefusal.WRONG_DIGEST:
+            return (
+                f"the digest you had before you is not that of revision {gate.revision}, which is to "
+                "be decided: look at it and edit that"
+            )
         case EditRefusal.REASON_MISSING:
             return "an edit needs a reason: give one"
+        case _ if proposal.fault is not None:
+            return proposal.fault.message
         case _:
             return _what_is_wrong(gate, proposal, refusal)
 

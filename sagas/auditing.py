@@ -1,4 +1,4 @@
-"""What is wrong with a gate, as its row, its votes and the entries of its saga tell it.
+"""What is wrong with a gate, as its row, its votes, its rule and the entries of its saga tell it.
 
 The chain shows that no entry was changed. It does not show that the entries make sense, nor that the
 rows beside them say the same: somebody who may append could decide a gate twice, and somebody who may
@@ -8,14 +8,16 @@ Pure.
 """
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
 
 from approvals import Gate, GateState, Vote
 from approvals.gate import is_intact, may_move
 from approvals.quorum import is_met
+from approvals.rule import units_of
 from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
-from sagas.ports import Request
+from sagas.ports import Request, RuleUse
 
-__all__ = ["decided_twice", "flaw_of_decision", "flaw_of_row", "never_opened"]
+__all__ = ["decided_twice", "flaw_of_decision", "flaw_of_row", "flaws_of_uses", "never_opened"]
 
 _BY_VOTES = frozenset({GateState.APPROVED, GateState.CONSUMED})
 
@@ -81,6 +83,45 @@ def flaw_of_decision(
     if gate.state in _BY_VOTES and rule is None and not is_met(gate, votes):
         return f"gate {gate.id} is {gate.state}, and has not the votes that it asks for"
     return None
+
+
+def flaws_of_uses(saga_id: str, uses: Iterable[RuleUse], entries: Iterable[Entry]) -> list[str]:
+    """Uses of standing rules that are not as the entries have them, and those that are not counted.
+
+    Args:
+        uses: Those recorded for the gates of this saga.
+    """
+    flaws: list[str] = []
+    counted = {use.gate_id: use for use in uses}
+    for entry in entries:
+        if not isinstance(entry, GateConsumed) or entry.rule is None:
+            continue
+        use = counted.pop(entry.gate, None)
+        if use is None:
+            flaws.append(
+                f"rule {entry.rule} allowed gate {entry.gate}, and that use is not counted"
+            )
+        elif use.rule_id != entry.rule or use.saga_id != saga_id:
+            flaws.append(
+                f"gate {entry.gate} was allowed by rule {entry.rule}, and counts as a use of "
+                f"{use.rule_id} by {use.saga_id}"
+            )
+        elif use.units != _units(entry.amount):
+            flaws.append(
+                f"gate {entry.gate} took {entry.amount or 'nothing'} of rule {entry.rule}, and "
+                "another amount is counted"
+            )
+    return flaws + [
+        f"gate {gate} counts as a use of rule {use.rule_id}, and no entry says so"
+        for gate, use in counted.items()
+    ]
+
+
+def _units(amount: str | None) -> int | None:
+    try:
+        return None if amount is None else units_of(Decimal(amount))
+    except InvalidOperation:
+        return None
 
 
 def _last(gate: str, entries: Iterable[Entry]) -> tuple[str, str | None]:

@@ -15,7 +15,7 @@ from approvals.directory import check_reachable
 from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
 from approvals.policies import Policies
-from approvals.revision import Proposal
+from approvals.revision import EditRefusal, Fault, Proposal
 from approvals.rule import StandingRule
 from approvals.seen import is_cut
 from approvals.wording import cut
@@ -26,7 +26,7 @@ from sagas.authoring.saga import Saga
 from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
 from sagas.driving.run import Done, Result
-from sagas.editing import action_to_edit, edited
+from sagas.editing import Edited, action_to_edit, edited
 from sagas.entries import Started
 from sagas.errors import DifferentInput, PayloadError, Refused, SagaError, UnknownSaga
 from sagas.frozen import check_loop_clock
@@ -260,15 +260,34 @@ class Coordinator(Reader):
 
     # --- deciding -----------------------------------------------------------------------------
 
-    async def cancel(self, id: str, /, *, reason: str, by: str | None = None) -> None:
+    async def cancel(
+        self,
+        id: str,
+        /,
+        *,
+        reason: str,
+        by: str | Principal | None = None,
+        channel: str | None = None,
+    ) -> None:
         """Ask for a saga to be undone. It is durable when this returns; a second one changes nothing.
+
+        Args:
+            by: Who asks: identified, or on this program's word. A program may stop what it began,
+                so that this need not be anybody whom the directory knows.
+            channel: Where it came in; recorded with it.
 
         Raises:
             UnknownSaga: There is none of that id.
             Refused: It has ended.
         """
-        now = micros(self._clock.now())
-        await self.store.cancel(id, by=by or self._user, reason=reason, at=now)
+        await self.store.cancel(
+            id,
+            by=by.name if isinstance(by, Principal) else by or self._user,
+            reason=reason,
+            at=micros(self._clock.now()),
+            identified_by=by.evidence if isinstance(by, Principal) else ON_OUR_WORD,
+            channel=_channel(by, channel),
+        )
         await self._worker.look_if_begun()
 
     async def send(
@@ -410,6 +429,8 @@ class Coordinator(Reader):
         reason: str,
         by: str | Principal | None = None,
         revision: int | None = None,
+        digest: str | None = None,
+        channel: str | None = None,
     ) -> Gate:
         """Let a gate ask about other arguments. Earlier votes are void, and the editor has none.
 
@@ -421,6 +442,10 @@ class Coordinator(Reader):
             arguments: All of them, as JSON text: the action's own types validate it.
             by: As for `approve`. Whoever may approve by now may edit.
             revision: The one that the editor had before them; by default the one that is asked.
+            digest: That of the gate as the editor saw it; as for `approve`.
+            channel: Where the edit came in; recorded with it.
+
+        An edit that has no effect is recorded with why, and without its arguments.
 
         Raises:
             Refused: The edit has no effect; the message says why.
@@ -428,23 +453,39 @@ class Coordinator(Reader):
         """
         editor = by if isinstance(by, Principal) else self.principal(by)
         stored, step = await self._asked(gate)
-        edit = edited(stored, step, self._handlers, self._policies, arguments)
+        edit: Edited | None = None
+        unfit: SagaError | None = None
         try:
-            check_reachable(stored.policy, self._directory(), stored.parties, editor=editor.name)
-        except ApprovalError as error:
-            raise Refused(f"nobody could decide about the edit: {error}") from error
+            edit = edited(stored, step, self._handlers, self._policies, arguments)
+            self._check_decidable(stored, editor)
+        except (Refused, PayloadError) as error:
+            unfit = error
         proposal = Proposal(
             editor=editor,
             revision=stored.revision if revision is None else revision,
-            arguments=edit.arguments,
-            stakes=edit.stakes,
-            needed=edit.needed,
+            arguments=arguments.encode(errors="replace") if edit is None else edit.arguments,
+            stakes=stored.stakes if edit is None else edit.stakes,
+            needed=None if edit is None else edit.needed,
             reason=reason,
             at=self._clock.now(),
+            channel=_channel(by, channel),
+            digest=shown_digest(stored, digest),
+            fault=None if unfit is None else _fault(unfit, edit),
         )
-        revised = await self.store.edit(gate, proposal)
+        try:
+            revised = await self.store.edit(gate, proposal)
+        except Refused as refused:
+            if unfit is not None and str(refused) == str(unfit):
+                raise unfit from unfit.__cause__  # as what it is, and with what it came from
+            raise
         await self._worker.look_if_begun()
         return revised
+
+    def _check_decidable(self, gate: Gate, editor: Principal) -> None:
+        try:
+            check_reachable(gate.policy, self._directory(), gate.parties, editor=editor.name)
+        except ApprovalError as error:
+            raise Refused(f"nobody could decide about the edit: {error}") from error
 
     async def edit_schema(self, gate: str, /) -> dict[str, Any]:
         """The JSON schema of the arguments that `edit` takes for a gate.
@@ -482,7 +523,7 @@ class Coordinator(Reader):
             voter,
             kind,
             reason=reason,
-            channel=channel or ("cli" if isinstance(by, Principal) else "program"),
+            channel=_channel(by, channel),
             at=self._clock.now(),
             revision=stored.revision,
             digest=shown_digest(stored, digest),
@@ -611,7 +652,8 @@ class Coordinator(Reader):
         reason: str,
         result: object = None,
         result_json: str | None = None,
-        by: str | None = None,
+        by: str | Principal | None = None,
+        channel: str | None = None,
     ) -> QuestionRow:
         """Answer an intervention.
 
@@ -619,11 +661,15 @@ class Coordinator(Reader):
             choice: One of those on offer.
             result: For `happened`: what the call returned, as the action's own type.
             result_json: The same as JSON text, instead.
+            by: As for `approve`.
+            channel: Where the answer came in; recorded with it.
 
         Raises:
-            Refused: It is unknown or answered, or the choice is not on offer or lacks a result.
+            Refused: It is unknown or answered, the choice is not on offer or lacks a result, or the
+                directory does not know who answers.
             PayloadError: The result does not fit the action's type.
         """
+        person = by if isinstance(by, Principal) else self.principal(by)
         question = await self.store.question(intervention)
         if question is None:
             raise Refused(
@@ -641,7 +687,14 @@ class Coordinator(Reader):
             raise Refused(str(error)) from error
         now = micros(self._clock.now())
         answered = await self.store.answer(
-            intervention, picked, by=by or self._user, reason=reason, payload=payload, at=now
+            intervention,
+            picked,
+            by=person.name,
+            reason=reason,
+            payload=payload,
+            at=now,
+            identified_by=person.evidence,
+            channel=_channel(by, channel),
         )
         await self._worker.look_if_begun()
         return answered
@@ -726,6 +779,18 @@ def shown_digest(gate: Gate, given: str | None) -> str:
             "least, as `sagas inbox` shows them; nothing was decided"
         )
     return gate.digest if gate.digest.startswith(given.lower()) else given.lower()
+
+
+def _channel(by: str | Principal | None, given: str | None) -> str:
+    """Where somebody decided, if it was not said: whom we have identified, has used the command."""
+    return given or ("cli" if isinstance(by, Principal) else "program")
+
+
+def _fault(error: SagaError, edit: Edited | None) -> Fault:
+    if edit is not None:
+        return Fault(EditRefusal.NOBODY_LEFT, str(error))
+    invalid = isinstance(error, PayloadError)
+    return Fault(EditRefusal.INVALID if invalid else EditRefusal.NOT_EDITABLE, str(error))
 
 
 def _plain(payload: object) -> bytes:

@@ -64,6 +64,8 @@ class CancelRequested(Entry):
     by: str
     reason: str
     too_late: bool
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -301,6 +303,8 @@ class GateRevised(Entry):
     digest: str
     by: str
     reason: str
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -420,12 +424,17 @@ class InterventionOpened(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterventionClosed(Entry):
-    """A person answered, or the question became moot. The payload is a result they gave."""
+    """A person answered, or the question became moot. The payload is a result they gave.
+
+    `identified_by` is how they were identified, and `channel` where the answer came in.
+    """
 
     intervention: str
     choice: str
     by: str
     reason: str
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 KINDS: dict[str, type[Entry]] = {

@@ -56,6 +56,7 @@ def page(reading: Reading, *, now: datetime) -> str:
         story=story,
         payloads=PAYLOADS,
         votes=reading.votes,
+        refused_edits=reading.refused_edits,
         broken=reading.broken,
         unread=reading.unread,
         head_hash=reading.head_hash,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from approvals import Gate, Presentation, Vote
 from approvals.gate import expire
+from approvals.revision import RefusedEdit
 from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
 from sagas.discreet import discreet
@@ -26,6 +27,7 @@ class Reading:
         entries: What was recorded, without its secrets.
         presentations: The gates that can be decided, as people see them.
         votes: What each person said, by gate.
+        refused_edits: The edits that changed nothing, by gate.
         deliveries: The messages to people, by gate or intervention; the oldest first.
         broken: Where its chain does not verify, if anywhere.
         unread: Why the entries after these cannot be read, if there are any.
@@ -38,6 +40,7 @@ class Reading:
     gates: dict[str, Gate]
     presentations: dict[str, Presentation]
     votes: dict[str, list[Vote]]
+    refused_edits: dict[str, list[RefusedEdit]]
     deliveries: dict[str, list[Delivery]]
     questions: dict[str, QuestionRow]
     broken: Break | None
@@ -60,6 +63,7 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
     store = coordinator.store
     gates = {gate.id: gate for gate in await store.gates_of(saga_id)}
     votes = {gate_id: await store.votes(gate_id) for gate_id in gates}
+    refused = {gate_id: await store.refused_edits(gate_id) for gate_id in gates}
     questions = {question.id: question for question in await store.questions_of(saga_id)}
     entries, unread = readable(loaded.rows)
     if unread is not None and not entries:
@@ -89,6 +93,7 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         gates,
         presentations,
         votes,
+        refused,
         await _deliveries(coordinator, saga_id),
         questions,
         broken,
@@ -121,4 +126,13 @@ async def _deliveries(coordinator: Coordinator, saga_id: str) -> dict[str, list[
 def asked_of(request: Request) -> Asked:
     """A request as the story tells of it; the key of a call says nothing to people."""
     state = request.state.partition(" ")[0] if request.kind == "late" else request.state
-    return Asked(request.kind, request.ref, request.by, state, request.reason, request.at)
+    return Asked(
+        request.kind,
+        request.ref,
+        request.by,
+        state,
+        request.reason,
+        request.at,
+        request.identified_by,
+        request.channel,
+    )

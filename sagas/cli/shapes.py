@@ -13,6 +13,7 @@ from typing import Any
 from approvals import Gate, Presentation, Vote
 from approvals.delegation import Delegation
 from approvals.redaction import Redaction
+from approvals.revision import RefusedEdit
 from approvals.rule import StandingRule, amount_of_units
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
@@ -111,7 +112,12 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
         "result": value(story.result),
         "steps": [step(item) for item in story.steps],
         "gates": [
-            gate(item, reading.votes.get(item.id, []), reading.deliveries.get(item.id, []))
+            gate(
+                item,
+                reading.votes.get(item.id, []),
+                reading.refused_edits.get(item.id, []),
+                reading.deliveries.get(item.id, []),
+            )
             for item in story.gates
         ],
         "interventions": [
@@ -185,7 +191,12 @@ def call(item: CallStory) -> Shape:
     }
 
 
-def gate(item: GateStory, votes: Iterable[Vote], told: Iterable[Delivery]) -> Shape:
+def gate(
+    item: GateStory,
+    votes: Iterable[Vote],
+    refused: Iterable[RefusedEdit],
+    told: Iterable[Delivery],
+) -> Shape:
     """A gate of `show --json`."""
     return {
         "id": item.id,
@@ -206,6 +217,7 @@ def gate(item: GateStory, votes: Iterable[Vote], told: Iterable[Delivery]) -> Sh
         "called_with": value(item.called),
         "revisions": [revision(one) for one in item.revisions],
         "votes": [vote(given) for given in votes],
+        "refused_edits": [refused_edit(each) for each in refused],
         "deliveries": [delivery(row) for row in told],
     }
 
@@ -237,6 +249,21 @@ def vote(given: Vote) -> Shape:
         "refusal": None if given.refusal is None else given.refusal.value,
         "acting_for": given.acting_for,
         "delegation": given.delegation,
+    }
+
+
+def refused_edit(refused: RefusedEdit) -> Shape:
+    """An edit that changed nothing."""
+    return {
+        "by": refused.principal,
+        "reason": refused.reason,
+        "at": refused.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "channel": refused.channel,
+        "evidence": refused.evidence,
+        "revision": refused.revision,
+        "digest": refused.digest,
+        "arguments_hash": refused.arguments_hash,
+        "refusal": refused.refusal.value,
     }
 
 
@@ -272,6 +299,8 @@ def intervention(item: QuestionStory, told: Iterable[Delivery]) -> Shape:
         "choice": item.choice,
         "by": item.by,
         "reason": item.reason,
+        "identified_by": item.identified_by,
+        "channel": item.channel,
         "result": value(item.result),
         "deliveries": [delivery(row) for row in told],
     }

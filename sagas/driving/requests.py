@@ -147,7 +147,15 @@ class _Batch:
         drive = self._drive
         may = drive.state.former is None and decide.may_unwind(drive.state, drive.saga.after_pivot)
         late = not may and not drive.is_unwinding
-        self.entries.append(CancelRequested(by=request.by, reason=request.reason, too_late=late))
+        self.entries.append(
+            CancelRequested(
+                by=request.by,
+                reason=request.reason,
+                too_late=late,
+                identified_by=request.identified_by,
+                channel=request.channel,
+            )
+        )
         if may:
             self._unwind(f"cancelled by {request.by}: {request.reason}", "cancel")
 
@@ -231,6 +239,8 @@ class _Batch:
                 digest=digest,
                 by=request.by,
                 reason=request.reason,
+                identified_by=request.identified_by,
+                channel=request.channel,
                 sensitive=gate.sensitive,
                 payload=request.payload,
             )
@@ -254,6 +264,8 @@ class _Batch:
                 choice=request.state,
                 by=request.by,
                 reason=request.reason,
+                identified_by=request.identified_by,
+                channel=request.channel,
                 payload=request.payload,
             )
         )

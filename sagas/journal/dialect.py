@@ -10,10 +10,12 @@ _SAGA = (
     "folded, wake_at, created_at, updated_at, deaths"
 )
 _ENTRY = "saga_id, seq, kind, version, written_at, body, payload, hash"
-_REQUEST = "id, kind, ref, actor, reason, state, made_at, payload, valid_until"
+_REQUEST = (
+    "id, kind, ref, actor, reason, state, made_at, payload, valid_until, identified_by, channel"
+)
 _QUESTION = (
     "id, saga_id, path, kind, question, evidence, choices, wants_result, state, opened_at, choice, "
-    "actor, reason, closed_at"
+    "actor, reason, closed_at, identified_by, channel"
 )
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
@@ -21,6 +23,10 @@ _GATE = (
     "eligible, stakes, because, editor"
 )
 _REVISION = "gate_id, number, arguments, digest, stakes, actor, reason, made_at"
+_REFUSED_EDIT = (
+    "principal, reason, channel, made_at, revision, member_of, evidence, digest, arguments_hash, "
+    "refusal"
+)
 _DELIVERY = (
     "id, saga_id, subject, channel, target, saying, level, rest, state, attempts, next_at, says, "
     "receipt, error, made_at, changed_at"
@@ -51,6 +57,7 @@ COLUMNS = {
     "gate": _GATE,
     "vote": _VOTE,
     "revision": _REVISION,
+    "refused_edit": _REFUSED_EDIT,
     "drill": _DRILL,
     "delivery": _DELIVERY,
     "rule": _RULE,

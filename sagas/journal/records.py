@@ -11,7 +11,7 @@ from approvals import Approval, Gate, GateState, Vote, VoteKind
 from approvals.figures import AskedGate, CastVote
 from approvals.parties import Parties
 from approvals.quorum import Refusal
-from approvals.revision import Revision
+from approvals.revision import EditRefusal, RefusedEdit, Revision
 from approvals.stakes import Stakes
 from compensations import Choice
 from sagas.chain import Row
@@ -62,7 +62,7 @@ def entry_row(record: Record) -> Row:
 
 def request(record: Record) -> Request:
     """The row of `{request}`."""
-    number, kind, ref, actor, reason, state, made_at, payload, valid_until = record
+    number, kind, ref, actor, reason, state, made_at, payload, valid_until, *identity = record
     return Request(
         id=number,
         kind=kind,
@@ -73,6 +73,8 @@ def request(record: Record) -> Request:
         at=made_at,
         payload=_bytes(payload),
         valid_until=valid_until,
+        identified_by=identity[0],
+        channel=identity[1],
     )
 
 
@@ -93,6 +95,8 @@ def question_row(record: Record) -> QuestionRow:
         by=record[11],
         reason=record[12],
         closed_at=record[13],
+        identified_by=record[14],
+        channel=record[15],
     )
 
 
@@ -208,6 +212,39 @@ def revised_values(revised: Gate) -> tuple[object, ...]:
         revised.digest,
         revised.stakes.to_json(),
         revised.editor,
+    )
+
+
+def refused_edit(record: Record) -> RefusedEdit:
+    """The row of `{refused_edit}`."""
+    return RefusedEdit(
+        principal=record[0],
+        reason=record[1],
+        channel=record[2],
+        at=instant(record[3]),
+        revision=record[4],
+        groups=frozenset(json.loads(record[5])),
+        evidence=record[6],
+        digest=record[7],
+        arguments_hash=record[8],
+        refusal=EditRefusal(record[9]),
+    )
+
+
+def refused_edit_values(gate_id: str, refused: RefusedEdit) -> tuple[object, ...]:
+    """The values of `RECORD_REFUSED_EDIT`."""
+    return (
+        gate_id,
+        refused.principal,
+        refused.reason,
+        refused.channel,
+        micros(refused.at),
+        refused.revision,
+        json.dumps(sorted(refused.groups)),
+        refused.evidence,
+        refused.digest,
+        refused.arguments_hash,
+        refused.refusal.value,
     )
 
 

@@ -286,8 +286,8 @@ RAISE_WORKER = "update worker set control = control + 1 where id = $1"
 
 REQUEST = """
 insert into request (saga_id, kind, ref, actor, reason, state, payload, valid_until, made_at,
-                     folded, delivery_key)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10)
+                     folded, delivery_key, identified_by, channel)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, false, $10, $11, $12)
 """
 """Committed together with the raised `control`, or not at all."""
 
@@ -330,20 +330,6 @@ where id = $1
 """
 """Under the lock on the gate, after its state was looked at."""
 
-ADD_REVISION = """
-insert into revision ({revision}) values ($1, $2, $3, $4, $5, $6, $7, $8)
-"""
-"""Under the lock on the gate. A revision's number is taken once."""
-
-REVISE_GATE = """
-update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6, notify_at = 0
-where id = $1
-"""
-"""Under the lock on the gate, after its state and its revision were looked at."""
-
-REVISIONS = "select {revision} from revision where gate_id = $1 order by number"
-"""Committed rows, which are never changed."""
-
 SAGA_OF_QUESTION = "select saga_id from intervention where id = $1"
 """Never changes."""
 
@@ -352,7 +338,7 @@ LOCK_QUESTION = "select {question} from intervention where id = $1 {for_update}"
 
 ANSWER = """
 update intervention set state = 'answered', choice = $2, actor = $3, reason = $4, closed_at = $5,
-    notify_at = $5
+    identified_by = $6, channel = $7, notify_at = $5
 where id = $1
 """
 """Under the lock on the question, after its state was looked at."""

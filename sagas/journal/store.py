@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from approvals import Gate, Principal, Vote
 from approvals.delegation import Delegation
 from approvals.figures import AskedGate, CastVote
-from approvals.revision import Proposal, Revision
+from approvals.revision import Proposal, RefusedEdit, Revision
 from approvals.rule import StandingRule
 from compensations import Choice
 from sagas.allotment import Answer, Mark, Want
@@ -207,7 +207,16 @@ class SqlStore:
 
     # --- the desk -----------------------------------------------------------------------------
 
-    async def cancel(self, saga_id: str, *, by: str, reason: str, at: int) -> None:
+    async def cancel(
+        self,
+        saga_id: str,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        identified_by: str | None = None,
+        channel: str | None = None,
+    ) -> None:
         """Ask for a saga to be undone.
 
         Raises:
@@ -216,7 +225,9 @@ class SqlStore:
         """
         check_text(by, "the name")
         check_text(reason, "the reason")
-        await self._write(lambda _: desk.cancel(saga_id, by=by, reason=reason, at=at))
+        check_text(identified_by, "the evidence")
+        asker = desk.Asker(by, identified_by, channel)
+        await self._write(lambda _: desk.cancel(saga_id, by=asker, reason=reason, at=at))
 
     async def send(
         self, saga_id: str, name: str, payload: bytes, *, key: str, by: str, at: int
@@ -258,6 +269,8 @@ class SqlStore:
         reason: str,
         payload: bytes | None,
         at: int,
+        identified_by: str | None = None,
+        channel: str | None = None,
     ) -> QuestionRow:
         """Close an intervention with an answer.
 
@@ -266,11 +279,13 @@ class SqlStore:
         """
         check_text(by, "the name")
         check_text(reason, "the reason")
+        check_text(identified_by, "the evidence")
+        asker = desk.Asker(by, identified_by, channel)
         return await self._write(
             lambda settling: desk.answer(
                 intervention_id,
                 choice,
-                by=by,
+                by=asker,
                 reason=reason,
                 payload=payload,
                 at=at,
@@ -294,10 +309,13 @@ class SqlStore:
     async def edit(self, gate_id: str, proposal: Proposal) -> Gate:
         """Let a gate ask about other arguments from now on; earlier votes are void.
 
+        An edit that is refused is recorded, without its arguments.
+
         Raises:
             Refused: The edit has no effect; the message is the truth to tell the editor.
         """
         check_text(proposal.reason, "the reason")
+        check_text(proposal.digest, "the digest")
         edited = await self._write(
             lambda settling: edits.edit(self.journal_id, gate_id, proposal, settling=settling)
         )
@@ -308,6 +326,10 @@ class SqlStore:
     async def revisions(self, gate_id: str) -> list[Revision]:
         """The revisions of a gate that was edited, in order; none of one as it was asked."""
         return await self._look(lambda: edits.revisions(gate_id))
+
+    async def refused_edits(self, gate_id: str) -> list[RefusedEdit]:
+        """The edits of a gate that were refused, in order."""
+        return await self._look(lambda: edits.refused_edits(gate_id))
 
     # --- the library --------------------------------------------------------------------------
 
@@ -417,6 +439,10 @@ class SqlStore:
     async def rule_uses(self, rule_id: str) -> list[RuleUse]:
         """What a rule allowed, the oldest first."""
         return await self._look(lambda: rules.rule_uses(rule_id))
+
+    async def rule_uses_of(self, saga_id: str) -> list[RuleUse]:
+        """What standing rules allowed at the gates of a saga, the oldest first."""
+        return await self._look(lambda: rules.rule_uses_of(saga_id))
 
     async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
         """The gates in front of an action, the newest first."""

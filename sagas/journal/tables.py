@@ -21,7 +21,8 @@ A **gate** is one question to people, with a digest over what would run; its `st
 where it is secret) and `because` (the body's own words) are as its entry has them. Its **votes** are
 what each person said; one with a `refusal` counts for nothing. Other arguments that somebody
 proposed are a **revision**; the gate asks about the last one, and the first is what it asked at
-first. An **intervention** is a question that only a person can answer. Both are decided by
+first. An edit that was refused is a **refused_edit**: who wanted it, and why not, without the
+arguments. An **intervention** is a question that only a person can answer. Both are decided by
 compare-and-set, so that the first decision wins and everybody else is told.
 
 A **standing_rule** is an approval that a person gave beforehand; only its revocation is ever written
@@ -236,6 +237,28 @@ class Revision(_Table, table=True):
     made_at: int = Field(sa_type=BigInteger)
 
 
+class RefusedEdit(_Table, table=True):
+    """An edit that changed nothing; never changed, never removed."""
+
+    __table_args__: ClassVar[Any] = (
+        Index("refused_edit_of_gate", "gate_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    gate_id: str = Field(sa_type=Text, foreign_key="gate.id")
+    principal: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    channel: str = Field(sa_type=Text)
+    made_at: int = Field(sa_type=BigInteger)
+    revision: int = Field(sa_type=Integer)
+    member_of: str = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    digest: str | None = Field(default=None, sa_type=Text)
+    arguments_hash: str = Field(sa_type=Text)
+    refusal: str = Field(sa_type=Text)
+
+
 class Vote(_Table, table=True):
     """What one person said at a gate, and the rights they had then."""
 
@@ -347,6 +370,8 @@ class Intervention(_Table, table=True):
     actor: str | None = Field(default=None, sa_type=Text)
     reason: str | None = Field(default=None, sa_type=Text)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
+    identified_by: str | None = Field(default=None, sa_type=Text)
+    channel: str | None = Field(default=None, sa_type=Text)
     notify_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
@@ -371,6 +396,8 @@ class Request(_Table, table=True):
     made_at: int = Field(sa_type=BigInteger)
     folded: bool
     delivery_key: str | None = Field(default=None, sa_type=Text)
+    identified_by: str | None = Field(default=None, sa_type=Text)
+    channel: str | None = Field(default=None, sa_type=Text)
 
 
 class Bucket(_Table, table=True):

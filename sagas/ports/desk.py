@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from approvals import Gate, Principal, Vote
-from approvals.revision import Proposal, Revision
+from approvals.revision import Proposal, RefusedEdit, Revision
 from compensations import Choice
 from sagas.model import Direction
 from sagas.ports.rows import QuestionRow
@@ -42,7 +42,16 @@ class LateAnswer:
 class Desk(Protocol):
     """What people and other programs do: each is one transaction, and raises `control`."""
 
-    async def cancel(self, saga_id: str, *, by: str, reason: str, at: int) -> None:
+    async def cancel(
+        self,
+        saga_id: str,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        identified_by: str | None = None,
+        channel: str | None = None,
+    ) -> None:
         """Ask for a saga to be undone."""
         ...
 
@@ -69,6 +78,8 @@ class Desk(Protocol):
         reason: str,
         payload: bytes | None,
         at: int,
+        identified_by: str | None = None,
+        channel: str | None = None,
     ) -> QuestionRow:
         """Close an intervention with an answer.
 
@@ -95,6 +106,8 @@ class Edits(Protocol):
     async def edit(self, gate_id: str, proposal: Proposal) -> Gate:
         """Let a gate ask about other arguments from now on; earlier votes are void.
 
+        An edit that is refused is recorded, without its arguments.
+
         Raises:
             Refused: The edit has no effect; the message is the truth to tell the editor.
         """
@@ -102,4 +115,8 @@ class Edits(Protocol):
 
     async def revisions(self, gate_id: str) -> list[Revision]:
         """The revisions of a gate that was edited, in order; none of one as it was asked."""
+        ...
+
+    async def refused_edits(self, gate_id: str) -> list[RefusedEdit]:
+        """The edits of a gate that were refused, in order."""
         ...

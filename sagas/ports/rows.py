@@ -14,7 +14,12 @@ __all__ = ["Loaded", "QuestionRow", "Request", "SagaRow"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Something that somebody who does not hold the lease wants of the saga."""
+    """Something that somebody who does not hold the lease wants of the saga.
+
+    Attributes:
+        identified_by: How it is known that they asked, where that was looked at.
+        channel: Where it came in.
+    """
 
     id: int
     kind: str
@@ -25,6 +30,8 @@ class Request:
     at: int
     payload: bytes | None = None
     valid_until: int | None = None
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,12 @@ class SagaRow:
 
 @dataclass(frozen=True, slots=True)
 class QuestionRow:
-    """An intervention as it is stored."""
+    """An intervention as it is stored.
+
+    Attributes:
+        identified_by: How whoever answered was identified.
+        channel: Where the answer came in.
+    """
 
     id: str
     saga_id: str
@@ -67,6 +79,8 @@ class QuestionRow:
     by: str | None = None
     reason: str | None = None
     closed_at: int | None = None
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

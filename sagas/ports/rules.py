@@ -67,6 +67,10 @@ class Rules(Protocol):
         """What a rule allowed, the oldest first."""
         ...
 
+    async def rule_uses_of(self, saga_id: str) -> list[RuleUse]:
+        """What standing rules allowed at the gates of a saga, the oldest first."""
+        ...
+
     async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
         """The gates in front of an action, the newest first."""
         ...

@@ -101,7 +101,8 @@ def _started(t: Telling, seq: int, at: int, entry: e.Started) -> None:
 def _cancel_requested(t: Telling, seq: int, at: int, entry: e.CancelRequested) -> None:
     late = "too late: it cannot be undone as a whole any more" if entry.too_late else ""
     detail = _joined(f"by {entry.by}: {entry.reason}", late)
-    t.tell(seq, at, Mark.ASKED, "cancel asked", detail=detail)
+    more = _facts(identified_by=entry.identified_by, channel=entry.channel)
+    t.tell(seq, at, Mark.ASKED, "cancel asked", detail=detail, more=more)
 
 
 def _deadline_passed(t: Telling, seq: int, at: int, entry: e.DeadlinePassed) -> None:
@@ -335,6 +336,8 @@ def _gate_revised(t: Telling, seq: int, at: int, entry: e.GateRevised) -> None:
             revision=str(entry.revision),
             arguments=_text(entry.payload),
             digest=entry.digest,
+            identified_by=entry.identified_by,
+            channel=entry.channel,
         ),
     )
 
@@ -464,7 +467,12 @@ def _intervention_closed(t: Telling, seq: int, at: int, entry: e.InterventionClo
         "answered",
         subject=entry.choice,
         detail=f"by {entry.by}: {entry.reason}" if entry.by else entry.reason,
-        more=_facts(intervention=entry.intervention, result=_text(entry.payload)),
+        more=_facts(
+            intervention=entry.intervention,
+            result=_text(entry.payload),
+            identified_by=entry.identified_by,
+            channel=entry.channel,
+        ),
     )
 
 

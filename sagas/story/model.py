@@ -174,6 +174,8 @@ class QuestionStory:
 
     Attributes:
         state: "open", "answered" (by somebody, but not taken up yet) or "closed".
+        identified_by: How whoever answered was identified.
+        channel: Where the answer came in.
     """
 
     id: str
@@ -190,6 +192,8 @@ class QuestionStory:
     choice: str | None = None
     by: str | None = None
     reason: str | None = None
+    identified_by: str | None = None
+    channel: str | None = None
     result: bytes | None = None
 
 
@@ -252,6 +256,8 @@ class Asked:
     state: str
     reason: str
     at: int
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ def questions(
                 choice=entry.choice,
                 by=entry.by,
                 reason=entry.reason,
+                identified_by=entry.identified_by,
+                channel=entry.channel,
                 result=entry.payload,
             )
     for item in asked:
@@ -119,6 +121,8 @@ def questions(
                 choice=item.state,
                 by=item.by,
                 reason=item.reason,
+                identified_by=item.identified_by,
+                channel=item.channel,
             )
     return tuple(found.values())
 

@@ -152,7 +152,9 @@ async def _vote(
             return await coordinator.revoke(gate.id, by=person, reason=why, channel=channel)
 
 
-async def edit(gate_id: str, draft: Draft, principal: Principal, office: Office) -> Gate:
+async def edit(
+    gate_id: str, draft: Draft, principal: Principal, office: Office, *, channel: str
+) -> Gate:
     """Let a gate ask about other arguments, on behalf of somebody who was identified.
 
     Raises:
@@ -160,15 +162,19 @@ async def edit(gate_id: str, draft: Draft, principal: Principal, office: Office)
         PayloadError: These are no arguments of the action.
         WebError: There is no such gate, or the edit lacks a reason.
     """
-    gate = await find_gate(gate_id, office)
+    await find_gate(gate_id, office)
     reason = checked_reason(draft.reason)
     if reason is None:
         raise WebError(422, "an edit needs a reason: say why", title="A reason is missing")
-    if gate.state.is_open and gate.digest != draft.digest.lower():
-        raise NotCounted(409, _moved(gate, draft), gate, _UNCHANGED)
     try:
         return await office.coordinator.edit(
-            gate_id, draft.arguments, reason=reason, by=principal, revision=draft.revision
+            gate_id,
+            draft.arguments,
+            reason=reason,
+            by=principal,
+            revision=draft.revision,
+            digest=draft.digest,
+            channel=channel,
         )
     except Refused as error:
         now = await find_gate(gate_id, office)
@@ -177,13 +183,6 @@ async def edit(gate_id: str, draft: Draft, principal: Principal, office: Office)
 
 
 _UNCHANGED = "Nothing was changed"
-
-
-def _moved(gate: Gate, draft: Draft) -> str:
-    return (
-        f"you had revision {draft.revision} before you, and what is asked now is revision "
-        f"{gate.revision}: look at it, and edit that"
-    )
 
 
 async def shown_gate(gate: Gate, office: Office) -> Presentation:
@@ -212,6 +211,7 @@ async def resolve(
     *,
     reason: str | None,
     result_json: str | None,
+    channel: str,
 ) -> QuestionRow:
     """Answer an intervention on behalf of somebody who was identified.
 
@@ -225,5 +225,5 @@ async def resolve(
     if why is None:
         raise WebError(422, "an answer needs a reason: say why", title="A reason is missing")
     return await office.coordinator.resolve(
-        question_id, choice, reason=why, result_json=result_json, by=principal.name
+        question_id, choice, reason=why, result_json=result_json, by=principal, channel=channel
     )

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from approvals.revision import hash_of
 from sagas import Catalog, Coordinator, Handle, Outcome, Reversibility, Status, approval
 from sagas.cli.commands.deciding import digest_unedited
+from sagas.entries import GateRevised
 from sagas.errors import PayloadError, Refused
+from sagas.restoring import entries_of
 from tests.behaviour.acting import LIMIT, approve_all, only_gate
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import DAY, HOUR, Order, costly, gated, shop
@@ -332,3 +335,78 @@ async def test_people_see_what_an_edit_changed_and_who_made_it(house: House) -> 
         ("what", "asked", "other")
     ]
     assert (shown.revision, shown.editor) == (2, "ben")
+
+
+# --- refused edits are on the record ----------------------------------------------------------
+
+
+async def tried(coordinator: Coordinator, gate: str, arguments: str = OTHER, **more: Any) -> None:
+    more = {"reason": "cheaper", "by": "ben", **more}
+    with pytest.raises((Refused, PayloadError)):
+        await coordinator.edit(gate, arguments, **more)
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_t8_each_refused_edit_is_recorded_with_who_where_and_why(house: House) -> None:
+    ben = house.people.principal("ben")
+    async with house.open() as coordinator:
+        _, gate = await at_the_gate(coordinator)
+        await tried(coordinator, gate, "{", by=ben, channel="web")
+        await tried(coordinator, gate, '{"what": 7}')
+        await tried(coordinator, gate, '{"what": "asked"}')
+        await tried(coordinator, gate, by="zoe")
+        await tried(coordinator, gate, "{", by="zoe")
+        await tried(coordinator, gate, revision=7)
+        await tried(coordinator, gate, digest="0" * 64)
+        refused = await coordinator.store.refused_edits(gate)
+        assert [(one.principal, one.channel, one.refusal.value) for one in refused] == [
+            ("ben", "web", "invalid"),
+            ("ben", "program", "invalid"),
+            ("ben", "program", "unchanged"),
+            ("zoe", "program", "not-entitled"),
+            ("zoe", "program", "not-entitled"),
+            ("ben", "program", "other-revision"),
+            ("ben", "program", "wrong-digest"),
+        ]
+        assert [one.evidence for one in refused[:2]] == ["a test", "the program's word"]
+        assert [one.at for one in refused] == sorted(one.at for one in refused)
+        assert (await coordinator.store.revisions(gate), await waiting(coordinator)) == ([], 1)
+
+
+async def test_t13_a_refused_edit_keeps_no_arguments(house: House) -> None:
+    async with house.open() as coordinator:
+        _, gate = await at_the_gate(coordinator)
+        await tried(coordinator, gate, '{"what": "my secret", "more": 1}')
+        await tried(coordinator, gate, '{"what": "my secret"}', by="zoe")
+        refused = await coordinator.store.refused_edits(gate)
+    assert "my secret" not in repr(refused)
+    canonical = hash_of(b'{"what":"my secret"}', journal_id=coordinator.store.journal_id)
+    assert refused[1].arguments_hash == canonical != refused[0].arguments_hash
+
+
+async def test_an_edit_of_what_nobody_here_can_check_is_recorded(house: House) -> None:
+    async with house.open() as coordinator:
+        _, gate = await at_the_gate(coordinator)
+    async with house.open(Catalog("nothing")) as coordinator:
+        await tried(coordinator, gate)
+        house.people.desk = {"ben"}
+    async with house.open() as coordinator:
+        await tried(coordinator, gate)
+        found = [one.refusal.value for one in await coordinator.store.refused_edits(gate)]
+    assert found == ["not-editable", "nobody-left"]
+
+
+async def test_the_journal_says_how_it_is_known_who_edited(house: House) -> None:
+    async with house.open() as coordinator:
+        _, gate = await at_the_gate(coordinator)
+        ben = house.people.principal("ben")
+        await coordinator.edit(gate, OTHER, reason="cheaper", by=ben, channel="web")
+        await coordinator.approve(gate, by="eve")
+        await ended(await coordinator.resume("s"))
+        entries = [entry for _, _, entry in entries_of((await coordinator.load("s")).rows)]
+    [revised] = [entry for entry in entries if isinstance(entry, GateRevised)]
+    assert (revised.identified_by, revised.channel) == ("a test", "web")
+
+
+async def waiting(coordinator: Coordinator) -> int:
+    return len(await coordinator.store.waiting_gates())

@@ -121,11 +121,13 @@ def everything(database: Path = Path("sagas.db")) -> str:
 
 
 def all_but_votes(database: Path = Path("sagas.db")) -> str:
-    """All that a database says, without the votes: refused ones are on the record too."""
+    """All that a database says, without votes and refused edits: what is refused is recorded."""
+    apart = ('INSERT INTO "vote"', 'INSERT INTO "refused_edit"')
     return "".join(
         line
         for line in _lines(database)
-        if not line.startswith('INSERT INTO "vote"') and "VALUES('vote'," not in line
+        if not line.startswith(apart)
+        and not any(f"VALUES('{table}'," in line for table in ("vote", "refused_edit"))
     )
 
 

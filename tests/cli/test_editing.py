@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import TRIPS, Sagas, all_but_votes, everything, first_id
+from tests.cli.conftest import TRIPS, Sagas, all_but_votes, first_id
 
 EVE = '{"to": "eve@example.org"}'
 TARGET = ("--target", f"{TRIPS}:travel")
@@ -62,9 +62,9 @@ def test_without_a_target_the_arguments_cannot_be_checked(
 ) -> None:
     trip("write")
     gate = first_id(sagas, "g-")
-    before = everything()
+    before = all_but_votes()
     sagas("edit", gate, EVE, "--reason", "x").refused("cannot be checked", "--target")
-    assert everything() == before
+    assert all_but_votes() == before
 
 
 @pytest.mark.parametrize("arguments", ["", "eve", "[]", "{}", '{"to": 7}', '{"to":"a","cc":"b"}'])
@@ -73,9 +73,9 @@ def test_what_the_action_could_not_be_called_with_is_refused(
 ) -> None:
     trip("write")
     gate = first_id(sagas, "g-")
-    before = everything()
+    before = all_but_votes()
     sagas("edit", gate, arguments, "--reason", "x", *TARGET).refused()
-    assert everything() == before
+    assert all_but_votes() == before
 
 
 def test_t9_what_was_edited_is_not_approved_by_somebody_who_did_not_see_it(
@@ -84,11 +84,11 @@ def test_t9_what_was_edited_is_not_approved_by_somebody_who_did_not_see_it(
     trip("write")
     gate = edited(sagas)
     another_user(monkeypatch)
-    before = everything()
+    before = all_but_votes()
     sagas("approve", gate).refused(f"{gate} was edited by", "--digest")
     [item] = json.loads(sagas("inbox", "--json").out)
     sagas("approve", gate, "--digest", item["digest"][:15]).refused("16 digits")
-    assert everything() == before
+    assert all_but_votes() == before
     command = f"sagas approve {gate} --digest {item['digest'][:16]}"
     assert command in " ".join(sagas("inbox").out.split())
     assert sagas(*command.split()[1:]).code == 0
@@ -107,3 +107,27 @@ def test_t9_whoever_looked_before_an_edit_does_not_approve_it(
 def another_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else sits down at the machine."""
     monkeypatch.setattr("sagas.cli.settings.operating_system_user", lambda: "ben")
+
+
+def test_a_refused_edit_is_shown_with_why_and_without_its_arguments(
+    sagas: Sagas, trip: Callable[..., str]
+) -> None:
+    trip("write")
+    gate = first_id(sagas, "g-")
+    wrong = '{"to": "eve@example.org", "bcc": "all@example.org"}'
+    assert sagas("edit", gate, wrong, "--reason", "to all", *TARGET).code != 0
+    shown = sagas("show", "t1", "--json").out
+    [told] = json.loads(shown)["gates"]
+    [refused] = told["refused_edits"]
+    assert (refused["refusal"], refused["channel"], refused["reason"]) == (
+        "invalid",
+        "cli",
+        "to all",
+    )
+    assert refused["evidence"].startswith("operating-system user")
+    assert len(refused["arguments_hash"]) == 64
+    assert "all@example.org" not in shown
+    sagas("history", "t1", "--html", "page.html")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "refused (invalid)" in page
+    assert "all@example.org" not in page

@@ -106,6 +106,7 @@ def test_the_page_tells_doubt_and_how_it_was_settled(
     assert "in doubt pay RuntimeError: the line is dead" in text
     assert "settled by a person" in text
     assert "on the bill" in text
+    assert re.search(r"happened, by \S+, through cli, identified by operating-system user", text)
     assert '"P-7"' in text
 
 

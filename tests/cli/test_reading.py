@@ -181,7 +181,11 @@ def test_an_answer_with_a_result_lets_the_saga_go_on(sagas: Sagas, trip: Trip) -
     answer = ["--choice", "happened", "--reason", "on the bill", "--result", '{"ref": "P"}']
     said = sagas("resolve", first_id(sagas, "i-"), *answer, "--target", f"{TRIPS}:travel")
     assert said.code == 0
-    assert sagas("run", f"{TRIPS}:travel.owe", "--id", "t1").code == 0
+    for _ in range(2):  # before it is taken up, and after
+        [question] = told(sagas, "show", "t1")["interventions"]
+        assert question["identified_by"].startswith("operating-system user")
+        assert question["channel"] == "cli"
+        assert sagas("run", f"{TRIPS}:travel.owe", "--id", "t1").code == 0
     assert told(sagas, "show", "t1")["result"] == "P"
 
 

@@ -137,3 +137,35 @@ def test_t24_votes_that_are_gone_are_missed(sagas: Sagas, trip: Trip) -> None:
     said = sagas("verify")
     assert said.code == 1
     assert "is approved, and has not the votes that it asks for" in said.out
+
+
+FORGED_USE = """
+insert into rule_use select gate.id, standing_rule.id, saga_id, null, 1
+from gate, standing_rule where saga_id = 't0'
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("delete from rule_use", "and that use is not counted"),
+        ("update rule_use set units = 1", "took nothing of rule"),
+        (
+            FORGED_USE,
+            "counts as a use of rule",
+        ),
+    ],
+)
+def test_t24_uses_of_a_rule_that_were_forged_are_found(
+    sagas: Sagas, trip: Trip, change: str, reason: str
+) -> None:
+    trip("write", "t0")
+    sagas("approve", first_id(sagas, "g-"))
+    limits = ("--for", "7d", "--uses", "2", "--reason", "they always go out", "--anything")
+    assert sagas("rules", "create", "travel.mail", *limits).code == 0
+    trip("write", "t1")
+    assert sagas("verify").code == 0
+    tamper(change)
+    said = sagas("verify")
+    assert said.code == 1
+    assert reason in said.out

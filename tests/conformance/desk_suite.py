@@ -53,6 +53,13 @@ class DeskSuite:
             AT,
         )
 
+    async def test_a_cancellation_says_how_it_is_known_who_asked(self, store: Store) -> None:
+        await begun(store, await registered(store))
+        known = {"identified_by": "token of ana", "channel": "web"}
+        await store.cancel("trip-1", by="ana", reason="ill", at=AT, **known)
+        _, [request] = await store.requests("trip-1")
+        assert (request.identified_by, request.channel) == ("token of ana", "web")
+
     async def test_a_second_cancellation_changes_nothing(self, store: Store) -> None:
         await begun(store, await registered(store))
         await store.cancel("trip-1", by="ana", reason="ill", at=AT)
@@ -419,6 +426,17 @@ class DeskSuite:
             b'{"no":7}',
             "I asked",
         )
+
+    async def test_an_answer_says_how_it_is_known_who_gave_it(self, store: Store) -> None:
+        await with_question(store, await registered(store))
+        known = {"identified_by": "token of bo", "channel": "web"}
+        answered = await store.answer(
+            "i-1", Choice.RETRY, by="bo", reason="again", payload=None, at=AT, **known
+        )
+        assert (answered.identified_by, answered.channel) == ("token of bo", "web")
+        assert await store.question("i-1") == answered
+        _, [request] = await store.requests("trip-1")
+        assert (request.identified_by, request.channel) == ("token of bo", "web")
 
     async def test_whoever_answers_second_is_told_what_was_answered(self, store: Store) -> None:
         await with_question(store, await registered(store))

@@ -10,7 +10,7 @@ import pytest
 from approvals import Gate, GateState
 from approvals.gate import is_intact
 from approvals.quorum import Refusal
-from approvals.revision import Revision
+from approvals.revision import EditRefusal, Revision, refused_edit
 from sagas.errors import PayloadError, Refused
 from sagas.ports import Store
 from tests.conformance.support import NOW, ballot, person, proposal, registered, with_gate
@@ -151,6 +151,38 @@ class EditsSuite:
             await store.edit(gate.id, proposal())
         assert await store.gate(gate.id) == gate
         assert await store.revisions(gate.id) == []
+
+    async def test_an_edit_that_is_refused_is_on_the_record_without_its_arguments(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store), by="@desk")
+        wrong = proposal(channel="web", digest="12345678", editor=person("bo", "desk"))
+        stranger = proposal("cy", reason="mine")
+        for tried in (wrong, stranger):
+            with pytest.raises(Refused):
+                await store.edit(gate.id, tried)
+        kept = [
+            refused_edit(wrong, EditRefusal.WRONG_DIGEST, journal_id=store.journal_id),
+            refused_edit(stranger, EditRefusal.NOT_ENTITLED, journal_id=store.journal_id),
+        ]
+        assert await store.refused_edits(gate.id) == kept
+        assert (kept[0].principal, kept[0].channel, kept[0].at) == ("bo", "web", NOW)
+        assert "example.org" not in repr(kept)
+
+    async def test_an_edit_that_counts_is_not_among_those_refused(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.edit(gate.id, proposal())
+        assert await store.refused_edits(gate.id) == []
+
+    async def test_a_request_says_who_edited_and_how_that_is_known(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store))
+        await store.edit(gate.id, proposal(channel="web"))
+        _, [request] = await store.requests("trip-1")
+        assert (request.by, request.identified_by, request.channel) == (
+            "bo",
+            proposal().editor.evidence,
+            "web",
+        )
 
     async def test_there_is_no_edit_without_a_gate(self, store: Store) -> None:
         with pytest.raises(Refused, match="no gate g-9"):

@@ -20,6 +20,7 @@ from tests.conformance.support import (
     gate_of,
     login_link,
     person,
+    proposal,
     registered,
     web_session,
     with_gate,
@@ -113,6 +114,8 @@ async def test_the_least_privileged_role_can_drive_and_decide(
     tale, gate = await with_gate(store, lease)
     assert await store.commit(lease, [tale.unit()]) == [Applied.YES]
     await store.vote(gate.id, ballot("bo"), person("bo"))
+    with pytest.raises(Refused, match="already approved"):
+        await store.edit(gate.id, proposal("cy"))
     await store.cancel(tale.saga_id, by="ana", reason="ill", at=1)
     await store.tidy()
     await store.record(drilled())
@@ -138,6 +141,7 @@ async def test_the_least_privileged_role_can_drive_and_decide(
         "drop trigger entry_not_changed on entry",
         "drop table entry",
         "update vote set kind = 'approve'",
+        "delete from refused_edit",
         "delete from request",
         "update drill set result = 'passed'",
         "delete from drill",

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from sagas.errors import Refused
 from sagas.journal import (
     statements,
     statements_delegations,
     statements_deliveries,
+    statements_edits,
     statements_rules,
 )
 from sagas.journal.dialect import SQLITE
@@ -40,10 +42,16 @@ from tests.journal.conftest import Opening
 from tests.journal.support import Raw, raw, rendered
 
 MANY = 10_000
-MODULES = (statements, statements_rules, statements_delegations, statements_deliveries)
+MODULES = (
+    statements,
+    statements_edits,
+    statements_rules,
+    statements_delegations,
+    statements_deliveries,
+)
 
 TABLES = (
-    *("gate", "revision", "vote", "intervention", "delivery"),
+    *("gate", "revision", "refused_edit", "vote", "intervention", "delivery"),
     *("standing_rule", "rule_use", "delegation"),
 )
 
@@ -63,6 +71,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "ADD_REVISION": (),
     "REVISE_GATE": ("g-1", 2, "{}", "digest", "{}", "bo"),
     "REVISIONS": ("g-1",),
+    "REFUSED_EDIT": ("g-1", "bo", AT),
+    "RECORD_REFUSED_EDIT": (),
+    "REFUSED_EDITS": ("g-1",),
     # votes
     "VOTES": ("g-1",),
     "COUNTED_VOTES": ("g-1",),
@@ -74,7 +85,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "SAGA_OF_QUESTION": ("i-1",),
     "LOCK_QUESTION": ("i-1",),
     "LOCK_QUESTION_OF": ("i-1",),
-    "ANSWER": ("i-1", "retry", "bo", "why", AT),
+    "ANSWER": ("i-1", "retry", "bo", "why", AT, "an id", "cli"),
     "QUESTION": ("i-1",),
     "WAITING_QUESTIONS": (AT, "i-1", 26),
     "QUESTIONS_OF": ("trip-1",),
@@ -88,6 +99,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "USE_RULE": ("r-1", "g-1", "trip-1", None, AT),
     "USED_RULE": ("g-1",),
     "RULE_USES": ("r-1",),
+    "RULE_USES_OF": ("trip-1",),
     # delegations
     "CREATE_DELEGATION": (),
     "DELEGATION": ("d-1",),
@@ -198,6 +210,7 @@ _CHANGED: dict[str, dict[str, str]] = {
         "notify_at": "intervention.opened_at + 1000000000000 + n",
     },
     "revision": {"gate_id": _OWN},
+    "refused_edit": {"gate_id": _OWN},
     "vote": {"gate_id": _OWN, "cast_at": _LATER},
     "standing_rule": {
         "id": _OWN,
@@ -227,6 +240,8 @@ async def one_of_each(store: Store) -> None:
     lease = await registered(store)
     await sent(store, lease)
     await store.edit("g-1", proposal("cy"))
+    with pytest.raises(Refused):
+        await store.edit("g-1", proposal("bo"))
     await store.vote("g-1", replace(ballot("bo"), revision=2), person("bo"))
     await store.create_rule(given())
     await store.create_delegation(handed_over())

@@ -38,6 +38,7 @@ TABLES = [
     "journal",
     "login_link",
     "permit",
+    "refused_edit",
     "request",
     "revision",
     "rule_use",

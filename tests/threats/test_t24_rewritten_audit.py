@@ -9,9 +9,9 @@ from approvals import Gate, GateState, Principal, Vote, VoteKind, approval
 from approvals.gate import open_gate
 from approvals.parties import Parties
 from approvals.subject import GateSubject
-from sagas.auditing import decided_twice, flaw_of_decision, never_opened
+from sagas.auditing import decided_twice, flaw_of_decision, flaws_of_uses, never_opened
 from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
-from sagas.ports import Request
+from sagas.ports import Request, RuleUse
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 ASKED = approval(by="@desk", quorum=2, within=timedelta(hours=1))
@@ -123,3 +123,48 @@ def test_t24_an_approval_of_a_rule_needs_no_votes() -> None:
 def test_t24_a_gate_without_a_row_or_without_an_entry_is_found() -> None:
     assert never_opened([], [opened()]) == ["gate g was opened, and its row is gone"]
     assert never_opened([gate()], []) == ["gate g has a row, and no entry opened it"]
+
+
+USE = RuleUse(gate_id="g", rule_id="r-1", saga_id="s", units=2_500_000, at=0)
+BY_RULE = replace(CONSUMED, rule="r-1", amount="2.5")
+
+
+def test_t24_a_use_of_a_rule_that_is_counted_as_it_was_made_is_none() -> None:
+    assert flaws_of_uses("s", [USE], [opened(), BY_RULE]) == []
+    unlimited = [replace(CONSUMED, rule="r-1")]
+    assert flaws_of_uses("s", [replace(USE, units=None)], unlimited) == []
+    assert flaws_of_uses("s", [], [opened(), CONSUMED]) == []
+
+
+@pytest.mark.parametrize(
+    ("uses", "entries", "flaw"),
+    [
+        ([], [BY_RULE], "rule r-1 allowed gate g, and that use is not counted"),
+        ([USE], [], "gate g counts as a use of rule r-1, and no entry says so"),
+        ([USE], [CONSUMED], "gate g counts as a use of rule r-1, and no entry says so"),
+        (
+            [replace(USE, rule_id="r-2")],
+            [BY_RULE],
+            "gate g was allowed by rule r-1, and counts as a use of r-2 by s",
+        ),
+        (
+            [replace(USE, saga_id="another")],
+            [BY_RULE],
+            "gate g was allowed by rule r-1, and counts as a use of r-1 by another",
+        ),
+        (
+            [replace(USE, units=1)],
+            [BY_RULE],
+            "gate g took 2.5 of rule r-1, and another amount is counted",
+        ),
+        (
+            [USE],
+            [replace(BY_RULE, amount="much")],
+            "gate g took much of rule r-1, and another amount is counted",
+        ),
+    ],
+)
+def test_t24_a_use_of_a_rule_that_was_forged_is_found(
+    uses: list[RuleUse], entries: list[Entry], flaw: str
+) -> None:
+    assert flaws_of_uses("s", uses, entries) == [flaw]

@@ -100,6 +100,8 @@ async def test_an_intervention_is_read_and_answered(inbox: Inbox) -> None:
     body = {"choice": "happened", "reason": "seen at the bank", "result_json": '"charged"'}
     answered = (await client.post(f"{path}/answer", json=body)).json()
     assert (answered["choice"], answered["by"]) == ("happened", "ana")
+    assert answered["identified_by"].startswith("token t-")
+    assert answered["channel"] == "api"
 
 
 async def test_a_result_that_does_not_fit_is_refused(inbox: Inbox) -> None:

@@ -143,6 +143,9 @@ async def test_what_does_not_validate_is_told_beside_its_field_and_nothing_is_lo
     assert again[f"at/order/{name}"] == text
     assert (again["at/order/item"], again["reason"]) == ("a vase", "he said")
     assert (await now(inbox, gate)).revision == 1
+    [refused] = await inbox.coordinator.store.refused_edits(gate.id)
+    assert (refused.principal, refused.channel, refused.refusal) == ("ana", "web", "invalid")
+    assert "What was refused here" in (await ana.get(f"/gates/{gate.id}")).text
     again["at/order/" + name] = {"copies": "9", "tags": "[]", "price": "7.00"}[name]
     sent = await ana.post(f"/gates/{gate.id}/edit", data=again, headers=FORM)
     assert sent.status_code == 303
@@ -159,7 +162,7 @@ async def test_of_two_editors_the_second_is_told_and_keeps_what_they_wrote(
         path, data={**sent, "at/order/item": "bowl", "reason": "asked"}, headers=FORM
     )
     assert late.status_code == 409
-    assert "you had revision 1 before you, and what is asked now is revision 2" in late.text
+    assert "you had revision 1 before you, and revision 2 is to be decided" in late.text
     again = filled(late, gate)
     assert (again["at/order/item"], again["revision"]) == ("bowl", "2")
     assert (await now(inbox, gate)).revision == 2

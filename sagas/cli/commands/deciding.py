@@ -427,7 +427,7 @@ def resolve(
     async def main() -> QuestionRow:
         async with opened(settings, *catalogs, user=person.name) as coordinator:
             return await coordinator.resolve(
-                intervention, choice, reason=reason, result_json=text, by=person.name
+                intervention, choice, reason=reason, result_json=text, by=person
             )
 
     answered = asyncio.run(main())
@@ -448,7 +448,7 @@ def cancel(
     person = acting(settings)
 
     async def ask(coordinator: Coordinator) -> None:
-        await coordinator.cancel(id_, reason=reason, by=person.name)
+        await coordinator.cancel(id_, reason=reason, by=person)
 
     _decided(settings, ask)
     show(safe(f"{id_}: asked to be undone; {GOES_ON}"))

@@ -6,7 +6,13 @@ from typing import Annotated
 
 import typer
 
-from sagas.auditing import decided_twice, flaw_of_decision, flaw_of_row, never_opened
+from sagas.auditing import (
+    decided_twice,
+    flaw_of_decision,
+    flaw_of_row,
+    flaws_of_uses,
+    never_opened,
+)
 from sagas.chain import Break
 from sagas.chain import verify as verify_chain
 from sagas.cli import shapes
@@ -138,4 +144,5 @@ async def _flaws(coordinator: Coordinator, saga_id: str) -> list[str]:
         except Corrupt as error:
             flaw = str(error)
         flaws += [] if flaw is None else [flaw]
-    return [*flaws, *decided_twice(entries), *never_opened(gates, entries)]
+    uses = flaws_of_uses(saga_id, await store.rule_uses_of(saga_id), entries)
+    return [*flaws, *uses, *decided_twice(entries), *never_opened(gates, entries)]

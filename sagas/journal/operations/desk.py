@@ -42,14 +42,23 @@ class Counted:
     refusal: str | None
 
 
-def cancel(saga_id: str, *, by: str, reason: str, at: int) -> Operation[None]:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for something, how that is known, and where it came in."""
+
+    name: str
+    identified_by: str | None = None
+    channel: str | None = None
+
+
+def cancel(saga_id: str, *, by: Asker, reason: str, at: int) -> Operation[None]:
     """Ask for a saga to be undone; a second time changes nothing."""
     held = yield from hold(saga_id)
     if held.status.is_end:
         raise Refused(f"{_ended(held, at)}: there is nothing to cancel")
     if (yield Query(statements.IS_CANCELLED, (saga_id,))):
         return
-    yield from ask(held, "cancel", actor=by, reason=reason, at=at)
+    yield from ask(held, "cancel", by=by, reason=reason, at=at)
 
 
 def send(
@@ -62,7 +71,9 @@ def send(
         return settling and tuple(delivered[0]) == (by, at)
     if held.status.is_end:
         raise Refused(f"{_ended(held, at)}: nobody waits for the event {name!r} any more")
-    yield from ask(held, "event", ref=name, actor=by, state=key, at=at, payload=payload, key=key)
+    yield from ask(
+        held, "event", ref=name, by=Asker(by), state=key, at=at, payload=payload, key=key
+    )
     return True
 
 
@@ -125,7 +136,7 @@ def answer(
     intervention_id: str,
     choice: Choice,
     *,
-    by: str,
+    by: Asker,
     reason: str,
     payload: bytes | None,
     at: int,
@@ -138,7 +149,7 @@ def answer(
     held = yield from hold(found[0][0])
     question = yield from _question(statements.LOCK_QUESTION, intervention_id)
     if question.state != "open":
-        if settling and (question.choice, question.by, question.closed_at) == (choice, by, at):
+        if settling and (question.choice, question.by, question.closed_at) == (choice, by.name, at):
             return question
         raise Refused(_closed(question, at))
     try:
@@ -150,12 +161,13 @@ def answer(
         )
     except ChoiceError as error:
         raise Refused(str(error)) from error
-    yield Query(statements.ANSWER, (intervention_id, choice.value, by, reason, at))
+    answered = (choice.value, by.name, reason, at, by.identified_by, by.channel)
+    yield Query(statements.ANSWER, (intervention_id, *answered))
     yield from ask(
         held,
         "answer",
         ref=intervention_id,
-        actor=by,
+        by=by,
         reason=reason,
         state=choice.value,
         at=at,
@@ -179,7 +191,7 @@ def report(late: LateAnswer, *, by: str, at: int, settling: bool) -> Operation[b
         held,
         "late" if late.happened else "over",
         ref=late.path,
-        actor=by,
+        by=Asker(by),
         reason=late.unstorable or "",
         state=f"{late.direction} {late.key} {late.attempt}{' unprotected' * late.unprotected}",
         at=at,
@@ -215,7 +227,7 @@ def decide(held: Held, gate: Gate, *, at: int) -> Operation[None]:
         held,
         "gate",
         ref=gate.id,
-        actor=decided_by,
+        by=Asker(decided_by),
         reason=gate.reason or "",
         state=gate.state.value,
         at=at,
@@ -228,7 +240,7 @@ def ask(
     kind: str,
     *,
     ref: str = "",
-    actor: str,
+    by: Asker,
     reason: str = "",
     state: str = "",
     at: int,
@@ -238,8 +250,8 @@ def ask(
 ) -> Operation[None]:
     """Make a request, and raise what says that one waits."""
     text = None if payload is None else payload.decode()
-    values = (held.id, kind, ref, actor, reason, state, text, valid_until, at, key)
-    yield Query(statements.REQUEST, values)
+    values = (held.id, kind, ref, by.name, reason, state, text, valid_until, at, key)
+    yield Query(statements.REQUEST, (*values, by.identified_by, by.channel))
     yield Query(statements.RAISE_SAGA, (held.id,))
     if held.owner is not None:
         yield Query(statements.RAISE_WORKER, (held.owner,))

@@ -3,6 +3,8 @@
 A revision is a row that is never changed. The first, as the gate was asked, is written beside the
 second: until then it is the gate's own.
 
+An edit that is refused is a row of its own, as a refused vote is.
+
 Pure.
 """
 
@@ -10,9 +12,9 @@ from dataclasses import dataclass
 
 from approvals import Gate
 from approvals.gate import is_intact
-from approvals.revision import Proposal, Revision, revise
+from approvals.revision import Proposal, RefusedEdit, Revision, refused_edit, revise
 from sagas.errors import Refused
-from sagas.journal import records, statements
+from sagas.journal import records, statements, statements_edits
 from sagas.journal.operation import Operation, Query
 from sagas.journal.operations import desk
 from sagas.model import micros
@@ -47,7 +49,7 @@ def edit(journal_id: str, gate_id: str, proposal: Proposal, *, settling: bool) -
             held,
             "edit",
             ref=gate_id,
-            actor=proposal.editor.name,
+            by=desk.Asker(proposal.editor.name, proposal.editor.evidence, proposal.channel),
             reason=proposal.reason,
             state=f"{ruling.gate.revision} {ruling.gate.digest}",
             at=micros(proposal.at),
@@ -56,23 +58,42 @@ def edit(journal_id: str, gate_id: str, proposal: Proposal, *, settling: bool) -
     elif ruling.gate.state is not gate.state:
         yield Query(statements.DECIDE_GATE, records.decision_values(ruling.gate))
         yield from desk.decide(held, ruling.gate, at=micros(proposal.at))
+    if ruling.refusal is not None:
+        refused = refused_edit(proposal, ruling.refusal, journal_id=journal_id)
+        yield from _record(gate_id, refused, settling=settling)
     return Edited(ruling.gate, None if ruling.accepted else ruling.message)
 
 
 def revisions(gate_id: str) -> Operation[list[Revision]]:
     """The revisions of a gate that was edited, the first as it was asked; none of any other."""
-    return [records.revision(row) for row in (yield Query(statements.REVISIONS, (gate_id,)))]
+    return [records.revision(row) for row in (yield Query(statements_edits.REVISIONS, (gate_id,)))]
+
+
+def refused_edits(gate_id: str) -> Operation[list[RefusedEdit]]:
+    """The edits of a gate that were refused, in the order in which they were."""
+    found = yield Query(statements_edits.REFUSED_EDITS, (gate_id,))
+    return [records.refused_edit(row) for row in found]
+
+
+def _record(gate_id: str, refused: RefusedEdit, *, settling: bool) -> Operation[None]:
+    """Keep a refusal once, however often its transaction is made."""
+    if settling:
+        place = (gate_id, refused.principal, micros(refused.at))
+        if (yield Query(statements_edits.REFUSED_EDIT, place)):
+            return
+    values = records.refused_edit_values(gate_id, refused)
+    yield Query(statements_edits.RECORD_REFUSED_EDIT, values)
 
 
 def _revise(before: Gate, after: Gate, proposal: Proposal) -> Operation[None]:
     if before.revision == 1:
         asked = records.revision_values(before, by=None, reason=None, at=before.opened_at)
-        yield Query(statements.ADD_REVISION, asked)
+        yield Query(statements_edits.ADD_REVISION, asked)
     made = records.revision_values(
         after, by=proposal.editor.name, reason=proposal.reason, at=proposal.at
     )
-    yield Query(statements.ADD_REVISION, made)
-    yield Query(statements.REVISE_GATE, records.revised_values(after))
+    yield Query(statements_edits.ADD_REVISION, made)
+    yield Query(statements_edits.REVISE_GATE, records.revised_values(after))
 
 
 def _is_made(gate_id: str, proposal: Proposal) -> Operation[bool]:

@@ -62,6 +62,12 @@ def rule_uses(rule_id: str) -> Operation[list[RuleUse]]:
     return [RuleUse(*row) for row in found]
 
 
+def rule_uses_of(saga_id: str) -> Operation[list[RuleUse]]:
+    """What rules allowed at the gates of a saga, the oldest first."""
+    found = yield Query(statements.RULE_USES_OF, (saga_id,))
+    return [RuleUse(*row) for row in found]
+
+
 def gates_of_action(action: str, *, limit: int) -> Operation[list[Gate]]:
     """The gates in front of an action, the newest first."""
     found = yield Query(statements.GATES_OF_ACTION, (action, limit))

@@ -119,7 +119,7 @@ def _add_edits(routes: APIRouter, office: Office) -> None:
             reason=body.reason,
         )
         try:
-            gate = await deciding.edit(gate_id, draft, who.principal, office)
+            gate = await deciding.edit(gate_id, draft, who.principal, office, channel=CHANNEL)
         except deciding.NotCounted as error:
             error.members["gate"] = await _dumped(error.gate, office)
             raise
@@ -155,6 +155,7 @@ def _add_questions(routes: APIRouter, office: Office) -> None:
             office,
             reason=body.reason,
             result_json=body.result_json,
+            channel=CHANNEL,
         )
         return QuestionShape.of(row)
 
@@ -195,8 +196,9 @@ def _at_a_glance(gate: Gate, office: Office) -> Any:
 
 async def _whole(gate: Gate, office: Office) -> GateShape:
     shown = await deciding.shown_gate(gate, office)
-    votes = await office.coordinator.store.votes(gate.id)
-    return GateShape.whole(gate, shown, votes)
+    store = office.coordinator.store
+    votes, refused = await store.votes(gate.id), await store.refused_edits(gate.id)
+    return GateShape.whole(gate, shown, votes, refused)
 
 
 async def _dumped(gate: Gate, office: Office) -> dict[str, Any]:

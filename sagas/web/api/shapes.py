@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from approvals import Gate, Presentation, Vote, VoteKind
+from approvals.revision import RefusedEdit
 from compensations import Choice
 from compensations.interventions import MEANINGS
 from sagas.model import Status, instant
@@ -68,6 +69,31 @@ class VoteShape(BaseModel):
         )
 
 
+class RefusedEditShape(BaseModel):
+    """An edit that changed nothing."""
+
+    by: str
+    reason: str
+    at: datetime
+    channel: str
+    evidence: str
+    revision: int
+    refused: str = Field(description="Why it was refused.")
+
+    @classmethod
+    def of(cls, edit: RefusedEdit) -> "RefusedEditShape":
+        """The shape of a refused edit."""
+        return cls(
+            by=edit.principal,
+            reason=edit.reason,
+            at=edit.at,
+            channel=edit.channel,
+            evidence=edit.evidence,
+            revision=edit.revision,
+            refused=edit.refusal.value,
+        )
+
+
 class GateBrief(BaseModel):
     """A gate in a list."""
 
@@ -112,9 +138,12 @@ class GateShape(GateBrief):
     decided_by: str | None
     reason: str | None
     votes: list[VoteShape]
+    refused_edits: list[RefusedEditShape]
 
     @classmethod
-    def whole(cls, gate: Gate, shown: Presentation, votes: list[Vote]) -> "GateShape":
+    def whole(
+        cls, gate: Gate, shown: Presentation, votes: list[Vote], refused: list[RefusedEdit]
+    ) -> "GateShape":
         """The shape of a gate."""
         return cls(
             **_brief(gate, shown),
@@ -146,6 +175,7 @@ class GateShape(GateBrief):
             decided_by=gate.decided_by,
             reason=gate.reason,
             votes=[VoteShape.of(vote) for vote in votes],
+            refused_edits=[RefusedEditShape.of(edit) for edit in refused],
         )
 
 
@@ -187,6 +217,8 @@ class QuestionShape(BaseModel):
     by: str | None
     reason: str | None
     closed_at: datetime | None
+    identified_by: str | None = Field(description="How whoever answered was identified.")
+    channel: str | None = Field(description="Where the answer came in.")
 
     @classmethod
     def of(cls, row: QuestionRow) -> "QuestionShape":
@@ -206,6 +238,8 @@ class QuestionShape(BaseModel):
             by=row.by,
             reason=row.reason,
             closed_at=None if row.closed_at is None else instant(row.closed_at),
+            identified_by=row.identified_by,
+            channel=row.channel,
         )
 
 

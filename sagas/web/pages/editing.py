@@ -4,6 +4,8 @@ What was typed is never lost: where an edit has no effect, the form comes back a
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -24,6 +26,7 @@ from sagas.web.sessions import Visitor, visitor
 LONGEST_EDITED = 16 * 1024
 """Bytes of arguments that a form has room for."""
 
+CHANNEL = "web"
 _TITLE = "Nothing was changed"
 _NO_FAULTS: Mapping[str, str] = {}
 
@@ -75,12 +78,20 @@ def purpose(gate_id: str, revision: str, digest: str) -> str:
 async def _propose(gate: Gate, sent: Mapping[str, str], who: Visitor, office: Office) -> None:
     fields = await _fields(gate, office)
     draft = Draft(
-        arguments=at.arguments_of(gate.arguments, fields, sent),
+        arguments="",
         revision=int(sent["revision"]),
         digest=sent["digest"],
         reason=sent["reason"],
     )
-    await edit(gate.id, draft, who.principal, office)
+    try:
+        draft = replace(draft, arguments=at.arguments_of(gate.arguments, fields, sent))
+    except at.Unreadable:
+        with suppress(
+            PayloadError, WebError
+        ):  # no text is no JSON: it is refused, which is recorded
+            await edit(gate.id, draft, who.principal, office, channel=CHANNEL)
+        raise
+    await edit(gate.id, draft, who.principal, office, channel=CHANNEL)
 
 
 async def _fields(gate: Gate, office: Office) -> list[at.Field]:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from approvals import Gate, Vote, VoteKind
 from approvals.rendering import render_html
-from approvals.revision import bar_to_edit
+from approvals.revision import RefusedEdit, bar_to_edit
 from sagas.web import forms
 from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
@@ -19,6 +19,8 @@ from sagas.web.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
 
 CHANNEL = "web"
+REFUSED_SHOWN = 20
+"""Of the votes and edits that were refused, the last ones are enough for a page."""
 
 
 def router(office: Office) -> APIRouter:
@@ -100,7 +102,8 @@ async def _page(
 ) -> Response:
     shown = await shown_gate(gate, office)
     person = who.principal
-    votes = await office.coordinator.store.votes(gate.id)
+    store = office.coordinator.store
+    votes = await store.votes(gate.id)
     own = _own(votes, who)
     now = office.now()
     return html(
@@ -114,10 +117,22 @@ async def _page(
         own=own,
         rights=rights_of(person, gate, now, await acting_for(person, office)),
         may_edit=bar_to_edit(gate, person, now=now) is None,
+        refused=_refused(votes, await store.refused_edits(gate.id)),
         refusal=refusal,
         reason=reason or "",
         seal=forms.seal(who.session, purpose(gate.id, gate.digest, shown.seen), now=now),
     )
+
+
+def _refused(
+    votes: Sequence[Vote], edits: Sequence[RefusedEdit]
+) -> list[tuple[str, Vote | RefusedEdit]]:
+    """What was refused here, the last first, each with what it was."""
+    found: list[tuple[str, Vote | RefusedEdit]] = [
+        *((vote.kind.value, vote) for vote in votes if vote.refusal),
+        *(("edit", edit) for edit in edits),
+    ]
+    return sorted(found, key=lambda each: each[1].at, reverse=True)[:REFUSED_SHOWN]
 
 
 def _own(votes: Sequence[Vote], who: Visitor) -> Vote | None:

@@ -15,6 +15,7 @@ from sagas.web.pages.sending import sent_once
 from sagas.web.rendering import html
 from sagas.web.sessions import Visitor, visitor
 
+CHANNEL = "web"
 _SHOWN_AGAIN = (409, 422)
 
 
@@ -48,6 +49,7 @@ def router(office: Office) -> APIRouter:
                 office,
                 reason=sent.get("reason"),
                 result_json=sent.get("result", "").strip() or None,
+                channel=CHANNEL,
             )
         except (WebError, Refused, PayloadError) as error:
             refusal = told(error)

@@ -60,6 +60,7 @@ def upgrade() -> None:
     _entry()
     _gate()
     _revision()
+    _refused_edit()
     _vote()
     _standing_rule()
     _rule_use()
@@ -222,6 +223,26 @@ def _revision() -> None:
     )
 
 
+def _refused_edit() -> None:
+    op.create_table(
+        "refused_edit",
+        _number(),
+        _reference("gate_id", "gate.id"),
+        _text("principal"),
+        _text("reason"),
+        _text("channel"),
+        _large("made_at"),
+        _whole("revision"),
+        _text("member_of"),
+        _text("evidence"),
+        _text("digest", nullable=True),
+        _text("arguments_hash"),
+        _text("refusal"),
+        sqlite_autoincrement=True,
+    )
+    _index("refused_edit_of_gate", "refused_edit", ["gate_id"])
+
+
 def _vote() -> None:
     op.create_table(
         "vote",
@@ -322,6 +343,8 @@ def _intervention() -> None:
         _text("actor", nullable=True),
         _text("reason", nullable=True),
         _large("closed_at", nullable=True),
+        _text("identified_by", nullable=True),
+        _text("channel", nullable=True),
         _large("notify_at", nullable=True),
     )
     _index("intervention_of_saga", "intervention", ["saga_id"])
@@ -344,6 +367,8 @@ def _request() -> None:
         _large("made_at"),
         sa.Column("folded", sa.Boolean(), nullable=False),
         _text("delivery_key", nullable=True),
+        _text("identified_by", nullable=True),
+        _text("channel", nullable=True),
         sa.UniqueConstraint("saga_id", "delivery_key", name="request_once"),
         sqlite_autoincrement=True,
     )

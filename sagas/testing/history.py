@@ -8,7 +8,7 @@ from typing import TypeVar
 from approvals import Gate
 from sagas.chain import Row
 from sagas.entries import Entry
-from sagas.ports import QuestionRow, SagaRow, Store
+from sagas.ports import QuestionRow, RuleUse, SagaRow, Store
 from sagas.restoring import entries_of
 
 E = TypeVar("E", bound=Entry)
@@ -20,6 +20,7 @@ class History:
 
     Attributes:
         saga: Its row; None if it was never started.
+        uses: Those of standing rules at its gates.
     """
 
     journal_id: str
@@ -28,6 +29,7 @@ class History:
     rows: Sequence[Row]
     gates: Sequence[Gate] = ()
     questions: Sequence[QuestionRow] = ()
+    uses: Sequence[RuleUse] = ()
 
     @cached_property
     def timed(self) -> Sequence[tuple[int, int, Entry]]:
@@ -58,4 +60,5 @@ async def read_history(store: Store, saga_id: str) -> History:
         tuple(loaded.rows),
         tuple(await store.gates_of(saga_id)),
         tuple(await store.questions_of(saga_id)),
+        tuple(await store.rule_uses_of(saga_id)),
     )

@@ -9,6 +9,7 @@ journal gives the same bytes.
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from typing import Any, cast
@@ -23,7 +24,7 @@ from sagas.chain import Row, verify
 from sagas.errors import Corrupt, UnknownSaga
 from sagas.model import instant, micros
 from sagas.payloads import explain
-from sagas.ports import QuestionRow, SagaRow, Store
+from sagas.ports import QuestionRow, RuleUse, SagaRow, Store
 from sagas.testing.errors import NotAHistory
 from sagas.testing.history import History, read_history
 
@@ -71,6 +72,7 @@ def written(history: History) -> bytes:
         "entries": [_entry(item) for item in history.rows],
         "gates": [_gate(item) for item in history.gates],
         "questions": [_questions().dump_python(item, mode="json") for item in history.questions],
+        "uses": [asdict(item) for item in history.uses],
     }
     return f"{json.dumps(document, ensure_ascii=True, indent=1)}\n".encode("ascii")
 
@@ -127,6 +129,11 @@ def _sagas() -> TypeAdapter[SagaRow]:
 @cache
 def _questions() -> TypeAdapter[QuestionRow]:
     return TypeAdapter(QuestionRow)
+
+
+@cache
+def _uses() -> TypeAdapter[RuleUse]:
+    return TypeAdapter(RuleUse)
 
 
 # --- out --------------------------------------------------------------------------------------
@@ -194,6 +201,7 @@ def _history(document: Mapping[str, Any]) -> History:
         tuple(Row(saga_id=saga.id, **item) for item in document["entries"]),
         tuple(_read_gate(item) for item in document["gates"]),
         tuple(_questions().validate_python(item) for item in document["questions"]),
+        tuple(_uses().validate_python(item) for item in document.get("uses", [])),
     )
 
 

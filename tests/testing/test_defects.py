@@ -3,10 +3,11 @@
 import pytest
 
 from sagas.testing import TestingError, explore
-from tests.testing.defects import Defect
+from tests.testing.defects import Defect, replaced
 from tests.testing.defects.ours import DEFECTS as OURS
+from tests.testing.defects.ours import ruled
 from tests.testing.defects.users import DEFECTS as USERS
-from tests.testing.sagas import Sample
+from tests.testing.sagas import SAMPLES, Sample
 
 EVERY = {**OURS, **USERS}
 SYSTEMATIC = 1
@@ -38,6 +39,11 @@ async def test_a_planted_defect_is_found(defect: Defect) -> None:
 async def test_nothing_is_found_where_the_defect_is_mended(defect: Defect) -> None:
     assert defect.sound is not None
     assert await found_in(defect.sound()) == set()
+
+
+async def test_nothing_is_found_where_a_standing_rule_allows_a_call_and_counts_it() -> None:
+    with replaced(*ruled()):
+        assert await found_in(SAMPLES["a_gate_before_the_end"]()) == set()
 
 
 def test_the_catalogue_holds_thirty_defects_of_users_and_of_ours() -> None:

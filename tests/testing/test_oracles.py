@@ -40,6 +40,7 @@ from sagas.entries import (
     UnwindBegan,
 )
 from sagas.model import Direction, Status, idempotency_key
+from sagas.ports import RuleUse
 from sagas.testing.history import History
 from sagas.testing.oracles import ALWAYS, AT_THE_END, Call, Evidence, violations
 from sagas.testing.world import Effect, Snapshot
@@ -578,6 +579,20 @@ def a_rule_decides_in_a_persons_name(tales: Tales) -> Evidence:
 def a_rule_is_used_that_did_not_decide(tales: Tales) -> Evidence:
     tale = tales["published"]
     return tale.changed(tale.find(GateConsumed), rule="r-1")
+
+
+@breaks("a_use_of_a_rule_is_counted")
+def a_use_that_is_not_counted(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    return tale.changed(tale.find(GateConsumed), rule="r-1")
+
+
+@breaks("a_use_of_a_rule_is_counted")
+def a_use_that_was_not_made_is_counted(tales: Tales) -> Evidence:
+    tale = tales["published"]
+    evidence = tale.evidence
+    use = RuleUse(tale.find(GateConsumed).gate, "r-1", evidence.history.saga_id, None, 0)
+    return replace(evidence, history=replace(evidence.history, uses=(use,)))
 
 
 @breaks("an_approval_is_used_by_its_own_call", "what_needs_a_gate_has_one")

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeGuard
 from approvals import Gate, GateState, GateSubject
 from approvals.gate import may_move
 from reversibility import is_worse
+from sagas.auditing import flaws_of_uses
 from sagas.decide import KEY_MARGIN
 from sagas.entries import (
     CompensationIntended,
@@ -90,6 +91,14 @@ def _spent_otherwise(gate: str, rule: str | None, entries: Entries) -> Iterator[
     for seq, _, entry in entries:
         if isinstance(entry, GateConsumed) and entry.rule != rule:
             yield f"entry {seq} uses {gate} with rule {entry.rule}, and rule {rule} had approved it"
+
+
+def a_use_of_a_rule_is_counted(evidence: Evidence) -> Iterator[str]:
+    """What a standing rule allowed is counted among its uses, with its amount, and nothing else is."""
+    history = evidence.history
+    yield from flaws_of_uses(
+        history.saga_id, history.uses, [entry for _, _, entry in evidence.timed]
+    )
 
 
 def an_approval_is_used_by_its_own_call(evidence: Evidence) -> Iterator[str]:

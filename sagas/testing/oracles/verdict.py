@@ -80,6 +80,7 @@ AT_THE_END: Sequence[Rule] = (
     endings.it_has_ended_or_says_what_it_waits_for,
     endings.the_row_says_what_the_entries_say,
     endings.nothing_is_left_open,
+    gates.a_use_of_a_rule_is_counted,
     endings.the_end_hides_nothing,
     unwinds.every_step_is_undone_at_the_end,
     worlds.every_effect_is_undone_or_stands_rightly,

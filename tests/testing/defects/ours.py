@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -11,9 +12,10 @@ import sagas.driving.run as running
 import sagas.driving.steps as stepping
 import sagas.fold as folding
 from approvals import GateState
+from approvals.rule import standing_rule
 from compensations.plan import Effect, Standing
 from reversibility import ObservabilityKind
-from sagas import decide, entries
+from sagas import Coordinator, decide, entries
 from sagas.driving.attempts import Flight
 from sagas.driving.calling import Answer, TimedOut
 from sagas.driving.drive import Drive
@@ -27,6 +29,7 @@ from sagas.journal.operations import desk, reading
 from sagas.model import Status
 from sagas.ports import Applied, MoveGate, Project
 from sagas.state import Phase
+from sagas.testing.people import TESTERS
 from tests.testing.defects import Defect, replaced
 from tests.testing.sagas import SAMPLES
 
@@ -104,6 +107,29 @@ def another_argument_than_intended() -> list[Change]:
         launch(self, fn, arguments if "result" in arguments else changed, *more)
 
     return [(Flight, "launch", careless)]
+
+
+def ruled() -> list[Change]:
+    """Before a saga starts, somebody has given an approval beforehand: that is no defect."""
+    start = Coordinator.start
+
+    async def given(self: Coordinator, *saga: Any, **more: Any) -> Any:
+        made = self.now()
+        rule = standing_rule(
+            id="r-1",
+            by=self.principal(TESTERS[0]),
+            action="shop.mail",
+            version=1,
+            anything=True,
+            uses=9,
+            reason="they always go out",
+            now=made,
+            until=made + timedelta(days=2),
+        )
+        await self.store.create_rule(rule)
+        return await start(self, *saga, **more)
+
+    return [(Coordinator, "start", given)]
 
 
 # --- intents --------------------------------------------------------------------------------------
@@ -392,6 +418,12 @@ def approval_used_twice() -> list[Change]:
         *_admitting(lambda _, gate: gate.state == "consumed"),
         (stepping.Steps, "_approved_before", always(False)),
     ]
+
+
+@defect("a_gate_before_the_end", "a_use_of_a_rule_is_counted")
+def use_of_a_rule_not_counted() -> list[Change]:
+    """A call that a standing rule allows is made without being counted among the rule's uses."""
+    return [*ruled(), (Admitted, "ops", property(lambda self: [self.use]))]
 
 
 @defect("a_gate_before_the_end", "a_gate_is_decided_once")

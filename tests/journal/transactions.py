@@ -79,10 +79,12 @@ READS = frozenset(
         "question",
         "questions_of",
         "raised",
+        "refused_edits",
         "requests",
         "revisions",
         "rule",
         "rule_uses",
+        "rule_uses_of",
         "rules",
         "saga",
         "sagas",
@@ -379,6 +381,12 @@ async def _edit(scene: Scene) -> object:
     return (await scene.store.edit(scene.gate_id, edit)).revision
 
 
+async def _refuse_edit(scene: Scene) -> object:
+    with pytest.raises(Refused):
+        await scene.store.edit(scene.gate_id, proposal("cy"))
+    return [edit.refusal for edit in await scene.store.refused_edits(scene.gate_id)]
+
+
 async def _revoke(scene: Scene) -> object:
     revocation = ballot("cy", VoteKind.REVOKE)
     return (await scene.store.vote(scene.gate_id, revocation, person("cy"))).state
@@ -554,6 +562,7 @@ KINDS: Mapping[str, Kind] = {
     "vote": Kind(_vote, ("vote",), _gate),
     "refuse a vote": Kind(_refuse, ("vote",), _approval),
     "edit": Kind(_edit, ("edit",), _gate),
+    "refuse an edit": Kind(_refuse_edit, ("edit",), _edited),
     "edit again": Kind(_edit, ("edit",), _edited),
     "revoke": Kind(_revoke, ("vote",), _approval),
     "answer": Kind(_answer, ("answer",), _question),

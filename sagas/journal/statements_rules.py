@@ -70,12 +70,8 @@ where rule_id = $1 order by used_at, gate_id
 """
 """Committed rows."""
 
-RULE_USES_OF = """
-select gate_id, rule_id, saga_id, units, used_at from rule_use
-where gate_id in (select id from gate where saga_id = $1)
-order by used_at, gate_id
-"""
-"""Committed rows: by the gates, whatever saga they name."""
+RULE_USE_AT = "select gate_id, rule_id, saga_id, units, used_at from rule_use where gate_id = $1"
+"""A committed row: by the gate, whatever saga it names."""
 
 GATES_OF_ACTION = (
     "select {gate} from gate where action = $1 order by opened_at desc, id desc limit $2"

@@ -440,9 +440,9 @@ class SqlStore:
         """What a rule allowed, the oldest first."""
         return await self._look(lambda: rules.rule_uses(rule_id))
 
-    async def rule_uses_of(self, saga_id: str) -> list[RuleUse]:
-        """What standing rules allowed at the gates of a saga, the oldest first."""
-        return await self._look(lambda: rules.rule_uses_of(saga_id))
+    async def rule_uses_at(self, gates: Sequence[str]) -> list[RuleUse]:
+        """What standing rules allowed at these gates, in their order."""
+        return await self._look(lambda: rules.rule_uses_at(gates)) if gates else []
 
     async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:
         """The gates in front of an action, the newest first."""

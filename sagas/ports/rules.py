@@ -3,6 +3,7 @@
 Pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,8 +68,8 @@ class Rules(Protocol):
         """What a rule allowed, the oldest first."""
         ...
 
-    async def rule_uses_of(self, saga_id: str) -> list[RuleUse]:
-        """What standing rules allowed at the gates of a saga, the oldest first."""
+    async def rule_uses_at(self, gates: Sequence[str]) -> list[RuleUse]:
+        """What standing rules allowed at these gates, in their order."""
         ...
 
     async def gates_of_action(self, action: str, *, limit: int) -> list[Gate]:

@@ -53,12 +53,13 @@ async def read_history(store: Store, saga_id: str) -> History:
     loaded = await store.load(saga_id)
     if loaded is None:
         return History(store.journal_id, saga_id, None, ())
+    gates = await store.gates_of(saga_id)
     return History(
         store.journal_id,
         saga_id,
         loaded.row,
         tuple(loaded.rows),
-        tuple(await store.gates_of(saga_id)),
+        tuple(gates),
         tuple(await store.questions_of(saga_id)),
-        tuple(await store.rule_uses_of(saga_id)),
+        tuple(await store.rule_uses_at([gate.id for gate in gates])),
     )

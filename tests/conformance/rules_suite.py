@@ -94,7 +94,10 @@ class RulesSuite:
         await store.create_rule(given(budget=Budget(total=Decimal(20), currency="EUR")))
         scene = await _approved(store, lease, "s-1")
         assert await _use(store, lease, scene, units=TEN) == [Applied.YES]
-        assert await store.rule_uses("r-1") == [RuleUse("g-s-1", "r-1", "s-1", TEN, AT)]
+        use = RuleUse("g-s-1", "r-1", "s-1", TEN, AT)
+        assert await store.rule_uses("r-1") == [use]
+        assert await store.rule_uses_at(["g-s-1", "g-s-2"]) == [use]
+        assert await store.rule_uses_at(["g-s-2"]) == await store.rule_uses_at([]) == []
         found = await store.rule("r-1")
         assert found is not None
         assert (found.used, found.spent) == (1, Decimal(10))

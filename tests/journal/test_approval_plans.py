@@ -99,7 +99,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "USE_RULE": ("r-1", "g-1", "trip-1", None, AT),
     "USED_RULE": ("g-1",),
     "RULE_USES": ("r-1",),
-    "RULE_USES_OF": ("trip-1",),
+    "RULE_USE_AT": ("g-1",),
     # delegations
     "CREATE_DELEGATION": (),
     "DELEGATION": ("d-1",),

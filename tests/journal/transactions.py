@@ -84,7 +84,7 @@ READS = frozenset(
         "revisions",
         "rule",
         "rule_uses",
-        "rule_uses_of",
+        "rule_uses_at",
         "rules",
         "saga",
         "sagas",

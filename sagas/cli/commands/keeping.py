@@ -144,5 +144,5 @@ async def _flaws(coordinator: Coordinator, saga_id: str) -> list[str]:
         except Corrupt as error:
             flaw = str(error)
         flaws += [] if flaw is None else [flaw]
-    uses = flaws_of_uses(saga_id, await store.rule_uses_of(saga_id), entries)
+    uses = flaws_of_uses(saga_id, await store.rule_uses_at([gate.id for gate in gates]), entries)
     return [*flaws, *uses, *decided_twice(entries), *never_opened(gates, entries)]

@@ -62,10 +62,12 @@ def rule_uses(rule_id: str) -> Operation[list[RuleUse]]:
     return [RuleUse(*row) for row in found]
 
 
-def rule_uses_of(saga_id: str) -> Operation[list[RuleUse]]:
-    """What rules allowed at the gates of a saga, the oldest first."""
-    found = yield Query(statements.RULE_USES_OF, (saga_id,))
-    return [RuleUse(*row) for row in found]
+def rule_uses_at(gates: Iterable[str]) -> Operation[list[RuleUse]]:
+    """What rules allowed at these gates, in their order."""
+    uses: list[RuleUse] = []
+    for gate in gates:
+        uses += [RuleUse(*row) for row in (yield Query(statements.RULE_USE_AT, (gate,)))]
+    return uses
 
 
 def gates_of_action(action: str, *, limit: int) -> Operation[list[Gate]]:

@@ -365,11 +365,11 @@ def _check_durations(asked: Approval) -> None:
 
 def _check_in_time(asked: Approval) -> None:
     """What comes after the deadline would never come."""
-    for what, waits in (("reminder", asked.remind), ("escalation", asked.rungs)):
+    for what, waits in (("a reminder", asked.remind), ("an escalation", asked.rungs)):
         for wait in waits:
             if not timedelta(0) < wait < asked.within:
                 raise ApprovalDefinitionError(
-                    f"a {what} after {duration(abs(wait))} does not fall into the "
+                    f"{what} after {duration(abs(wait))} does not fall into the "
                     f"{duration(asked.within)} in which the gate is open; let it come sooner, or "
                     "lengthen within="
                 )

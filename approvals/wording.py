@@ -112,15 +112,29 @@ def cut(text: str, limit: int) -> str:
 def fold(line: str, *, width: int, mark: str) -> str:
     """Break one line into lines of at most `width` columns, each but the first after `mark`.
 
-    A terminal that broke it would let padded text pass for a line of ours.
+    It is broken after a blank where one is near, and no character is left out. A terminal that
+    broke it would let padded text pass for a line of ours.
     """
-    rows = [""]
-    left = width
+    rows: list[str] = []
+    row, left = "", width
     for character in line:
-        columns = 2 if east_asian_width(character) in {"F", "W"} else 1
+        columns = _columns(character)
         if columns > left:
-            rows.append(mark)
-            left = width - len(mark)
-        rows[-1] += character
+            done, begun = (
+                (row, "") if character == " " else _at_blank(row, (width - len(mark)) // 3)
+            )
+            rows.append(done)
+            row, left = begun, width - len(mark) - _columns(begun)
+        row += character
         left -= columns
-    return "\n".join(rows)
+    return f"\n{mark}".join([*rows, row])
+
+
+def _at_blank(row: str, most: int) -> tuple[str, str]:
+    """Split after the last blank, unless more than `most` characters follow it."""
+    place = row.rfind(" ") + 1
+    return (row[:place], row[place:]) if place and len(row) - place <= most else (row, "")
+
+
+def _columns(text: str) -> int:
+    return sum(2 if east_asian_width(character) in {"F", "W"} else 1 for character in text)

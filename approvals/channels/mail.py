@@ -160,7 +160,7 @@ class Mail:
             server.close()
             if _may_pass(error):
                 raise Retry(f"{self._host} cannot be reached: {error}") from error
-            raise Stop(f"{self._host} does not let us in: {error}") from error
+            raise Stop(f"{self._host} does not let us in: {self._why(error)}") from error
         except BaseException:
             server.close()
             raise
@@ -168,6 +168,17 @@ class Mail:
             yield server
         finally:
             server.close()
+
+    def _why(self, error: Exception) -> str:
+        from aiosmtplib import SMTPException
+
+        # The library has no class of its own for this one; its subclasses mean something else.
+        if self._security == "starttls" and type(error) is SMTPException:
+            return (
+                "it offers no encryption (STARTTLS) there; name the port that does, or say "
+                'security = "tls" or, on a line that nobody else reads, "none"'
+            )
+        return str(error).rstrip(".")
 
 
 def _may_pass(error: Exception) -> bool:

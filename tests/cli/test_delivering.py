@@ -54,6 +54,15 @@ def test_messages_are_listed_with_what_became_of_them(sagas: Sagas, trip: Trip) 
         assert word in out
 
 
+def test_what_went_wrong_is_said_below_the_list_once(sagas: Sagas, trip: Trip) -> None:
+    trip("write", "a")
+    trip("write", "b")
+    tell(*[Rejected("it is larger than what this mailbox takes")] * 2)
+    lines = sagas("deliveries").out.splitlines()
+    assert lines.count("it is larger than what this mailbox takes") == 1
+    assert sum(line.startswith("  g-") and line.endswith(" to board:ana") for line in lines) == 2
+
+
 def test_what_was_given_up_can_be_picked_out(sagas: Sagas, trip: Trip) -> None:
     trip("write")
     tell(Rejected("too large"))

@@ -35,6 +35,15 @@ async def test_a_gate_is_approved_from_the_inbox(inbox: Inbox) -> None:
     assert outcome.result == "mailed to readers@example.org"
 
 
+async def test_a_card_shows_a_value_as_its_page_does(inbox: Inbox) -> None:
+    letter = shop.LETTER.model_copy(update={"body": "Dear reader,\nforty new books."})
+    await inbox.coordinator.start(shop.announce, letter, id="lines")
+    gate = await until(lambda: inbox.gate_of("lines"))
+    ana = await inbox.browser("ana")
+    for path in ("/", f"/gates/{gate.id}"):
+        assert "Dear reader,\\nforty new books." in (await ana.get(path)).text, path
+
+
 async def test_a_vote_says_how_the_voter_was_identified_and_that_it_came_by_the_web(
     inbox: Inbox,
 ) -> None:

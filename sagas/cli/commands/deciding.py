@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from approvals import Gate, GateState, Presentation, Principal
+from approvals.quorum import still_needed
 from approvals.rendering import render_text
 from approvals.standing import standing
 from sagas.cli import shapes, targets
@@ -209,6 +210,7 @@ def _head(shown: Presentation) -> list[tuple[str, str | None]]:
         ("saga", f"{shown.saga_id}, started by {shown.requester}"),
         ("step", shown.path),
         ("class", shown.label),
+        ("edited", f"by {shown.editor}, who does not vote on it" if shown.editor else None),
         ("moves", shown.cost),
         ("reaches", shown.recipients),
         ("done", "; ".join(shown.done_so_far) or None),
@@ -263,7 +265,7 @@ def approve(
             gate, by=person, reason=reason, digest=about, acting_for=for_
         )
 
-    return _voted(_decided(settings, vote))
+    return _voted(settings, vote)
 
 
 async def digest_unedited(coordinator: Coordinator, gate_id: str, person: Principal) -> str | None:
@@ -300,7 +302,7 @@ def reject(
             gate, by=person, reason=reason, digest=digest, acting_for=for_
         )
 
-    return _voted(_decided(settings, vote))
+    return _voted(settings, vote)
 
 
 def withdraw(
@@ -339,7 +341,7 @@ def revoke(
     async def vote(coordinator: Coordinator) -> Gate:
         return await coordinator.revoke(gate, by=person, reason=reason, acting_for=for_)
 
-    return _voted(_decided(settings, vote))
+    return _voted(settings, vote)
 
 
 def edit(
@@ -382,9 +384,14 @@ def edit(
     return 0
 
 
-def _voted(gate: Gate) -> int:
+def _voted(settings: Settings, vote: Callable[[Coordinator], Awaitable[Gate]]) -> int:
+    async def main(coordinator: Coordinator) -> tuple[Gate, str]:
+        gate = await vote(coordinator)
+        return gate, still_needed(gate, await coordinator.store.votes(gate.id))
+
+    gate, lacking = _decided(settings, main)
     if gate.state is GateState.PENDING:
-        show(safe(f"{gate.id}: your vote is recorded; more are needed"))
+        show(safe(f"{gate.id}: your vote is recorded; still needed to approve: {lacking}"))
     else:
         word = standing(gate, now=datetime.now(UTC)).removeprefix("already ")
         show(safe(f"{gate.id}: {word}"))

@@ -1,6 +1,7 @@
 """`deliveries`: whom was told what waits for them, and whom not."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from rich.text import Text
 from sagas.cli import shapes
 from sagas.cli.opening import opened, or_nothing
 from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
-from sagas.cli.terminal import grid, safe, show
+from sagas.cli.terminal import grid, safe, section, show
 from sagas.ports import Delivery, DeliveryState
 from sagas.story.wording import moment
 
@@ -55,8 +56,8 @@ def deliveries(
 
 
 def _table(rows: list[Delivery], limit: int) -> RenderableType:
-    table = grid("", "", "fixed", "fixed", "fixed", "rest")
-    heads = ("about", "to", "why", "state", "since", "")
+    table = grid("", "", "fixed", "fixed", "fixed")
+    heads = ("about", "to", "why", "state", "since")
     table.add_row(*(Text(word, style="dim") for word in heads))
     for row in rows:
         table.add_row(
@@ -65,8 +66,17 @@ def _table(rows: list[Delivery], limit: int) -> RenderableType:
             Text(row.saying),
             Text(row.state.value, style=_STYLES.get(row.state, "")),
             Text(moment(row.changed_at).removesuffix(" UTC")),
-            safe(row.error or "", "dim", limit=120),
         )
-    if len(rows) < limit:
-        return table
-    return Group(table, Text(f"the newest {limit}; --limit shows more", style="dim"))
+    more = [Text(f"the newest {limit}; --limit shows more", style="dim")]
+    return Group(table, *_errors(rows), *(more if len(rows) >= limit else []))
+
+
+def _errors(rows: list[Delivery]) -> Iterator[RenderableType]:
+    """What went wrong, once, and with which messages."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row.error:
+            found.setdefault(row.error, []).append(f"{row.subject} to {row.channel}:{row.target}")
+    for error, messages in found.items():
+        title = safe(error, "yellow", limit=200)
+        yield Group(Text(), *section(title, [safe(one, "dim", limit=100) for one in messages]))

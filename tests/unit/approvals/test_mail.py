@@ -145,7 +145,7 @@ async def test_a_server_that_is_not_there_is_tried_later() -> None:
 
 async def test_a_server_without_encryption_is_not_spoken_to(box: Postbox) -> None:
     mail = Mail(host="127.0.0.1", port=box.port, sender="sagas@example.org")
-    with pytest.raises(Stop):
+    with pytest.raises(Stop, match=r'no encryption .* security = "tls"'):
         await mail.post(notice())
     assert box.messages == []
 

@@ -71,6 +71,19 @@ def test_what_is_left_out_is_what_code_would_leave_out(tmp_path: Path) -> None:
     assert load(tmp_path, SHORT).rules == (policy("all", asks=asks),)
 
 
+def test_one_text_is_a_list_of_one_as_in_code(tmp_path: Path) -> None:
+    bare = WHOLE
+    for text in ("shop.*", "irreversible", "order.amount > 1000", "@finance", "90min", "@leads"):
+        assert f'["{text}"]' in bare
+        bare = bare.replace(f'["{text}"]', f'"{text}"')
+    assert load(tmp_path, bare) == load(tmp_path, WHOLE)
+
+
+def test_every_fault_of_a_file_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ApprovalDefinitionError, match=r"quorun.*'all': vetoed"):
+        load(tmp_path, SHORT + "quorun = 2\nvetoed = true\n")
+
+
 def test_a_file_without_policies_has_none(tmp_path: Path) -> None:
     assert not load(tmp_path, "")
 
@@ -78,16 +91,19 @@ def test_a_file_without_policies_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[policy", "cannot be read"),
-        ("[[policies]]", "policies: Extra"),
-        (SHORT + "quorun = 2", "policy.0.quorun: Extra"),
-        (SHORT.replace('name = "all"\n', ""), "policy.0.name: Field required"),
-        (SHORT.replace("30 s", "soon"), "a duration is written as"),
+        ("[[policy", "is not TOML"),
+        ("[[policies]]", r"policies: this key is not known; a file has tables \[\[policy\]\]"),
+        ('policy = "all"', "policy: input should be a valid list"),
+        ('policy = ["all"]', "policy 1 of the file: input should be"),
+        (SHORT + "quorun = 2", "the policy 'all': quorun: this key is not known; .* quorum"),
+        (SHORT.replace('name = "all"\n', ""), "policy 1 of the file: name: this is not given"),
+        (SHORT.replace("30 s", "soon"), "the policy 'all': within: a duration is written as"),
         (SHORT.replace('"30 s"', "30"), "a duration is written as"),
-        (SHORT + 'where = ["amount"]', "no condition"),
-        (SHORT + 'classes = ["risky"]', "policy.0.classes.0"),
+        (SHORT + 'where = ["amount"]', "the policy 'all': .* no condition"),
+        (SHORT + 'classes = ["risky"]', "the policy 'all': classes.0: .*'irreversible'"),
         (SHORT + 'escalate = { "soon" = ["ana"] }', "a duration is written as"),
-        (SHORT + 'remind = ["1h"]', "a reminder after 1 h"),
+        (SHORT + 'remind = ["1h"]', "the policy 'all': a reminder after 1 h"),
+        (SHORT + 'escalate = { "1h" = "ana" }', "the policy 'all': an escalation after 1 h"),
         (SHORT + SHORT, "called all"),
     ],
 )

@@ -87,6 +87,23 @@ def test_a_long_line_is_folded_with_a_mark() -> None:
     assert fold("abcdefgh", width=4, mark="| ") == "abcd\n| ef\n| gh"
 
 
+def test_a_line_is_folded_after_a_blank_where_one_is_near() -> None:
+    line = "nobody for whom it acts, with a reason"
+    assert fold(line, width=22, mark="| ") == "nobody for whom it \n| acts, with a reason"
+
+
+def test_a_long_word_is_broken_and_not_put_off() -> None:
+    assert fold("a bcdefghijkl", width=8, mark="| ") == "a bcdefg\n| hijkl"
+
+
+@given(st.text(" ab日", max_size=60), st.integers(8, 20))
+def test_folding_leaves_out_nothing_and_fits(line: str, width: int) -> None:
+    rows = fold(line, width=width, mark="| ").split("\n")
+    assert all(row.startswith("| ") for row in rows[1:])
+    assert "".join([rows[0], *(row[2:] for row in rows[1:])]) == line
+    assert all(len(row) + row.count("日") <= width for row in rows)
+
+
 def test_a_line_that_fits_is_not_folded() -> None:
     assert fold("abcd", width=4, mark="| ") == "abcd"
 

@@ -187,6 +187,9 @@ def perform(
     except DemonstrationFailed as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
 
 
 @contextmanager

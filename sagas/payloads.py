@@ -217,7 +217,7 @@ def parse_untrusted(text: str, what: str) -> bytes:
     except UnicodeEncodeError as error:
         raise PayloadError(f"{what} contains a lone surrogate, which is not text") from error
     except ValueError as error:
-        raise PayloadError(f"{what} is not JSON that can be read: {error}") from error
+        raise PayloadError(f"{what}: this is not JSON that can be read: {error}") from error
     check_bytes(encoded, what)
     return encoded
 

@@ -1,12 +1,14 @@
 """What is typed: JSON or a file of it, an instant or a span of time."""
 
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sagas.cli.failing import Mistake
+from sagas.errors import PayloadError
 from sagas.payloads import MAX_BYTES, parse_untrusted
 
 MOST = 16 * MAX_BYTES
@@ -53,7 +55,12 @@ def json_bytes(given: str, what: str) -> bytes:
         Mistake: The file cannot be read.
         PayloadError: It is not JSON, or holds what cannot be stored.
     """
-    return parse_untrusted(json_text(given, what), what)
+    try:
+        return parse_untrusted(json_text(given, what), what)
+    except PayloadError:
+        if os.path.isfile(given):  # noqa: PTH113 - a `Path` refuses a text too long for a name
+            raise Mistake(f"{what}: {given} is a file: write @{given}") from None
+        raise
 
 
 def json_value(given: str, what: str) -> object:

@@ -31,6 +31,21 @@ def test_a_deadline_that_cannot_be_is_refused(sagas: Sagas, seconds: str) -> Non
     assert everything() == ""
 
 
+def test_a_file_without_its_mark_is_pointed_out(sagas: Sagas) -> None:
+    Path("trip.json").write_text(OSLO)
+    sagas("run", BOOK, "--input", "trip.json").refused("trip.json is a file: write @trip.json")
+    assert everything() == ""
+
+
+def test_a_text_that_is_too_long_for_a_file_is_no_json_either(sagas: Sagas) -> None:
+    sagas("run", BOOK, "--input", "x" * 5000).refused("is not JSON")
+
+
+def test_going_on_with_no_saga_says_how_to_start_one(sagas: Sagas, trip: Trip) -> None:
+    trip("book")
+    sagas("run", BOOK, "--id", "t9").refused("there is no saga 't9'", "--input", "sagas list")
+
+
 def test_a_deadline_without_an_input_is_refused(sagas: Sagas, trip: Trip) -> None:
     trip("hear")
     sagas("run", f"{TRIPS}:travel.hear", "--id", "t1", "--deadline", "9").refused(

@@ -4,6 +4,7 @@ SAGAS_TEST_SCREENSHOTS names a directory to keep what was seen.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -66,3 +67,18 @@ def test_a_demonstration_is_approved_in_the_browser(
             process.kill()
     assert f"ok  {told}" in lines
     assert lines[-1] == "The journal and the ledgers agree."
+
+
+def test_a_demonstration_that_nobody_decides_is_stopped_in_peace(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "examples.publish.demo", "--web", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert any("/enter/" in line for line in process.stdout)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=PATIENCE_MS / 1000)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (130, "\nstopped\n")

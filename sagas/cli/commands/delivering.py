@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sagas.cli import shapes
 from sagas.cli.opening import opened, or_nothing
 from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
-from sagas.cli.terminal import grid, safe, section, show
+from sagas.cli.terminal import Part, grid, safe, section, show
 from sagas.ports import Delivery, DeliveryState
 from sagas.story.wording import moment
 
@@ -51,11 +50,11 @@ def deliveries(
         ]
         print(shapes.dump(found))
     else:
-        show(_table(rows, limit) if rows else "nobody was told anything")
+        show(*(_listed(rows, limit) if rows else ["nobody was told anything"]))
     return 0
 
 
-def _table(rows: list[Delivery], limit: int) -> RenderableType:
+def _listed(rows: list[Delivery], limit: int) -> list[Part]:
     table = grid("", "", "fixed", "fixed", "fixed")
     heads = ("about", "to", "why", "state", "since")
     table.add_row(*(Text(word, style="dim") for word in heads))
@@ -68,10 +67,10 @@ def _table(rows: list[Delivery], limit: int) -> RenderableType:
             Text(moment(row.changed_at).removesuffix(" UTC")),
         )
     more = [Text(f"the newest {limit}; --limit shows more", style="dim")]
-    return Group(table, *_errors(rows), *(more if len(rows) >= limit else []))
+    return [table, *_errors(rows), *(more if len(rows) >= limit else [])]
 
 
-def _errors(rows: list[Delivery]) -> Iterator[RenderableType]:
+def _errors(rows: list[Delivery]) -> Iterator[Part]:
     """What went wrong, once, and with which messages."""
     found: dict[str, list[str]] = {}
     for row in rows:
@@ -79,4 +78,5 @@ def _errors(rows: list[Delivery]) -> Iterator[RenderableType]:
             found.setdefault(row.error, []).append(f"{row.subject} to {row.channel}:{row.target}")
     for error, messages in found.items():
         title = safe(error, "yellow", limit=200)
-        yield Group(Text(), *section(title, [safe(one, "dim", limit=100) for one in messages]))
+        yield Text()
+        yield from section(title, [safe(one, "dim", limit=100) for one in messages])

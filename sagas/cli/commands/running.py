@@ -134,7 +134,12 @@ async def _resume(coordinator: Coordinator, saga: Saga[Any, Any], saga_id: str) 
     Raises:
         UnknownSaga: There is none of that id, or it is another one.
     """
-    row = await coordinator.get(saga_id)
+    row = await coordinator.store.saga(saga_id)
+    if row is None:
+        raise UnknownSaga(
+            f"there is no saga {saga_id!r} in this journal: give --input to start one, or see "
+            "`sagas list`"
+        )
     if row.saga != saga.name:
         raise UnknownSaga(f"{saga_id} is a {row.saga}, not a {saga.name}: name its own target")
     await coordinator.resume(saga_id)

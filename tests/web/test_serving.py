@@ -70,6 +70,7 @@ def test_a_link_and_a_token_that_are_typed_for_get_in(
             "gates": [],
             "interventions": [],
             "next": None,
+            "next_interventions": None,
         }
         listed = typed(capsys, "token", "list")[1]
         assert "night shift" in listed

@@ -27,7 +27,7 @@ from sagas.driving.timers import Waiting
 from sagas.driving.undoing import Undoing
 from sagas.journal.operations import desk, reading
 from sagas.model import Status
-from sagas.ports import Applied, MoveGate, Project
+from sagas.ports import Applied, MoveGate, Project, Unit
 from sagas.state import Phase
 from sagas.testing.people import TESTERS
 from tests.testing.defects import Defect, replaced
@@ -414,9 +414,13 @@ def _admitting(when: Callable[[Gates, Any], bool]) -> list[Change]:
 @defect("quorum_and_groups", "a_gate_is_decided_once")
 def approval_used_twice() -> list[Change]:
     """One approval lets a second attempt use it up again."""
+
+    async def lets_repeat(*_: Any) -> bool:
+        return False
+
     return [
         *_admitting(lambda _, gate: gate.state == "consumed"),
-        (stepping.Steps, "_approved_before", always(False)),
+        (Gates, "lets_repeat", lets_repeat),
     ]
 
 
@@ -453,7 +457,14 @@ def approval_used_too_late() -> list[Change]:
         move = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, gate.valid_until - 1)
         return Admitted(gate.id, gate.path, move, gate.arguments)
 
-    return [(Gates, "_flaw", flaw), (Gates, "_admitted", admitted)]
+    def used_at(self: Unit, at: int) -> Unit:
+        return self
+
+    return [
+        (Gates, "_flaw", flaw),
+        (Gates, "_admitted", admitted),
+        (Unit, "used_at", used_at),
+    ]
 
 
 @defect("a_gate_before_the_end", "what_was_approved_is_what_runs")

@@ -30,7 +30,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -159,13 +159,13 @@ def _place(where: tuple[int | str, ...], content: Mapping[str, object]) -> str:
     tables = content.get("policy")
     if len(where) < 2 or not isinstance(tables, list) or not isinstance(where[1], int):
         return ".".join(str(part) for part in where)
-    name = _name(tables[where[1]])
+    name = _name(cast(list[object], tables)[where[1]])
     policy = f"the policy {name!r}" if name else f"policy {where[1] + 1} of the file"
     return ": ".join([policy, *filter(None, [".".join(str(part) for part in where[2:])])])
 
 
 def _name(table: object) -> str | None:
-    name = table.get("name") if isinstance(table, dict) else None
+    name = cast(dict[str, object], table).get("name") if isinstance(table, dict) else None
     return name if isinstance(name, str) else None
 
 

@@ -7,7 +7,7 @@ Pure.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from approvals.changes import Change, changes_between
@@ -16,7 +16,7 @@ from approvals.delegation import Delegation
 from approvals.facts import WHOLE, Fact, Facts, Limits, facts_of
 from approvals.gate import Gate
 from approvals.quorum import Vote, VoteKind, still_needed
-from approvals.redaction import Redaction
+from approvals.redaction import Known, Redaction
 from approvals.scripts import warnings_of
 from approvals.seen import view_digest
 from approvals.standing import standing
@@ -24,7 +24,7 @@ from approvals.subject import FORWARD
 from approvals.wording import duration, instant
 from reversibility import Magnitude, Reversibility
 
-__all__ = ["Presentation", "present"]
+__all__ = ["Presentation", "in_words", "present"]
 
 _SHORT_DIGEST = 16
 _NAME_LIMIT = 200
@@ -116,6 +116,21 @@ class Presentation:
         return view_digest(shown, complete=self.complete)
 
 
+def in_words(gate: Gate, key: str, former: bytes | None = None) -> Redaction:
+    """What hides a gate's secret arguments in what people and bodies say, by their values.
+
+    Arguments are shown by their places alone: nobody hides one by making a secret of the same text.
+
+    Args:
+        key: The journal's id, which keys the hashes.
+        former: The arguments of the revision before, where there is one.
+    """
+    redaction = Redaction(key, gate.stakes.sensitive)
+    documents = [gate.arguments] if former is None else [gate.arguments, former]
+    secrets = (secret for document in documents for secret in redaction.secrets_in(document))
+    return replace(redaction, known=Known(secrets))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wording:
     """How the texts of one gate are made safe."""
@@ -168,7 +183,8 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
     limits = WHOLE if whole else Limits()
     facts = facts_of(gate.arguments, words.redaction, limits=limits)
     changes, all_changes = _changes(gate, former, words, limits)
-    because, all_words = _because(gate, words)
+    said = replace(words, redaction=in_words(gate, key, former))
+    because, all_words = _because(gate, said)
     kind = reversibility or gate.stakes.reversibility
     return Presentation(
         gate_id=gate.id,
@@ -197,13 +213,14 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         undoable_until=_undoable_until(done or (), now=now),
         who=_who(gate, delegations, words),
         votes=words.listed(
-            [_vote(vote, gate.revision, words) for vote in votes if vote.refusal is None], "votes"
+            [_vote(vote, gate.revision, words, said) for vote in votes if vote.refusal is None],
+            "votes",
         ),
         still_needed=_still_needed(gate, votes),
         deadline=gate.deadline,
         until=_until(gate, now=now),
         at_deadline=_AT_DEADLINE if gate.direction == FORWARD else _AT_DEADLINE_OF_UNDO,
-        standing=words.redaction.masked(standing(gate, now=now)),
+        standing=said.redaction.masked(standing(gate, now=now)),
         is_open=gate.state.is_open and now < gate.deadline,
         digest=gate.digest,
         short_digest=gate.digest[:_SHORT_DIGEST],
@@ -239,6 +256,8 @@ def _changes(
     if former is None:
         return (), True
     return changes_between(former, gate.arguments, words.redaction, limits=limits)
+
+
 
 
 def _because(gate: Gate, words: _Wording) -> tuple[str | None, bool]:
@@ -327,10 +346,10 @@ def _asked(gate: Gate, words: _Wording) -> str:
     return f"{asked} ({people}{f' and {more} more' if more > 0 else ''})"
 
 
-def _vote(vote: Vote, revision: int, words: _Wording) -> str:
+def _vote(vote: Vote, revision: int, words: _Wording, because: _Wording) -> str:
     said = _SAID[vote.kind]
     of_old = f" (of revision {vote.revision})" if vote.revision != revision else ""
-    reason = f": {words.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
+    reason = f": {because.name(vote.reason, _REASON_LIMIT)}" if vote.reason else ""
     at = instant(vote.at, now=words.now)
     return f"{words.name(vote.voter)} {said} at {at}{of_old}{reason}"
 

@@ -3,20 +3,22 @@
 What is hidden is what an author declared sensitive, by its place, and what has the well-known shape
 of a token. A shape holds only such characters as tokens are made of, so that a message to people
 cannot pass for one. The key is the journal's id, which is shown nowhere: equal secrets of one
-journal look equal, and a short one cannot be guessed from its hash. Pure.
+journal look equal, and a short one cannot be guessed from its hash. In words about a call, such as
+the text of an error, what was declared is found again by its value. Pure.
 """
 
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, TypeGuard
 
 from approvals.wording import REDACTED, visible
 
-__all__ = ["SENSITIVE", "Redaction", "Sensitive", "mask_tokens"]
+__all__ = ["SENSITIVE", "Known", "Redaction", "Sensitive", "mask_tokens"]
 
 SENSITIVE = "x-sensitive"
 """The mark of a sensitive value in a JSON schema."""
@@ -41,6 +43,12 @@ _SHAPES = (
 )
 _TOKEN = re.compile("|".join(_SHAPES), re.ASCII)
 
+SHORTEST_KNOWN = 4
+"""Shorter values than this stand in too many words to be looked for (characters)."""
+
+_SHORTEST_WITHIN = 8
+"""Shorter ones than this count only as a word of their own (characters)."""
+
 _KINDS: Mapping[type, str] = {str: "text", bool: "truth value", int: "number", float: "number"}
 
 
@@ -56,6 +64,40 @@ class Sensitive:
         return {**handler(schema), SENSITIVE: True}
 
 
+class Known:
+    """Secrets that are looked for in words, as they are and as JSON or Python would quote them.
+
+    Looking takes as long as the text is, however many secrets there are.
+
+    Args:
+        secrets: Their JSON values; truth values, nothing, and what is short are not looked for.
+    """
+
+    __slots__ = ("_by_beginning",)
+
+    def __init__(self, secrets: Iterable[object] = ()) -> None:
+        self._by_beginning: dict[str, dict[str, object]] = {}
+        for secret in secrets:
+            for form in _forms(secret):
+                if len(form) >= SHORTEST_KNOWN:
+                    self._by_beginning.setdefault(form[:SHORTEST_KNOWN], {})[form] = secret
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self._by_beginning)
+
+    def found(self, text: str) -> Iterator[tuple[int, int, object]]:
+        """Where they are: begin, end and the secret; of several at one place the longest."""
+        at = 0
+        while self and at <= len(text) - SHORTEST_KNOWN:
+            forms = self._by_beginning.get(text[at : at + SHORTEST_KNOWN], {})
+            here = [form for form in forms if _stands(form, text, at)]
+            if here:
+                longest = max(here, key=len)
+                yield at, at + len(longest), forms[longest]
+            at += len(max(here, key=len)) if here else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Redaction:
     """What of one document is hidden, and how that is worded."""
@@ -64,6 +106,8 @@ class Redaction:
     """What the hashes are keyed with: the journal's id."""
     places: tuple[str, ...] = ()
     """Where its sensitive values are, as JSON pointers in which ``*`` stands for any member."""
+    known: Known = field(default_factory=Known, compare=False)
+    """What was declared elsewhere, and is looked for in every text."""
 
     def hides(self, path: Sequence[str]) -> bool:
         """Whether the value at that path was declared sensitive."""
@@ -92,18 +136,19 @@ class Redaction:
         """
         parts: list[str] = []
         left = len(text) if limit is None else limit
-        for piece, is_token in _pieces(text):
+        for piece, instead in self._pieces(text):
             if left <= 0:
                 break
-            parts.append(self.secret(piece) if is_token else visible(piece[:left]))
+            parts.append(visible(piece[:left]) if instead is None else instead)
             left -= len(piece)
         if limit is None or len(text) <= limit:
             return "".join(parts), True
         return f"{''.join(parts)} … [cut: {limit} of {len(text)} characters shown]", False
 
     def masked(self, text: str) -> str:
-        """Replace its tokens, and leave everything else as it is."""
-        return "".join(self.secret(piece) if token else piece for piece, token in _pieces(text))
+        """Replace its tokens and what is known, and leave everything else as it is."""
+        pieces = self._pieces(text)
+        return "".join(piece if instead is None else instead for piece, instead in pieces)
 
     def value(self, found: object, path: tuple[str, ...] = ()) -> object:
         """Return a JSON value with stand-ins in the place of what is hidden."""
@@ -117,7 +162,53 @@ class Redaction:
             }
         if _is_list(found):
             return [self.value(member, (*path, str(at))) for at, member in enumerate(found)]
+        if self.known and self.masked(text := json.dumps(found)) != text:
+            return self.stand_in(found)
         return found
+
+    def secrets_in(self, document: bytes | str) -> Iterator[object]:
+        """The strings and numbers at its places, or below them; none of what is no JSON."""
+        if self.places:
+            with suppress(ValueError, RecursionError):
+                yield from self._hidden(json.loads(document), ())
+
+    def _hidden(self, found: object, path: tuple[str, ...]) -> Iterator[object]:
+        if self.hides(path):
+            yield from _leaves(found)
+        elif _is_object(found):
+            for key, member in found.items():
+                yield from self._hidden(member, (*path, key))
+        elif _is_list(found):
+            for at, member in enumerate(found):
+                yield from self._hidden(member, (*path, str(at)))
+
+    def _pieces(self, text: str) -> Iterator[tuple[str, str | None]]:
+        """The text in pieces, each with what is shown in its place, if it is not itself."""
+        at = 0
+        for begin, end, instead in self._secrets_in(text):
+            if begin > at:
+                yield text[at:begin], None
+            yield text[begin:end], instead
+            at = end
+        if at < len(text):
+            yield text[at:], None
+
+    def _secrets_in(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where its tokens and what is known are; two that overlap are one token."""
+        found = [(*match.span(), self.secret(match.group())) for match in _TOKEN.finditer(text)]
+        found += [(at, end, self.stand_in(secret)) for at, end, secret in self.known.found(text)]
+        begin = end = 0
+        instead = ""
+        for first, last, shown in sorted(found):
+            if first >= end:
+                if instead:
+                    yield begin, end, instead
+                begin, end, instead = first, last, shown
+            elif last > end or first == begin:
+                end = max(end, last)
+                instead = self.secret(text[begin:end])
+        if instead:
+            yield begin, end, instead
 
     def _told(self, kind: str, text: str, length: int, unit: str) -> str:
         hashed = hmac.new(self.key.encode("utf-8", "surrogatepass"), digestmod=sha256)
@@ -131,16 +222,38 @@ def mask_tokens(text: str) -> str:
     return _TOKEN.sub(f"[{REDACTED}: token]", text)
 
 
-def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, each with whether it is a token."""
-    at = 0
-    for found in _TOKEN.finditer(text):
-        if found.start() > at:
-            yield text[at : found.start()], False
-        yield found.group(), True
-        at = found.end()
-    if at < len(text):
-        yield text[at:], False
+def _forms(secret: object) -> set[str]:
+    """How a JSON value may stand in a text."""
+    if isinstance(secret, str):
+        quoted = (json.dumps(secret), json.dumps(secret, ensure_ascii=False), repr(secret))
+        return {secret, *(form[1:-1] for form in quoted)}
+    is_number = isinstance(secret, (int, float)) and not isinstance(secret, bool)
+    return {json.dumps(secret)} if is_number else set()
+
+
+def _stands(form: str, text: str, at: int) -> bool:
+    """Whether it stands there, and is no part of a word if it is short."""
+    if not text.startswith(form, at):
+        return False
+    if len(form) >= _SHORTEST_WITHIN:
+        return True
+    before, after = text[at - 1 : at] if at else "", text[at + len(form) :][:1]
+    return not (_is_of_a_word(before) or _is_of_a_word(after))
+
+
+def _is_of_a_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+def _leaves(value: object) -> Iterator[object]:
+    if _is_object(value):
+        for member in value.values():
+            yield from _leaves(member)
+    elif _is_list(value):
+        for member in value:
+            yield from _leaves(member)
+    else:
+        yield value
 
 
 def _covers(place: str, path: Sequence[str]) -> bool:

@@ -151,7 +151,7 @@ class Intended(Entry):
     After a gate it carries them only if they were revised there: the gate has those of the call.
 
     Durable before the action is called. `latest_end` is the instant after which this attempt
-    cannot be running any more.
+    cannot be running any more. `sensitive_before` says where the before-image is secret.
     """
 
     path: str
@@ -166,6 +166,7 @@ class Intended(Entry):
     gate: str | None = None
     waiver: str | None = None
     before: str | None = None
+    sensitive_before: list[str] | None = None
     conflicts: list[str] | None = None
     after: list[str] | None = None
 

@@ -41,6 +41,7 @@ def fold(saga_id: str, rows: Iterable[tuple[int, int, e.Entry]]) -> SagaState:
 def apply(state: SagaState, seq: int, at: int, entry: e.Entry) -> None:
     """Change the state by one entry."""
     state.head = seq
+    state.declared.add(entry)
     handler = _HANDLERS.get(type(entry))
     if handler is not None:
         handler(state, seq, at, entry)

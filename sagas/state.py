@@ -12,6 +12,7 @@ from approvals.parties import Parties
 from compensations import Residue
 from reversibility import Reversibility
 from sagas import entries as e
+from sagas.declared import Declared
 from sagas.model import Direction
 
 NEVER = 2**62
@@ -266,6 +267,7 @@ class SagaState:
         calls: The path of each recorded call, by its scope and its place there.
         order: The place of each recorded call among all of them.
         former: How it had ended before it was reopened.
+        declared: What its entries declare to be secret.
     """
 
     saga_id: str
@@ -295,6 +297,7 @@ class SagaState:
     ended: e.Ended | None = None
     ended_at: int = 0
     former: e.Ended | None = None
+    declared: Declared = field(default_factory=Declared, compare=False)
 
     @property
     def starter(self) -> str:

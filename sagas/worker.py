@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from sagas.asides import Asides
 from sagas.authoring.saga import Saga
+from sagas.discreet import logging_without
 from sagas.driving.drive import Drive, first_line
 from sagas.driving.environment import Environment
 from sagas.driving.limiter import Limiter
@@ -348,7 +349,8 @@ class Worker:
     async def _drive(self, drive: Drive, *, fresh: bool) -> None:
         saga_id = drive.saga_id
         try:
-            result = await Run(drive).go(fresh=fresh)
+            with logging_without(lambda: drive.log.redaction):
+                result = await Run(drive).go(fresh=fresh)
             self._rest(drive)
             if isinstance(result, ParkedUntil) and result.status is Status.STUCK:
                 for asked in drive.state.questions.values():

@@ -167,8 +167,14 @@ class Action(Generic[P, R]):
         if self._magnitude is not None:
             try:
                 size = self._magnitude(arguments)
-            except Exception:
-                log.exception("%s: magnitude= failed; people are shown none", self.name)
+            except Exception as error:
+                # Nobody knows these arguments to be secret yet, and the error's text may quote them.
+                log.error(  # noqa: TRY400
+                    "%s: magnitude= failed with %s; people are shown none",
+                    self.name,
+                    type(error).__name__,
+                    exc_info=not self.sensitive,
+                )
         return Stakes(
             reversibility=reversibility or self.classified(arguments),
             magnitude=size,
@@ -328,7 +334,8 @@ class Action(Generic[P, R]):
             raise DefinitionError(f"{what} must be defined above the compensation that uses it")
         codec: Codec[Any] = Codec(hints["return"], f"before-image of {self.name}")
         binding = bound(what, fn, hints, inputs=self.shape.inputs)
-        self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"])
+        places = marked_places(codec.schema(stored=True))
+        self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"], places)
         return fn
 
     def _bind_undo(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:

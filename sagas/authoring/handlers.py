@@ -39,13 +39,18 @@ class Probe:
 
 @dataclass(slots=True)
 class Before:
-    """Reads what an action is about to change."""
+    """Reads what an action is about to change.
+
+    Attributes:
+        sensitive: Where what it reads is secret, as JSON pointers.
+    """
 
     fn: Callable[..., Any]
     name: str
     binding: Binding
     codec: Codec[Any]
     hint: object
+    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from approvals import Gate, Presentation, Vote
 from approvals.gate import expire
+from approvals.redaction import Redaction
 from approvals.revision import RefusedEdit
 from sagas.chain import Break, Row, verify
 from sagas.coordinator import Coordinator
-from sagas.discreet import discreet
+from sagas.discreet import redaction_of, without_secrets
 from sagas.entries import Entry
 from sagas.ports import Delivery, QuestionRow, Request, SagaRow
 from sagas.restoring import readable
 from sagas.story import Asked, GateStory, Story, tell
+
+S = TypeVar("S", Vote, RefusedEdit, Asked)
 
 MOST_MESSAGES = 10_000
 """More messages about one saga than anyone reads."""
@@ -68,14 +72,17 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
     entries, unread = readable(loaded.rows)
     if unread is not None and not entries:
         raise unread
-    entries = [(seq, at, discreet(entry, store.journal_id)) for seq, at, entry in entries]
+    redaction = redaction_of(entries, store.journal_id)
+    entries = without_secrets(entries, redaction)
+    votes = {gate: [_worded(vote, redaction) for vote in said] for gate, said in votes.items()}
+    refused = {gate: [_worded(edit, redaction) for edit in said] for gate, said in refused.items()}
     row = loaded.row
     story = tell(
         saga_id,
         entries,
         status=row.status,
         reason=row.reason,
-        asked=[asked_of(request) for request in loaded.requests],
+        asked=[_worded(asked_of(request), redaction) for request in loaded.requests],
     )
     story = replace(story, gates=_as_of(coordinator.now(), story.gates, gates))
     broken = verify(store.journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
@@ -99,6 +106,11 @@ async def read(coordinator: Coordinator, saga_id: str) -> Reading:
         broken,
         rest,
     )
+
+
+def _worded(said: S, redaction: Redaction) -> S:
+    """What a person said, without the secrets in the reason that they gave."""
+    return replace(said, reason=redaction.masked(said.reason)) if said.reason else said
 
 
 def _as_of(

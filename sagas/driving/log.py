@@ -12,13 +12,24 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
+from approvals.redaction import Redaction
 from sagas import decide
 from sagas.chain import Fields, Row, genesis, link
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.fold import apply
-from sagas.ports import Applied, CreateSaga, MoveGate, Op, SpendRule, Unit
+from sagas.ports import (
+    Applied,
+    CreateSaga,
+    MoveGate,
+    Op,
+    OpenQuestion,
+    Project,
+    SpendRule,
+    Unit,
+)
 from sagas.state import SagaState
 
 
@@ -87,6 +98,8 @@ class SagaLog:
         self.state = state
         self.saga_id = state.saga_id
         self.error: JournalError | Taken | None = None
+        self._journal_id = journal_id
+        self._declared = state.declared.copy()
         self._hash = head_hash or genesis(journal_id, state.saga_id)
         self._wake = wake
         self._queue: deque[Submission] = deque()
@@ -104,7 +117,9 @@ class SagaLog:
         """
         if self.error is not None:
             raise LogClosed
-        submission = Submission(entries, tuple(ops), guarded)
+        for entry in entries:
+            self._declared.add(entry)
+        submission = Submission(entries, tuple(map(self._discreet, ops)), guarded)
         self._queue.append(submission)
         self._wake(self)
         return submission
@@ -153,6 +168,20 @@ class SagaLog:
         for submission in (*self._sealed, *self._queue):
             with suppress(Withdrawn, GateMoved):
                 await self.durable(submission)
+
+    @property
+    def redaction(self) -> Redaction:
+        """What hides the saga's secrets in words, with those that are on their way to the journal."""
+        return self._declared.redaction(self._journal_id)
+
+    def _discreet(self, op: Op) -> Op:
+        """What is stored for lists and inboxes has no secrets; entries are exact."""
+        if isinstance(op, Project) and op.reason:
+            return replace(op, reason=self.redaction.masked(op.reason))
+        if isinstance(op, OpenQuestion):
+            hide = self.redaction.masked
+            return replace(op, question=hide(op.question), evidence=hide(op.evidence))
+        return op
 
     # --- for the writer -----------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ class _Batch:
             return
         if not self._is_news(late):
             return
-        entry = _success(late, drive.state.steps[path])
+        entry = _success(late, drive.state.steps[path], self._secret_result(path))
         self.heard.setdefault(late.key, entry)
         if self._ended:
             self._ended = False
@@ -267,6 +267,7 @@ class _Batch:
                 identified_by=request.identified_by,
                 channel=request.channel,
                 payload=request.payload,
+                sensitive=self._secret_result(question.path) if request.payload else None,
             )
         )
         match Choice(request.state):
@@ -284,7 +285,12 @@ class _Batch:
     ) -> list[Entry]:
         step = self._drive.state.steps.get(path)
         if choice is Choice.HAPPENED:
-            told = Succeeded(path=path, via="person", payload=request.payload or b"null")
+            told = Succeeded(
+                path=path,
+                via="person",
+                payload=request.payload or b"null",
+                sensitive=self._secret_result(path),
+            )
             return self._told(step.forward.key if step else "", told)
         if choice is Choice.NOT_HAPPENED and question.direction is not Direction.UNDO:
             said = f"{request.by}: {request.reason}"
@@ -294,6 +300,13 @@ class _Batch:
         if choice is Choice.RETRY and question.direction is Direction.DO:
             return self._retried(path)
         return []
+
+    def _secret_result(self, path: str | None) -> list[str] | None:
+        """Where the result of a step is secret, as far as its action is at hand."""
+        step = self._drive.state.steps.get(path or "")
+        handlers = self._drive.environment.handlers
+        action = None if step is None else handlers.action(step.action, step.version)
+        return None if action is None else list(action.sensitive_result) or None
 
     def _told(self, key: str, entry: Entry) -> list[Entry]:
         """What a person says happened; a late answer after it says nothing new."""
@@ -340,7 +353,7 @@ def _told_late(saga_id: str, request: Request) -> LateAnswer:
     )
 
 
-def _success(late: LateAnswer, step: Step) -> Entry:
+def _success(late: LateAnswer, step: Step, sensitive: list[str] | None) -> Entry:
     if late.direction is Direction.UNDO:
         return Compensated(path=late.path, via="late", payload=late.payload)
     second = late.unprotected and decide.comes_beside(step.forward, late.attempt)
@@ -350,6 +363,7 @@ def _success(late: LateAnswer, step: Step) -> Entry:
         payload=late.payload,
         unstorable=late.unstorable,
         second=second or None,
+        sensitive=sensitive,
     )
 
 

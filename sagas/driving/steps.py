@@ -375,6 +375,7 @@ class Steps:
             gate=attempted.gate or (step.forward.gate if step is not None else None),
             waiver=action.waiver,
             before=None if before is None else before.decode(),
+            sensitive_before=None if before is None else _secret_before(action),
             conflicts=action.conflict_keys(attempted.arguments) or None,
             after=list(action.after) or None,
             payload=news,
@@ -534,6 +535,10 @@ def _rebuilt(
         return plain
     error.__cause__ = plain
     return error
+
+
+def _secret_before(action: Action[..., Any]) -> list[str] | None:
+    return None if action.image is None else list(action.image.sensitive) or None
 
 
 def _known_absent(step: Step, reason: str) -> Failed:

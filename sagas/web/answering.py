@@ -15,7 +15,7 @@ from sagas.web.errors import WebError, phrase
 from sagas.web.rendering import html
 from sagas.web.site import Site
 
-log = logging.getLogger("sagas.web")
+log = logging.getLogger("sagas")
 
 API = "/api/"
 PROBLEM = "application/problem+json"

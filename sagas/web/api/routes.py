@@ -1,11 +1,13 @@
 """The paths of the API."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import HTTPBearer
 
 from approvals import Gate, present
+from approvals.presentation import in_words
 from sagas.errors import UnknownSaga
 from sagas.model import Status
 from sagas.ports import Scope
@@ -198,7 +200,13 @@ async def _whole(gate: Gate, office: Office) -> GateShape:
     shown = await deciding.shown_gate(gate, office)
     store = office.coordinator.store
     votes, refused = await store.votes(gate.id), await store.refused_edits(gate.id)
-    return GateShape.whole(gate, shown, votes, refused)
+    hide = in_words(gate, store.journal_id).masked
+    return GateShape.whole(
+        replace(gate, reason=gate.reason and hide(gate.reason)),
+        shown,
+        [replace(vote, reason=vote.reason and hide(vote.reason)) for vote in votes],
+        [replace(edit, reason=hide(edit.reason)) for edit in refused],
+    )
 
 
 async def _dumped(gate: Gate, office: Office) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from approvals import Gate
+from sagas.discreet import redaction_of, without_secrets
 from sagas.errors import Corrupt, UnknownSaga
 from sagas.model import Status
 from sagas.restoring import readable
@@ -103,4 +104,6 @@ async def _story(saga_id: str, office: Office) -> Story:
     entries, unread = readable(loaded.rows)
     if not entries:
         raise unread or Corrupt(f"{saga_id} has no entry that can be read here")
-    return tell(saga_id, entries, status=loaded.row.status, reason=loaded.row.reason, asked=[])
+    redaction = redaction_of(entries, office.coordinator.store.journal_id)
+    shown = without_secrets(entries, redaction)
+    return tell(saga_id, shown, status=loaded.row.status, reason=loaded.row.reason, asked=[])

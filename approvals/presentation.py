@@ -258,8 +258,6 @@ def _changes(
     return changes_between(former, gate.arguments, words.redaction, limits=limits)
 
 
-
-
 def _because(gate: Gate, words: _Wording) -> tuple[str | None, bool]:
     if gate.because is None:
         return None, True

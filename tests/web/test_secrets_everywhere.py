@@ -18,6 +18,7 @@ from approvals import Sensitive
 from approvals.channels import Channels, Routes
 from approvals.channels.mail import Mail
 from compensations import Residue
+from reversibility import Magnitude
 from sagas import Catalog, NotExecuted, Reversibility, StepFailed, approval, connect
 from sagas.cli import main
 from sagas.cli.inbox import history
@@ -26,7 +27,7 @@ from sagas.ports import Scope
 from sagas.web import tokens
 from sagas.web.app import make_app
 from tests.postbox import Postbox, postbox
-from tests.web.conftest import FORM, SITE, Inbox, sealed, until
+from tests.web.conftest import SITE, Inbox, until
 
 SECRETS = {
     "a saga's input": "input-0451",
@@ -67,7 +68,7 @@ class Order(BaseModel):
     account: Account
 
 
-def size(account: Account, memo: str) -> None:
+def size(account: Account, memo: str) -> Magnitude:
     raise ValueError(f"no size of {account.iban}, {memo}")
 
 
@@ -299,5 +300,4 @@ async def test_t13_no_face_shows_what_was_declared_secret(
             faces.shown[f"mail {number}"] = text_of(message)
     records = [record for record in caplog.records if record.name.startswith("sagas")]
     faces.shown["the log"] = "\n".join(logging.Formatter().format(each) for each in records)
-    print("\n".join(leak[:160] for leak in faces.leaks()))
     assert faces.leaks() == []

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from approvals import Gate
+from approvals.presentation import in_words
 from approvals.redaction import Redaction
 from approvals.revision import bar_to_edit
 from sagas.errors import PayloadError, Refused
@@ -121,6 +122,7 @@ async def _page(
         fields = await _fields(gate, office) if bar is None else ()
     except Refused as refused:
         bar = str(refused)
+    hide = in_words(gate, office.coordinator.store.journal_id).masked
     refusal, faults = (None, _NO_FAULTS) if error is None else _told(error, fields)
     return html(
         "edit.html",
@@ -128,7 +130,7 @@ async def _page(
         status=200 if refusal is None else refusal.status,
         visitor=who,
         gate=gate,
-        bar=bar,
+        bar=bar and hide(bar),
         fields=fields,
         sent=sent,
         refusal=refusal,

@@ -103,7 +103,7 @@ class Redaction:
     """What of one document is hidden, and how that is worded."""
 
     key: str
-    """What the hashes are keyed with: the journal's id."""
+    """What the hashes are keyed with: the journal's id; empty for none, as they could be guessed."""
     places: tuple[str, ...] = ()
     """Where its sensitive values are, as JSON pointers in which ``*`` stands for any member."""
     known: Known = field(default_factory=Known, compare=False)
@@ -211,10 +211,15 @@ class Redaction:
             yield begin, end, instead
 
     def _told(self, kind: str, text: str, length: int, unit: str) -> str:
+        units = unit if length == 1 else f"{unit}s"
+        return f"[{REDACTED}: {kind}, {length} {units}{self._hash(text)}]"
+
+    def _hash(self, text: str) -> str:
+        if not self.key:
+            return ""
         hashed = hmac.new(self.key.encode("utf-8", "surrogatepass"), digestmod=sha256)
         hashed.update(_DOMAIN + text.encode("utf-8", "surrogatepass"))
-        units = unit if length == 1 else f"{unit}s"
-        return f"[{REDACTED}: {kind}, {length} {units}, hmac {hashed.hexdigest()[:_HASH_LENGTH]}]"
+        return f", hmac {hashed.hexdigest()[:_HASH_LENGTH]}"
 
 
 def mask_tokens(text: str) -> str:

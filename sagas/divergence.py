@@ -8,8 +8,10 @@ Pure.
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
+from approvals.redaction import Redaction
 from reversibility import Reversibility
 from sagas.errors import Misfit, PayloadError
 from sagas.state import SagaState, Step
@@ -24,9 +26,13 @@ MEMBERS = 12
 """How many members of a value are shown, of those that differ and of those that do not."""
 
 
-def call_label(action: str, version: int, arguments: bytes) -> str:
-    """A call of an action, on one line."""
-    return f"{action} version {version}  {_short(arguments.decode())}"
+def call_label(action: str, version: int, arguments: bytes, sensitive: tuple[str, ...] = ()) -> str:
+    """A call of an action, on one line.
+
+    Args:
+        sensitive: Where the arguments are secret, as JSON pointers.
+    """
+    return f"{action} version {version}  {_short(_told(arguments, sensitive))}"
 
 
 def other_call(state: SagaState, scope: str, ordinal: int, now: str, path: str) -> str:
@@ -110,10 +116,18 @@ def other_action(state: SagaState, path: str, now: str) -> str:
     )
 
 
-def other_arguments(state: SagaState, path: str, now: bytes) -> str:
-    """The same step is called with other arguments."""
+def other_arguments(
+    state: SagaState, path: str, now: bytes, sensitive: tuple[str, ...] = ()
+) -> str:
+    """The same step is called with other arguments.
+
+    Args:
+        sensitive: Where today's code declares them secret, as JSON pointers.
+    """
+    step = state.steps[path]
     return _text(
-        f"{path} is called with other arguments now", _members(state.steps[path].arguments, now)
+        f"{path} is called with other arguments now",
+        _members(step.arguments, now, (*step.sensitive, *sensitive)),
     )
 
 
@@ -127,8 +141,11 @@ def misfit(error: PayloadError, path: str | None = None) -> str:
     if not isinstance(error, Misfit):
         return one_line(summary)
     if error.reread is not None:
-        return _text(summary, _members(error.recorded, error.reread))
-    held = [("-", "", f"{name}  {_short(text)}") for name, text in _flat(error.recorded)]
+        return _text(summary, _members(error.recorded, error.reread, error.sensitive))
+    held = [
+        ("-", "", f"{leaf.name}  {_short(leaf.shown)}")
+        for leaf in _flat(error.recorded, error.sensitive)
+    ]
     return _text(summary, [*_first(held, "that were recorded"), ("+", "", error.reason)])
 
 
@@ -173,9 +190,13 @@ def other_end(recorded: str, now: str) -> str:
     return _text(f"it {recorded}, and {now} now", [("-", "", recorded), ("+", "", now)])
 
 
-def other_result(recorded: bytes, now: bytes) -> str:
-    """The body returns another result."""
-    return _text("it returns another result now", _members(recorded, now))
+def other_result(recorded: bytes, now: bytes, sensitive: tuple[str, ...] = ()) -> str:
+    """The body returns another result.
+
+    Args:
+        sensitive: Where it is secret, as JSON pointers.
+    """
+    return _text("it returns another result now", _members(recorded, now, sensitive))
 
 
 def goes_on(asked: Iterable[str]) -> str:
@@ -205,7 +226,7 @@ def recorded_label(state: SagaState, path: str) -> str:
     """A recorded call, on one line."""
     step = state.steps.get(path)
     if step is not None:
-        return call_label(step.action, step.version, step.arguments)
+        return call_label(step.action, step.version, step.arguments, step.sensitive)
     if path in state.savepoints:
         return savepoint_label(path)
     timer, own = state.timers.get(path), _own_name(path)
@@ -242,21 +263,31 @@ def _rest(state: SagaState, scope: str, ordinal: int) -> list[_Line]:
     return [("", "", f"… and {count} recorded {'call' if count == 1 else 'calls'} after it")]
 
 
-def _members(recorded: bytes, now: bytes) -> list[_Line]:
-    """The members of two JSON texts, compared."""
-    before, after = dict(_flat(recorded)), dict(_flat(now))
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A leaf of a JSON text under the way that leads to it; equal if its value is."""
+
+    name: str
+    text: str
+    shown: str
+
+
+def _members(recorded: bytes, now: bytes, sensitive: tuple[str, ...]) -> list[_Line]:
+    """The members of two JSON texts, compared; secret ones are, too, and are not shown."""
+    before = {leaf.name: leaf for leaf in _flat(recorded, sensitive)}
+    after = {leaf.name: leaf for leaf in _flat(now, sensitive)}
     width = max(map(len, [*before, *after]), default=0)
     changed: list[_Line] = []
     same: list[_Line] = []
     for name in [*before, *(name for name in after if name not in before)]:
         old, new = before.get(name), after.get(name)
-        if old == new:
-            same.append(("", "", f"{name:<{width}}  {_short(str(old))}"))
+        if old is not None and new is not None and old.text == new.text:
+            same.append(("", "", f"{name:<{width}}  {_short(old.shown)}"))
             continue
         changed += [
-            (sign, "", f"{name:<{width}}  {_short(text)}")
-            for sign, text in (("-", old), ("+", new))
-            if text is not None
+            (sign, "", f"{name:<{width}}  {_short(leaf.shown)}")
+            for sign, leaf in (("-", old), ("+", new))
+            if leaf is not None
         ]
     return [*_first(same, "that are the same"), *_first(changed, "that differ")]
 
@@ -267,27 +298,44 @@ def _first(lines: list[_Line], which: str) -> list[_Line]:
     return [*lines[:MEMBERS], ("", "", f"… and {len(lines) - MEMBERS} lines more {which}")]
 
 
-def _flat(encoded: bytes) -> list[tuple[str, str]]:
-    """Each leaf of a JSON text under the way that leads to it."""
-    found: list[tuple[str, str]] = []
-    parts: list[tuple[str, object]] = [("", json.loads(encoded))]
+def _flat(encoded: bytes, sensitive: tuple[str, ...]) -> list[_Leaf]:
+    """Each leaf of a JSON text; a secret is one, whatever it holds."""
+    redaction = Redaction("", sensitive)
+    found: list[_Leaf] = []
+    parts: list[tuple[str, tuple[str, ...], object]] = [("", (), json.loads(encoded))]
     while parts:
-        name, value = parts.pop()
-        inner = list(_inside(name, value))
+        name, path, value = parts.pop()
+        is_secret = redaction.hides(path)
+        inner = [] if is_secret else list(_inside(name, path, value))
         if inner:
             parts += reversed(inner)
         else:
-            found.append((name or "value", json.dumps(value, ensure_ascii=True)))
+            text = json.dumps(value, ensure_ascii=True)
+            shown = redaction.stand_in(value) if is_secret else text
+            found.append(_Leaf(name or "value", text, shown))
     return found
 
 
-def _inside(name: str, value: object) -> Iterable[tuple[str, object]]:
+def _inside(
+    name: str, path: tuple[str, ...], value: object
+) -> Iterable[tuple[str, tuple[str, ...], object]]:
     if isinstance(value, dict):
         members = cast(dict[str, object], value)
-        return [(f"{name}.{key}" if name else key, item) for key, item in members.items()]
+        return [
+            (f"{name}.{key}" if name else key, (*path, key), item) for key, item in members.items()
+        ]
     if isinstance(value, list):
-        return [(f"{name}[{index}]", item) for index, item in enumerate(cast(list[object], value))]
+        items = enumerate(cast(list[object], value))
+        return [(f"{name}[{index}]", (*path, str(index)), item) for index, item in items]
     return []
+
+
+def _told(encoded: bytes, sensitive: tuple[str, ...]) -> str:
+    """A JSON text, without its secrets."""
+    if not sensitive:
+        return encoded.decode()
+    shown = Redaction("", sensitive).value(json.loads(encoded))
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _text(summary: str, lines: Iterable[_Line]) -> str:

@@ -54,13 +54,22 @@ class Misfit(PayloadError):
         reason: What does not fit, in words.
         recorded: The bytes that the journal holds.
         reread: What today's type makes of them; None if it cannot read them.
+        sensitive: Where they are secret, as JSON pointers.
     """
 
-    def __init__(self, what: str, reason: str, recorded: bytes, reread: bytes | None) -> None:
+    def __init__(
+        self,
+        what: str,
+        reason: str,
+        recorded: bytes,
+        reread: bytes | None,
+        sensitive: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(f"the recorded {what} is not what its type says now: {reason}")
         self.reason = reason
         self.recorded = recorded
         self.reread = reread
+        self.sensitive = sensitive
 
 
 class NotExecuted(SagaError):

@@ -95,6 +95,7 @@ def _step(state: SagaState, entry: e.Intended | e.GateOpened) -> Step:
     if step is None:
         _call(state, entry.path, entry.ordinal)
         step = Step(entry.path, entry.ordinal, entry.action, entry.version, entry.payload or b"{}")
+        step.sensitive = tuple(entry.sensitive or ())
         state.steps[entry.path] = step
     return step
 
@@ -250,6 +251,7 @@ def _interrupted(state: SagaState, seq: int, at: int, entry: e.Interrupted) -> N
         state.steps[entry.path] = Step(
             entry.path, entry.ordinal, entry.action, entry.version, entry.payload or b"{}"
         )
+        state.steps[entry.path].sensitive = tuple(entry.sensitive or ())
     state.steps[entry.path].interrupted = True
 
 

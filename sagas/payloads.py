@@ -27,6 +27,9 @@ _CONFIG = ConfigDict(ser_json_inf_nan="constants")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NOT_SCHEMA = ("default", "metadata")
+_QUOTED = re.compile(r"input_value=.*, (?=input_type=)", re.DOTALL)
+"""How pydantic quotes a value in a message."""
+
 _NOT_NUMBERS = (b"NaN", b"Infinity")
 
 
@@ -37,14 +40,18 @@ class Codec(Generic[T]):
         annotation: The type, as written in the signature.
         what: How error messages name the value, such as "result of travel.book_hotel".
 
+    Attributes:
+        sensitive: Where its values are secret, as JSON pointers: no error message quotes them then.
+
     Raises:
         DefinitionError: The type cannot be stored, holds secrets, or has no order of its own.
     """
 
-    __slots__ = ("_adapter", "what")
+    __slots__ = ("_adapter", "sensitive", "what")
 
     def __init__(self, annotation: object, what: str) -> None:
         self.what = what
+        self.sensitive: tuple[str, ...] = ()
         self._adapter: TypeAdapter[T] = _adapter(annotation, what)
         _refuse_unfit(self._adapter, what)
 
@@ -58,9 +65,12 @@ class Codec(Generic[T]):
         check_bytes(encoded, self.what)
         decoded = self.decode(encoded)
         if not self._equal(value, decoded) or self._dump(decoded) != encoded:
+            differs = (
+                "what differs may be secret" if self.sensitive else _difference(value, decoded)
+            )
             raise PayloadError(
                 f"{self.what} does not come back unchanged from JSON: "
-                f"{_difference(value, decoded)}; use types that survive a round trip"
+                f"{differs}; use types that survive a round trip"
             )
         return encoded
 
@@ -103,9 +113,10 @@ class Codec(Generic[T]):
             again = self._dump(value)
         except PayloadError as error:
             reason = str(error).removeprefix(f"{self.what}: ")
-            raise Misfit(self.what, reason, recorded, None) from error
+            raise Misfit(self.what, reason, recorded, None, self.sensitive) from error
         if again != recorded and not _covers(json.loads(recorded), json.loads(again), exact=exact):
-            raise Misfit(self.what, "it does not come back unchanged", recorded, again)
+            reason = "it does not come back unchanged"
+            raise Misfit(self.what, reason, recorded, again, self.sensitive)
         return value
 
     def reads_as(self, recorded: bytes, now: bytes) -> bool:
@@ -128,9 +139,10 @@ class Codec(Generic[T]):
         try:
             return self._adapter.dump_json(value, warnings="error", by_alias=False)
         except Exception as error:
-            raise PayloadError(
-                f"{self.what} cannot be stored as JSON: {_first_line(error)}"
-            ) from error
+            why = _first_line(error)
+            if self.sensitive:
+                why = _QUOTED.sub("", why)
+            raise PayloadError(f"{self.what} cannot be stored as JSON: {why}") from error
 
     def _equal(self, value: T, decoded: T) -> bool:
         try:

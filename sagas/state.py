@@ -120,6 +120,7 @@ class Step:
     unstorable: str | None = None
     data: list[object] | None = None
     before: bytes | None = None
+    sensitive: tuple[str, ...] = ()
     waiver: str | None = None
     conflicts: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()

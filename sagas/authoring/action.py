@@ -107,6 +107,7 @@ class Action(Generic[P, R]):
         self._magnitude = of_all_inputs(magnitude, inputs, f"magnitude= of {name}")
         self.sensitive = places_of(self.inputs.schema(stored=True), sensitive, inputs, name)
         self.sensitive_result = marked_places(self.result.schema(stored=True))
+        self.inputs.sensitive, self.result.sensitive = self.sensitive, self.sensitive_result
         self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
@@ -334,8 +335,8 @@ class Action(Generic[P, R]):
             raise DefinitionError(f"{what} must be defined above the compensation that uses it")
         codec: Codec[Any] = Codec(hints["return"], f"before-image of {self.name}")
         binding = bound(what, fn, hints, inputs=self.shape.inputs)
-        places = marked_places(codec.schema(stored=True))
-        self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"], places)
+        codec.sensitive = marked_places(codec.schema(stored=True))
+        self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"])
         return fn
 
     def _bind_undo(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:

@@ -39,18 +39,13 @@ class Probe:
 
 @dataclass(slots=True)
 class Before:
-    """Reads what an action is about to change.
-
-    Attributes:
-        sensitive: Where what it reads is secret, as JSON pointers.
-    """
+    """Reads what an action is about to change."""
 
     fn: Callable[..., Any]
     name: str
     binding: Binding
     codec: Codec[Any]
     hint: object
-    sensitive: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -62,6 +62,7 @@ class Saga(Generic[I, O]):
         self.output: Codec[O] = Codec(shape.result, f"result of {name}")
         self.sensitive = marked_places(self.input.schema(stored=True))
         self.sensitive_result = marked_places(self.output.schema(stored=True))
+        self.input.sensitive, self.output.sensitive = self.sensitive, self.sensitive_result
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
 

@@ -257,7 +257,7 @@ class Place:
         if not action.inputs.same(step.arguments, arguments) and not (
             step.is_settled and action.inputs.reads_as(step.arguments, arguments)
         ):
-            self.body.diverge(divergence.other_arguments(state, path, arguments))
+            self.body.diverge(divergence.other_arguments(state, path, arguments, action.sensitive))
 
     def begin_anew(self, path: str, label: Callable[[], str]) -> None:
         """Refuse a new call while recorded ones before it have not been made again.
@@ -435,4 +435,4 @@ def _inside(scope: str) -> str:
 
 
 def _label(action: Action[..., Any], arguments: bytes) -> str:
-    return divergence.call_label(action.name, action.version, arguments)
+    return divergence.call_label(action.name, action.version, arguments, action.sensitive)

@@ -355,6 +355,9 @@ class _Recorded(Steps):
 
     async def _move(self, call: Call, step: Step | None) -> NoReturn:
         if step is None:
-            label = divergence.call_label(call.action.name, call.action.version, call.arguments)
+            action = call.action
+            label = divergence.call_label(
+                action.name, action.version, call.arguments, action.sensitive
+            )
             self._journal.asked.append(f"{label}  at {call.path}")
         raise Parked

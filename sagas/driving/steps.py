@@ -538,7 +538,7 @@ def _rebuilt(
 
 
 def _secret_before(action: Action[..., Any]) -> list[str] | None:
-    return None if action.image is None else list(action.image.sensitive) or None
+    return None if action.image is None else list(action.image.codec.sensitive) or None
 
 
 def _known_absent(step: Step, reason: str) -> Failed:

@@ -83,7 +83,7 @@ async def _replayed(saga_id: str, ended: Ending, handlers: Handlers, patience: f
         except PayloadError as error:
             found.blocking.append(divergence.misfit(error))
     if rehearsed.end is not None and not found.blocking:
-        _compare(found, ended, rehearsed.end)
+        _compare(found, ended, rehearsed.end, () if saga is None else saga.sensitive_result)
     changes = (*found.blocking, *found.others)
     return Replayed(found.verdict, saga_id, name, version, changes)
 
@@ -95,13 +95,13 @@ def _declared(found: _Changes, handlers: Handlers, saga_id: str, entries: Sequen
         found.blocking.append(f"how an action is declared cannot be computed: {located(error)}")
 
 
-def _compare(found: _Changes, ended: Ending, end: End) -> None:
+def _compare(found: _Changes, ended: Ending, end: End, sensitive: tuple[str, ...]) -> None:
     """Hold the end of the body against the recorded one."""
     match end.reach:
         case Reach.GOES_ON:
             found.others.append(divergence.goes_on(end.what))
         case Reach.RETURNED:
-            found.others += _returned(ended, end.payload or b"null")
+            found.others += _returned(ended, end.payload or b"null", sensitive)
         case Reach.LEFT if ended.result is not None:
             now = f"is left by {end.what[0]}"
             found.blocking.append(divergence.other_end(_recorded(ended), now))
@@ -114,11 +114,11 @@ def _compare(found: _Changes, ended: Ending, end: End) -> None:
             pass
 
 
-def _returned(ended: Ending, payload: bytes) -> Iterator[str]:
+def _returned(ended: Ending, payload: bytes, sensitive: tuple[str, ...]) -> Iterator[str]:
     if ended.result is None:
         yield divergence.other_end(_recorded(ended), "returns")
     elif canonical(ended.result) != canonical(payload):
-        yield divergence.other_result(ended.result, payload)
+        yield divergence.other_result(ended.result, payload, sensitive)
 
 
 def _recorded(ended: Ending) -> str:

@@ -4,7 +4,7 @@ A policy adds to what an action's author asked for, and never takes away: everyt
 joined with ``&``. A call that a condition cannot judge is taken for one that it applies to. Pure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
@@ -83,6 +83,15 @@ class Policies:
 
     def __bool__(self) -> bool:
         return bool(self.rules)
+
+    def without(self, actions: Collection[str]) -> Iterator[tuple[Policy, str]]:
+        """Each pattern that none of these actions has the name for, with its policy."""
+        return (
+            (rule, pattern)
+            for rule in self.rules
+            for pattern in rule.actions
+            if not _matches(actions, [pattern])
+        )
 
     def applying(self, call: Call) -> Iterator[Policy]:
         """The policies that apply to a call."""

@@ -5,11 +5,13 @@ The only place that picks adapters. They are imported here, when they are asked 
 
 import asyncio
 import getpass
+import logging
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,6 +39,8 @@ from sagas.worker import Worker
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
 T = TypeVar("T")
+
+log = logging.getLogger("sagas")
 
 LEASE_SECONDS = 10.0
 CONCURRENCY = 1000
@@ -137,6 +141,8 @@ async def open_coordinator(
     keep_tokens_out_of_the_log()
     people = directory_source(directory)
     told = Channels.load(channels) if isinstance(channels, (str, Path)) else channels
+    laid_over = policies_given(policies)
+    warn_of_idle(laid_over, [action.name for catalog in known for action in catalog.actions])
     handlers = Handlers(known)
     store = await open_store(url)
     time_source = clock or await clock_of(store)
@@ -146,7 +152,7 @@ async def open_coordinator(
         handlers=handlers,
         clock=time_source,
         directory=people,
-        policies=policies_given(policies),
+        policies=laid_over,
         lease_seconds=seconds,
         max_deaths=max_deaths,
         faults=fault_points,
@@ -326,6 +332,22 @@ def policies_given(given: str | Path | Policies | None) -> Policies:
     if chosen is None:
         return Policies()
     return load_policies(chosen) if isinstance(chosen, (str, Path)) else chosen
+
+
+def warn_of_idle(policies: Policies, actions: Sequence[str]) -> None:
+    """Say which names in policies no action here has: in another process one may, or it is misspelt.
+
+    A process without actions, which only decides, says nothing.
+    """
+    for policy, pattern in policies.without(actions) if actions else ():
+        near = get_close_matches(pattern, actions, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        log.warning(
+            "policy %r asks for nothing here about %r: no action of this process is called that%s",
+            policy.name,
+            pattern,
+            meant,
+        )
 
 
 def _blocking(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from sagas import (
 )
 from tests.behaviour.acting import LIMIT, answer, approve_all, only_question
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import DAY, HOUR, Order, hasty
+from tests.behaviour.shop import DAY, HOUR, ONCE, Order
 from tests.behaviour.world import World, hang
 
 Write = Callable[[Catalog, dict[str, Any]], None]
@@ -366,13 +367,19 @@ def retiring(made: Catalog, do: dict[str, Any]) -> None:
 async def test_a_step_that_was_left_in_doubt_is_not_forgotten_where_nobody_has_its_action(
     house: House, world: World
 ) -> None:
-    made = Catalog("leaving")
+    made, elsewhere = Catalog("leaving"), Catalog("elsewhere")
+
+    @elsewhere.action(
+        reversibility=Reversibility.COMPENSATABLE, retry=ONCE, timeout=timedelta(seconds=1)
+    )
+    async def lagging(what: str) -> str:
+        return await world.do(what)
 
     @made.saga
     async def leave(order: Order) -> str:
         with suppress(StepInterrupted):
-            async with asyncio.timeout(0.01):
-                await hasty("slow")
+            async with asyncio.timeout(0.3):
+                await lagging("slow")
         return "done"
 
     world.plan("slow", hang)
@@ -380,5 +387,5 @@ async def test_a_step_that_was_left_in_doubt_is_not_forgotten_where_nobody_has_i
         outcome = await coordinator.run(leave, Order(), id="s", timeout=LIMIT)
         question = await only_question(coordinator)
     assert outcome.status is Status.STUCK
-    assert question.question == "leave/hasty#1 is in doubt and cannot be settled here"
+    assert question.question == "leave/lagging#1 is in doubt and cannot be settled here"
     assert "no catalog in this process has it" in question.evidence

@@ -78,6 +78,28 @@ async def test_a_policy_puts_a_gate_where_the_author_asks_for_none(
     assert (outcome.result, world.done) == ("paid-done", ["paid"])
 
 
+async def test_a_name_in_a_policy_that_no_action_has_is_told_when_the_process_begins(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = [
+        policy("typed wrongly", asks=BY_DESK.asks, actions=["shpo.keyed", "shop.*"]),
+        policy("of others", asks=BY_DESK.asks, actions="payroll.*"),
+    ]
+    async with house.open(policies=Policies(tuple(asked))):
+        pass
+    said = [message.partition(": ") for message in caplog.messages]
+    assert [(what, why) for what, _, why in said] == [
+        (
+            "policy 'typed wrongly' asks for nothing here about 'shpo.keyed'",
+            "no action of this process is called that (did you mean shop.keyed?)",
+        ),
+        (
+            "policy 'of others' asks for nothing here about 'payroll.*'",
+            "no action of this process is called that",
+        ),
+    ]
+
+
 async def test_a_policy_about_other_arguments_asks_nobody(house: House) -> None:
     other = policy(
         "elsewhere", asks=approval(by="@desk", within=HOUR), where='what == "something else"'

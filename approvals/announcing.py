@@ -8,18 +8,35 @@ from datetime import datetime
 
 from approvals.gate import Gate, GateState, expire
 
-__all__ = ["is_reminder", "level", "next_instant", "tells"]
+__all__ = ["is_news", "is_reminder", "level", "next_instant", "tells"]
 
 
 def tells(gate: Gate, now: datetime) -> str:
-    """Name what a message about the gate says by now: ``pending.1``.
+    """Name what a message about the gate says by now: ``pending.1``, ``pending.1.2``.
 
-    A message that says something else has to be repaired. That an approval was used changes
-    nothing for those who gave it.
+    The second number counts the votes that decided nothing yet. A message that says something else
+    has to be repaired. That an approval was used changes nothing for those who gave it.
     """
     state = expire(gate, now).state
     told = GateState.APPROVED if state is GateState.CONSUMED else state
-    return f"{told.value}.{gate.revision}"
+    votes = f".{gate.voted}" if told is GateState.PENDING and gate.voted else ""
+    return f"{told.value}.{gate.revision}{votes}"
+
+
+def is_news(said: str, says: str) -> bool:
+    """Whether what a message says by now is worth another message, and not only a repair.
+
+    Votes that decided nothing are not: whoever was told still has the same to decide.
+
+    Args:
+        said: What the message says, as `tells` named it.
+        says: What it should say.
+    """
+    return _without_votes(said) != _without_votes(says)
+
+
+def _without_votes(said: str) -> list[str]:
+    return said.split(".")[:2]
 
 
 def level(gate: Gate, now: datetime) -> int:

@@ -3,17 +3,25 @@
 Pure.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from approvals.clause import Clause, groups_of, people_of
 from approvals.errors import DirectoryError
-from approvals.names import GROUP_MARK, fault_of_name
+from approvals.names import ANYONE, GROUP_MARK, fault_of_name
 from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.requirement import Approval
 
-__all__ = ["Directory", "OperatingSystemDirectory", "as_known", "check_reachable", "electorate"]
+__all__ = [
+    "Directory",
+    "OperatingSystemDirectory",
+    "as_known",
+    "check_reachable",
+    "electorate",
+    "vetoers",
+]
 
 
 class Directory(Protocol):
@@ -136,6 +144,20 @@ def electorate(
     return tuple(sorted(people - kept_out))
 
 
+def vetoers(approval: Approval, directory: Directory, *, parties: Parties) -> tuple[str, ...]:
+    """List who may reject alone when a gate opens and may not approve; sorted.
+
+    Nobody where anyone may approve, and `anyone` alone where anyone may veto.
+    """
+    if approval.open_to_anyone:
+        return ()
+    if ANYONE in approval.veto:
+        return (ANYONE,)
+    kept_out = parties.names if approval.separate else frozenset[str]()
+    approvers = electorate(approval, directory)
+    return tuple(sorted(_people(approval.veto, directory) - kept_out - set(approvers)))
+
+
 def check_reachable(
     approval: Approval, directory: Directory, parties: Parties, *, editor: str | None = None
 ) -> None:
@@ -155,8 +177,14 @@ def check_reachable(
 
 def _known(clause: Clause, directory: Directory) -> frozenset[str]:
     """The people of a clause who exist, once its gate opens."""
-    people = {name for name in people_of(clause.by) if directory.groups_of(name) is not None}
-    return frozenset(people).union(*(directory.members(group) for group in groups_of(clause.by)))
+    return _people(clause.by, directory)
+
+
+def _people(names: Iterable[str], directory: Directory) -> frozenset[str]:
+    """The people of these names and groups who exist."""
+    named = tuple(names)
+    people = {name for name in people_of(named) if directory.groups_of(name) is not None}
+    return frozenset(people).union(*(directory.members(group) for group in groups_of(named)))
 
 
 def _check_known(clause: Clause, directory: Directory) -> None:

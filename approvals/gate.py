@@ -154,6 +154,11 @@ class Gate:
     """Why it is to run, in the words of whoever wrote or drives the saga; nobody vouches for them."""
     editor: str | None = None
     """Who made this revision of the arguments, and so does not vote on it; None as it was asked."""
+    vetoers: tuple[str, ...] = ()
+    """Who could have rejected it alone, and not approved it, when the gate opened; ``anyone`` alone
+    where everybody could."""
+    voted: int = 0
+    """How many votes on this revision were counted without deciding it."""
 
 
 def open_gate(
@@ -163,6 +168,7 @@ def open_gate(
     gate_id: str,
     parties: Parties,
     eligible: tuple[str, ...],
+    vetoers: tuple[str, ...] = (),
     now: datetime,
     stakes: Stakes = UNKNOWN_STAKES,
     because: str | None = None,
@@ -194,6 +200,7 @@ def open_gate(
         opened_at=now,
         deadline=now + policy.within,
         eligible=eligible,
+        vetoers=vetoers,
         stakes=stakes,
         because=because,
     )

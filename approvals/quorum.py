@@ -313,7 +313,8 @@ def _after(gate: Gate, votes: Sequence[Vote], vote: Vote, *, now: datetime) -> G
     """The gate once a vote that is in order has been given."""
     if vote.kind is VoteKind.REVOKE:
         return _decide(gate, GateState.REVOKED, [vote], now)
-    return _tally(gate, [*votes, vote], now=now)
+    after = _tally(gate, [*votes, vote], now=now)
+    return replace(after, voted=after.voted + 1) if after.state.is_open else after
 
 
 def _tally(gate: Gate, votes: Sequence[Vote], *, now: datetime) -> Gate:

@@ -179,6 +179,7 @@ def revise(gate: Gate, proposal: Proposal, *, journal_id: str, now: datetime) ->
         arguments=proposal.arguments,
         stakes=proposal.stakes,
         editor=proposal.editor.name,
+        voted=0,
     )
     revised = replace(revised, digest=subject_of(revised, journal_id=journal_id).digest())
     return Edit(gate=revised, refusal=None, message=_outcome(revised))

@@ -25,8 +25,6 @@ from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
 
 PAGE = 100
-DELEGATIONS = 200
-"""As many of those in force are looked at for a gate."""
 
 
 class Reader:
@@ -117,12 +115,9 @@ class Reader:
         """Who decides now for somebody who could have when the gate opened."""
         if not gate.state.is_open or not gate.eligible:
             return []
-        found = await self.store.delegations(person=None, live_at=micros(now), limit=DELEGATIONS)
-        return [
-            each
-            for each in found
-            if each.delegator in gate.eligible and each.gives(now, gate.action)
-        ]
+        people = [*gate.eligible, *gate.vetoers]
+        found = await self.store.delegated_by(people, at=micros(now))
+        return [each for each in found if each.gives(now, gate.action)]
 
     async def _former(self, gate: Gate) -> bytes | None:
         """The arguments of the revision before; None of a gate that asks what it asked at first."""

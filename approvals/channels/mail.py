@@ -102,12 +102,13 @@ class Mail:
     async def update(self, receipt: Receipt, notice: Notice) -> Receipt:
         """Reply to a message with what has become of its question.
 
-        A reminder gets no reply of its own: what it reminds of gets one, in the same thread.
+        A reminder gets no reply of its own: what it reminds of gets one, in the same thread. Nor is
+        a reply sent without news.
 
         Raises:
             ChannelError: The class says what to do.
         """
-        if notice.follows is None:
+        if notice.follows is None and notice.is_news:
             own = self._id(notice, version=notice.version)
             await self._send(notice, own, follows=receipt[_ID])
         return receipt

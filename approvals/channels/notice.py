@@ -24,6 +24,8 @@ class Saying(StrEnum):
     ASKED = "asked"
     REMINDED = "reminded"
     ESCALATED = "escalated"
+    MAY_VETO = "may-veto"
+    """To those who may reject alone, and not approve."""
 
 
 class Happening(StrEnum):
@@ -85,6 +87,11 @@ class Notice:
     follows: Receipt | None
     """The receipt of the message to the same target that this one reminds of."""
     at: datetime
+    for_whom: tuple[str, ...] = ()
+    """Who is told in the place of somebody who is away, in words: ``zoe for ana``."""
+    is_news: bool = True
+    """Whether what has changed is worth a message of its own. Votes that decided nothing are not: a
+    channel whose messages cannot be changed leaves an update without news out."""
 
     @property
     def is_open(self) -> bool:

@@ -48,6 +48,8 @@ class Channel(Protocol):
     async def update(self, receipt: Receipt, notice: Notice) -> Receipt:
         """Make a message that was sent say what is so by now; a second time changes nothing more.
 
+        A channel whose messages cannot be changed sends another one, and nothing if it is no news.
+
         Raises:
             ChannelError: It was not changed, or nobody knows; the class says what to do.
         """

@@ -15,6 +15,7 @@ _FIRST_WORDS = {
     Saying.ASKED: "Your decision is needed",
     Saying.REMINDED: "Still waiting for a decision",
     Saying.ESCALATED: "Your decision is needed, because nobody has decided",
+    Saying.MAY_VETO: "Somebody is to decide, and you may veto it",
 }
 _NEWS = {
     Happening.CHANGED: "Changed, and to be decided anew",

@@ -274,6 +274,7 @@ def delivery(row: Delivery) -> Shape:
         "target": row.target,
         "saying": row.saying,
         "level": row.level,
+        "for_whom": list(row.for_whom),
         "state": row.state.value,
         "attempts": row.attempts,
         "next_at": time(row.next_at),

@@ -6,19 +6,21 @@ takes them over. Hints tell when to look, and rows are the truth.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
-from approvals import ApprovalError, Directory
-from approvals.channels import Channel, Channels, Notice
-from sagas.dispatching.planning import looking_again, plan
+from approvals import ApprovalError, Directory, Gate
+from approvals.channels import Channel, Channels, Notice, Saying
+from approvals.delegation import Delegation
+from sagas.dispatching.planning import Members, entitled, looking_again, plan
 from sagas.dispatching.sending import send
 from sagas.dispatching.viewing import Present, Viewer
 from sagas.errors import JournalError
 from sagas.model import micros
 from sagas.ports import (
+    Announcement,
     Clock,
     Delivery,
     DeliveryState,
@@ -160,7 +162,9 @@ class Dispatcher:
     async def _announce_one(self, found: Unannounced) -> bool:
         unknown: list[str] = []
         now = self._now()
-        announcement = plan(found, self._routes, partial(self._members, unknown), now)
+        members = cache(partial(self._members, unknown))
+        delegations = await self._delegations(found, members, now)
+        announcement = plan(found, self._routes, members, now, delegations)
         if unknown:
             announcement = looking_again(announcement, now)
         if not await self._store.announce(found, announcement):
@@ -169,13 +173,20 @@ class Dispatcher:
             log.debug("%s: %s at %s:%s", found.id, new.saying, new.channel, new.target)
         if found.subject is None:
             log.error("%s cannot be read here, and nobody is told of it", found.id)
-        elif _nobody_is_told(found, is_told=bool(found.told or announcement.new or unknown)):
+        elif not unknown and _nobody_is_asked(found, announcement):
             log.error(
                 "%s: nobody is told of it, because no route leads to anyone who can decide; add "
                 "routes, or places under `otherwise`",
                 found.id,
             )
         return True
+
+    async def _delegations(
+        self, found: Unannounced, members: Members, now: int
+    ) -> Sequence[Delegation]:
+        """Who decides by now for those who can decide, as far as it is a gate."""
+        people = entitled(found.subject, members, now) if isinstance(found.subject, Gate) else ()
+        return await self._store.delegated_by(people, at=now) if people else ()
 
     def _members(self, unknown: list[str], group: str) -> Collection[str]:
         """Who is in a group; nobody, and the group is noted, where that cannot be told now."""
@@ -261,9 +272,11 @@ class Dispatcher:
         return micros(self._clock.now())
 
 
-def _nobody_is_told(found: Unannounced, *, is_told: bool) -> bool:
+def _nobody_is_asked(found: Unannounced, announcement: Announcement) -> bool:
+    """Whether it waits, and nobody who can end that has been told; a veto is no decision to run."""
     state = getattr(found.subject, "state", None)
-    return state in {"pending", "open"} and not is_told
+    sayings = (each.saying for each in (*found.told, *announcement.new))
+    return state in {"pending", "open"} and all(saying == Saying.MAY_VETO for saying in sayings)
 
 
 def _tell(delivery: Delivery, found: Settlement) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from approvals import Gate, Presentation
-from approvals.announcing import tells
+from approvals.announcing import is_news, tells
 from approvals.channels import (
     Happening,
     InterventionView,
@@ -104,6 +104,8 @@ class Viewer:
             link=None if self.link is None else self.link.rstrip("/") + path,
             follows=await self._followed(delivery),
             at=instant(now),
+            for_whom=tuple(cut(each, _NAME_LIMIT) for each in delivery.for_whom),
+            is_news=is_news(delivery.says, version),
         )
 
     def _reference(self, delivery: Delivery) -> str:

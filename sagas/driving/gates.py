@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals import Gate as Row
-from approvals.directory import as_known, check_reachable, electorate
+from approvals.directory import as_known, check_reachable, electorate, vetoers
 from approvals.gate import Unusable, closed_as, is_usable
 from approvals.parties import Parties
 from approvals.quorum import quorum_holds
@@ -364,6 +364,7 @@ class Gates:
             parties = as_known(drive.state.parties, directory)
             check_reachable(approval, directory, parties)
             eligible = electorate(approval, directory, parties=parties)
+            can_veto = vetoers(approval, directory, parties=parties)
         except ApprovalError as error:
             await drive.ask_and_park(
                 InterventionKind.DEFECT,
@@ -379,6 +380,7 @@ class Gates:
             ),
             parties=parties,
             eligible=eligible,
+            vetoers=can_veto,
             now=instant(drive.now()),
             stakes=site.stakes,
             because=site.because,

@@ -20,7 +20,7 @@ _QUESTION = (
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
     "digest, parties, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
-    "eligible, stakes, because, editor"
+    "eligible, stakes, because, editor, vetoers, voted"
 )
 _REVISION = "gate_id, number, arguments, digest, stakes, actor, reason, made_at"
 _REFUSED_EDIT = (
@@ -29,7 +29,7 @@ _REFUSED_EDIT = (
 )
 _DELIVERY = (
     "id, saga_id, subject, channel, target, saying, level, rest, state, attempts, next_at, says, "
-    "receipt, error, made_at, changed_at"
+    "receipt, error, made_at, changed_at, for_whom"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = (

@@ -141,6 +141,8 @@ def gate(record: Record) -> Gate:
         stakes=Stakes.from_json(record[20]),
         because=record[21],
         editor=record[22],
+        vetoers=tuple(json.loads(record[23])),
+        voted=record[24],
     )
 
 
@@ -170,6 +172,7 @@ def gate_values(opened: Gate) -> tuple[object, ...]:
         opened.stakes.to_json(),
         None if opened.because is None else storable(opened.because),
         opened.editor,
+        json.dumps(opened.vetoers),
     )
 
 
@@ -384,6 +387,7 @@ def delivery(record: Record) -> Delivery:
         error=record[13],
         made_at=record[14],
         changed_at=record[15],
+        for_whom=tuple(json.loads(record[16])),
     )
 
 

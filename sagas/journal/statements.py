@@ -49,9 +49,9 @@ OPEN_GATE = """
 insert into gate (id, saga_id, path, direction, generation, revision, action, action_version,
                   arguments, policy, digest, parties, state, opened_at, deadline, decided_at,
                   decided_by, reason, valid_until, eligible, stakes, because, editor,
-                  notify_at)
+                  vetoers, voted, notify_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21, $22, $23, $14)
+        $21, $22, $23, $24, 0, $14)
 """
 """A gate's id is taken once. What opens it has it announced."""
 
@@ -330,6 +330,9 @@ where id = $1
 """
 """Under the lock on the gate, after its state was looked at."""
 
+COUNT_VOTE = "update gate set voted = $2, notify_at = 0 where id = $1"
+"""Under the lock on the gate, which stays open: what people were told of it is out of date."""
+
 SAGA_OF_QUESTION = "select saga_id from intervention where id = $1"
 """Never changes."""
 
@@ -368,6 +371,7 @@ select {gate} from gate
 where state = 'pending' and (opened_at, id) > ($2, $3)
     and (cast($5 as bigint) is null or deadline > $5)
     and (cast($1 as text) is null or eligible = '[]' or eligible like $1 escape '!'
+        or vetoers like $1 escape '!' or vetoers = '["anyone"]'
         or policy like '%"after_us"%')
 order by opened_at, id limit $4
 """

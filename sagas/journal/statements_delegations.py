@@ -41,6 +41,14 @@ order by delegator, until desc, id
 """
 """Committed rows, from the index of those that were not revoked."""
 
+DELEGATED_BY = """
+select {delegation} from delegation
+where revoked_at is null and until > $2 and begins <= $2
+    and delegator in (select value from {elements}($1) as element)
+order by delegator, until desc, id
+"""
+"""Committed rows, from the index of those that were not revoked."""
+
 REVOKE_DELEGATION = """
 update delegation set revoked_at = $2, revoked_by = $3
 where id = $1 and revoked_at is null and (delegator = $3 or delegate = $3)

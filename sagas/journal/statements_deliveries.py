@@ -24,11 +24,12 @@ where subject in (select value from {elements}($1) as element) order by id
 
 ANNOUNCE_GATE = """
 update gate set notify_at = $2
-where id = $1 and notify_at = $3 and (cast($4 as text) is null or (state = $4 and revision = $5))
+where id = $1 and notify_at = $3
+    and (cast($4 as text) is null or (state = $4 and revision = $5 and voted = $6))
 returning saga_id
 """
 """Compare and set: of two that announce one gate, one waits and then changes nothing; and neither
-does who comes after the gate was moved."""
+does who comes after the gate was moved, or voted on."""
 
 ANNOUNCE_QUESTION = """
 update intervention set notify_at = $2
@@ -39,8 +40,8 @@ returning saga_id
 
 QUEUE = """
 insert into delivery (saga_id, subject, channel, target, saying, level, rest, state, attempts,
-                      next_at, says, made_at, changed_at)
-values ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9, $8, $8)
+                      next_at, says, made_at, changed_at, for_whom)
+values ($1, $2, $3, $4, $5, $6, $7, 'queued', 0, $8, $9, $8, $8, $10)
 on conflict (subject, channel, target, saying, level) do nothing
 returning id
 """

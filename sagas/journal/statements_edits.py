@@ -9,7 +9,8 @@ insert into revision ({revision}) values ($1, $2, $3, $4, $5, $6, $7, $8)
 """Under the lock on the gate. A revision's number is taken once."""
 
 REVISE_GATE = """
-update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6, notify_at = 0
+update gate set revision = $2, arguments = $3, digest = $4, stakes = $5, editor = $6, voted = 0,
+    notify_at = 0
 where id = $1
 """
 """Under the lock on the gate, after its state and its revision were looked at."""

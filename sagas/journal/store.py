@@ -477,6 +477,10 @@ class SqlStore:
         """The delegations to a person that give a right at this instant."""
         return await self._look(lambda: delegations.delegated_to(person, at))
 
+    async def delegated_by(self, people: Sequence[str], *, at: int) -> list[Delegation]:
+        """The delegations of these people that give a right at this instant."""
+        return await self._look(lambda: delegations.delegated_by(people, at))
+
     async def revoke_delegation(self, delegation_id: str, *, by: str, at: int) -> Delegation:
         """Let a delegation give no right any more.
 

@@ -218,9 +218,11 @@ class Gate(_Table, table=True):
     valid_until: int | None = Field(default=None, sa_type=BigInteger)
     consumed_at: int | None = Field(default=None, sa_type=BigInteger)
     eligible: str = Field(sa_type=Text)
+    vetoers: str = Field(sa_type=Text)
     stakes: str = Field(sa_type=Text)
     because: str | None = Field(default=None, sa_type=Text)
     editor: str | None = Field(default=None, sa_type=Text)
+    voted: int = Field(sa_type=Integer)
     notify_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
@@ -330,6 +332,7 @@ class Delegation(_Table, table=True):
 
     __table_args__: ClassVar[Any] = (
         _where("delegation_to", "delegate until", "revoked_at is null"),
+        _where("delegation_from", "delegator until", "revoked_at is null"),
         _where("delegation_until", "until", "revoked_at is null"),
         Index("delegation_newest", "made_at", "id"),
     )
@@ -448,6 +451,7 @@ class Delivery(_Table, table=True):
     holder: int | None = Field(default=None, sa_type=BigInteger, foreign_key="worker.id")
     made_at: int = Field(sa_type=BigInteger)
     changed_at: int = Field(sa_type=BigInteger)
+    for_whom: str = Field(sa_type=Text)
 
 
 class Drill(_Table, table=True):

@@ -53,9 +53,10 @@ class NewDelivery:
     Attributes:
         channel: The channel's name.
         target: Where on that channel.
-        saying: Why it is sent: `asked`, `reminded` or `escalated`.
+        saying: Why it is sent: `asked`, `reminded`, `escalated` or `may-veto`.
         level: How many reminders and escalations of the gate were due.
         rest: The places to try when this one fails, each a channel and a target.
+        for_whom: Who is told in the place of somebody who is away, each as `zoe for ana`.
     """
 
     channel: str
@@ -63,6 +64,7 @@ class NewDelivery:
     saying: str
     level: int
     rest: tuple[tuple[str, str], ...] = ()
+    for_whom: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,10 @@ class Delegations(Protocol):
         """The delegations to a person that give a right at this instant."""
         ...
 
+    async def delegated_by(self, people: Sequence[str], *, at: int) -> list[Delegation]:
+        """The delegations of these people that give a right at this instant."""
+        ...
+
     async def revoke_delegation(self, delegation_id: str, *, by: str, at: int) -> Delegation:
         """Let a delegation give no right any more.
 

@@ -170,6 +170,8 @@ def _gate(gate: Gate) -> dict[str, object]:
         "stakes": gate.stakes.to_json(),
         "because": gate.because,
         "editor": gate.editor,
+        "vetoers": list(gate.vetoers),
+        "voted": gate.voted,
     }
 
 
@@ -215,6 +217,7 @@ def _read_gate(item: Mapping[str, Any]) -> Gate:
     known["stakes"] = Stakes.from_json(known["stakes"])
     known["state"] = GateState(known["state"])
     known["eligible"] = tuple(known["eligible"])
+    known["vetoers"] = tuple(known.get("vetoers", ()))
     return Gate(**known)
 
 

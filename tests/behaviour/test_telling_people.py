@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from approvals import Presentation
+from approvals import Presentation, Principal
 from approvals.channels import (
     Channel,
     Channels,
@@ -21,9 +21,12 @@ from approvals.channels import (
     Saying,
     Stop,
 )
+from approvals.delegation import delegation
 from approvals.errors import ChannelDefinitionError, DirectoryError
 from sagas import Catalog, Coordinator, Reversibility, approval, connect, waived
+from sagas.dispatching.planning import FIRST_REMINDER, REMINDED_EVERY
 from sagas.dispatching.sending import AGAIN, PATIENCE
+from sagas.errors import Refused
 from sagas.model import micros
 from sagas.ports import Announcement
 from tests.behaviour.conftest import People
@@ -86,6 +89,29 @@ async def jot(city: str) -> None: ...
 @travel.saga
 async def memo(city: str) -> None:
     await jot(city)
+
+
+@travel.action(
+    reversibility=Reversibility.IRREVERSIBLE, approval=approval(by="ana", veto="bo", within=HOUR)
+)
+async def scatter(city: str) -> None: ...
+
+
+@travel.saga
+async def pamphlet(city: str) -> None:
+    await scatter(city)
+
+
+@travel.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(by=["ana", "bo"], quorum=2, within=HOUR),
+)
+async def publish(city: str) -> None: ...
+
+
+@travel.saga
+async def book(city: str) -> None:
+    await publish(city)
 
 
 @travel.saga
@@ -254,6 +280,65 @@ async def test_what_opened_while_there_was_no_channel_is_told_when_there_is_one(
         assert targets(office.board) == ["ana"]
 
 
+# --- those who are away, and those who can veto -------------------------------------------------
+
+
+async def away(office: Office, who: str, to: str) -> None:
+    """Let somebody else decide for somebody who is away."""
+    person = Principal(name=who, display=who, groups=frozenset(), evidence="a test")
+    now = office.clock.now()
+    made = delegation(
+        id=f"{who}-{to}", by=person, to=to, now=now, until=now + 9 * HOUR, reason="ill"
+    )
+    await office.coordinator.delegate(made, by=person)
+
+
+async def test_whoever_decides_for_somebody_who_is_away_is_told_for_whom(office: Office) -> None:
+    await away(office, "ana", "bo")
+    await office.ask()
+    told = {note.target: note.shown[0] for note in office.board.notes}
+    assert {name: notice.for_whom for name, notice in told.items()} == {
+        "ana": (),
+        "bo": ("bo for ana",),
+    }
+    assert {notice.saying for notice in told.values()} == {Saying.ASKED}
+
+
+async def test_the_next_place_is_told_for_whom_when_one_fails(sqlite_url: str) -> None:
+    routes = Routes({"bo": ["board:bo", "board:bo-too"]})
+    async with office_at(sqlite_url, Board(), HandClock(), routes) as office:
+        await away(office, "ana", "bo")
+        office.board.faults = [Reroute("archived")]
+        await office.ask()
+        [note] = office.board.notes
+        assert (note.target, note.shown[0].for_whom) == ("bo-too", ("bo for ana",))
+
+
+async def test_whoever_may_veto_is_told_so_and_learns_how_it_ended(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    await (await office.coordinator.start(pamphlet, "Oslo", id="pamphlet-1")).settled()
+    await office.tell()
+    told = {note.target: note.shown[0].saying for note in office.board.notes}
+    assert told == {"ana": Saying.ASKED, "bo": Saying.MAY_VETO}
+    [gate] = await office.coordinator.store.waiting_gates()
+    with pytest.raises(Refused, match="not among the approvers"):
+        await office.coordinator.approve(gate.id, by="bo")
+    await office.coordinator.reject(gate.id, by="bo", reason="litter")
+    await office.tell()
+    assert {note.says for note in office.board.notes} == {"rejected"}
+
+
+async def test_that_nobody_who_decides_is_told_is_said_although_somebody_may_veto(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with office_at(sqlite_url, Board(), HandClock(), Routes({"bo": ["board:bo"]})) as office:
+        await (await office.coordinator.start(pamphlet, "Oslo", id="pamphlet-1")).settled()
+        await office.tell()
+        assert targets(office.board) == ["bo"]
+    assert "no route leads to anyone" in caplog.text
+
+
 # --- time -------------------------------------------------------------------------------------
 
 
@@ -281,6 +366,38 @@ async def test_after_a_long_silence_people_are_told_once(office: Office) -> None
     await handle.settled()
     await office.later(3 * HOUR)
     assert sorted(targets(office.board)) == ["ana", "bo"]
+
+
+async def test_whoever_answers_interventions_is_told_again_until_somebody_has(
+    office: Office,
+) -> None:
+    handle = await office.coordinator.start(bill, "Oslo", id="bill-1")
+    await handle.settled()
+    await office.tell()
+    told: list[int] = []
+    for wait in (FIRST_REMINDER, REMINDED_EVERY / 2, REMINDED_EVERY / 2, REMINDED_EVERY):
+        before = len(office.board.notes)
+        await office.later(wait)
+        told.append(len(office.board.notes) - before)
+    assert told == [1, 0, 1, 1]
+    assert {note.shown[0].saying for note in office.board.notes[1:]} == {Saying.REMINDED}
+    [question] = await office.coordinator.store.waiting_questions()
+    await office.coordinator.resolve(question.id, "not-happened", reason="looked")
+    await office.later(9 * REMINDED_EVERY)
+    assert [note.says for note in office.board.notes] == 4 * ["answered"]
+
+
+async def test_an_intervention_that_nobody_could_be_told_of_stays_open_and_is_told_later(
+    office: Office,
+) -> None:
+    office.board.faults = [Rejected("invalid"), Rejected("invalid")]
+    handle = await office.coordinator.start(bill, "Oslo", id="bill-1")
+    await handle.settled()
+    await office.tell()
+    assert office.board.notes == []
+    await office.later(FIRST_REMINDER)
+    assert targets(office.board) == ["ops"]
+    assert len(await office.coordinator.store.waiting_questions()) == 1
 
 
 async def test_an_expiry_is_told_although_no_saga_was_driven(sqlite_url: str) -> None:
@@ -320,6 +437,25 @@ async def test_a_message_says_so_when_what_it_asks_was_edited(office: Office) ->
     subject = office.board.notes[0].shown[-1].subject
     assert isinstance(subject, Presentation)
     assert subject.revision == 2
+
+
+async def test_a_message_says_who_has_voted_although_nothing_is_decided(office: Office) -> None:
+    await (await office.coordinator.start(book, "Oslo", id="book-1")).settled()
+    await office.tell()
+    [gate] = await office.coordinator.store.waiting_gates()
+    await office.coordinator.approve(gate.id, by="ana")
+    await office.tell()
+    assert [len(note.shown) for note in office.board.notes] == [2, 2]
+    last = office.board.notes[1].shown[-1]
+    assert isinstance(last.subject, Presentation)
+    assert (last.is_open, last.is_news, last.happening.value) == (True, False, "waiting")
+    assert [vote.partition(" at ")[0] for vote in last.subject.votes] == ["ana approved"]
+    await office.coordinator.approve(gate.id, by="bo")
+    await office.tell()
+    assert [(note.says, note.shown[-1].is_news) for note in office.board.notes] == [
+        ("approved", True),
+        ("approved", True),
+    ]
 
 
 async def test_a_message_is_repaired_once(office: Office) -> None:

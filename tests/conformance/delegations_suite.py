@@ -64,6 +64,22 @@ class DelegationsSuite:
         found = await store.delegated_to("bo", at=AT + SECOND)
         assert [made.id for made in found] == ["d-1"]
 
+    async def test_only_what_gives_a_right_now_is_delegated_by_people(self, store: Store) -> None:
+        for made in (
+            handed_over(),
+            handed_over("d-two", to="fay"),
+            handed_over("d-later", by=person("cy"), begins=NOW + HOUR),
+            handed_over("d-over", by=person("dan"), until=NOW + timedelta(seconds=1)),
+            handed_over("d-gone", by=person("eve")),
+            handed_over("d-other", by=person("gus")),
+        ):
+            await store.create_delegation(made)
+        await store.revoke_delegation("d-gone", by="eve", at=AT)
+        people = ["ana", "cy", "dan", "eve", "hal"]
+        found = await store.delegated_by(people, at=AT + SECOND)
+        assert sorted(made.id for made in found) == ["d-1", "d-two"]
+        assert await store.delegated_by([], at=AT) == []
+
     async def test_a_delegation_is_revoked_once_by_one_of_the_two(self, store: Store) -> None:
         await store.create_delegation(handed_over())
         with pytest.raises(Refused, match="cy has no delegation d-1"):

@@ -8,7 +8,7 @@ import pytest
 
 from approvals import GateState
 from compensations import Choice
-from sagas.errors import LeaseLost
+from sagas.errors import LeaseLost, Refused
 from sagas.ports import (
     Announcement,
     CloseQuestion,
@@ -42,6 +42,7 @@ MAIL = NewDelivery(
     saying="asked",
     level=0,
     rest=(("mail", "bo@example.org"), ("slack", "C1")),
+    for_whom=("ana for zoe",),
 )
 ASKED = Announcement(next_at=AT + SECOND, says="pending.1", at=AT, new=(MAIL,))
 SENT = Settlement(state=DeliveryState.SENT, at=AT, says="pending.1", receipt={"id": "<1@x>"})
@@ -126,6 +127,26 @@ class DeliveriesSuite:
         decided = await store.vote(gate.id, ballot("bo"), person("bo"))
         assert not await store.announce(found, ASKED)
         assert await due(store) == [Unannounced(id=gate.id, subject=decided, notify_at=AT)]
+
+    async def test_a_vote_that_decides_nothing_has_its_gate_announced_anew(
+        self, store: Store
+    ) -> None:
+        _, gate = await with_gate(store, await registered(store), quorum=3)
+        assert await store.announce((await due(store))[0], ASKED)
+        await store.vote(gate.id, ballot("bo"), person("bo"))
+        [found] = await due(store)
+        after = await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert not await store.announce(found, ASKED)  # which does not know of the second
+        [found] = await due(store)
+        assert found.subject == after == replace(gate, voted=2)
+        assert await store.announce(found, ASKED)
+
+    async def test_a_vote_that_is_refused_has_nothing_announced(self, store: Store) -> None:
+        _, gate = await with_gate(store, await registered(store), by="bo")
+        assert await store.announce((await due(store))[0], replace(ASKED, next_at=None))
+        with pytest.raises(Refused):
+            await store.vote(gate.id, ballot("cy"), person("cy"))
+        assert await due(store) == []
 
     async def test_a_gate_that_is_decided_later_is_to_be_announced(self, store: Store) -> None:
         lease = await registered(store)

@@ -186,6 +186,7 @@ class DeskSuite:
         assert after.state is GateState.PENDING
         assert await store.votes(gate.id) == [ballot("bo")]
         assert await store.requests("trip-1") == (0, [])
+        assert await store.gate(gate.id) == after == replace(gate, voted=1)
 
     async def test_one_person_is_not_a_quorum_of_two(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store), quorum=2)

@@ -109,6 +109,29 @@ class LibrarySuite:
         assert await waiting('c"y_%!\u00fc') == ["g-1", "g-3"]
         assert await waiting("%") == ["g-3"]
 
+    async def test_gates_that_wait_for_a_person_are_those_too_that_they_may_veto(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        vetoers = {"g-1": ("cy", "dan"), "g-2": (), "g-3": ("anyone",)}
+        opened = [
+            OpenGate(replace(gate_of(store, tale.saga_id, gate_id), vetoers=names))
+            for gate_id, names in vetoers.items()
+        ]
+        await store.commit(lease, [tale.unit(1, *opened)])
+        found = {
+            name: [gate.id for gate in await store.waiting_gates(person=name)]
+            for name in ("bo", "cy", "eve", "anyone")
+        }
+        assert found == {
+            "bo": ["g-1", "g-2", "g-3"],
+            "cy": ["g-1", "g-3"],
+            "eve": ["g-3"],
+            "anyone": ["g-3"],
+        }
+        assert [gate.vetoers for gate in await store.waiting_gates()] == [*vetoers.values()]
+
     async def test_a_gate_that_is_decided_waits_no_more(self, store: Store) -> None:
         _, gate = await with_gate(store, await registered(store))
         await store.vote(gate.id, ballot("bo"), person("bo"))

@@ -68,6 +68,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "WAITING_GATES": ('%"bo"%', AT, "g-1", 26, AT),
     "GATES_OF": ("trip-1",),
     "GATES_OF_ACTION": ("travel.email_itinerary", 20),
+    "COUNT_VOTE": ("g-1", 1),
     "ADD_REVISION": (),
     "REVISE_GATE": ("g-1", 2, "{}", "digest", "{}", "bo"),
     "REVISIONS": ("g-1",),
@@ -106,6 +107,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "OVERLAPPING": (AT, AT + 1),
     "DELEGATIONS": ("ana", AT, 100),
     "DELEGATED_TO": ("bo", AT),
+    "DELEGATED_BY": ('["ana"]', AT),
     "REVOKE_DELEGATION": ("d-1", AT, "ana"),
     # deliveries
     "UNANNOUNCED_GATES": (AT, 10),

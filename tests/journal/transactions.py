@@ -62,6 +62,7 @@ READS = frozenset(
         "close",
         "deliveries",
         "deliveries_about",
+        "delegated_by",
         "delegated_to",
         "delegation",
         "delegations",

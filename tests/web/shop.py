@@ -130,6 +130,18 @@ async def proclaim(letter: Letter) -> str:
     return await shout(letter)
 
 
+@shop.action(
+    reversibility=Reversibility.IRREVERSIBLE,
+    approval=approval(by="ana", veto="dee", within=timedelta(hours=4)),
+)
+async def scatter(letter: Letter) -> None: ...
+
+
+@shop.saga
+async def drop(letter: Letter) -> None:
+    await scatter(letter)
+
+
 @shop.saga
 async def sell(order: Order) -> str:
     return await ship(order)

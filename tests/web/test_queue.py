@@ -52,6 +52,37 @@ async def test_whom_a_ladder_added_sees_what_waits_for_them(inbox: Inbox) -> Non
     assert [name for name, page in listed.items() if gate.id in page] == ["ana", "dee"]
 
 
+async def test_whoever_may_veto_finds_it_and_can_reject_but_not_approve(inbox: Inbox) -> None:
+    gate = await inbox.gate(shop.drop, "leaflets")
+    path = f"/gates/{gate.id}"
+    dee, cy = await inbox.browser("dee"), await inbox.browser("cy")
+    listed = (await dee.get("/")).text
+    assert path in listed
+    assert "you may veto it</span>" in listed
+    assert path not in (await cy.get("/")).text
+    page = await dee.get(path)
+    assert 'value="reject"' in page.text
+    assert 'value="approve"' not in page.text
+    forged = {**sealed(page, path), "decision": "approve", "reason": ""}
+    assert "not among the approvers" in (await dee.post(path, data=forged, headers=FORM)).text
+    page = await dee.get(path)
+    body = {**sealed(page, path), "decision": "reject", "reason": "litter"}
+    assert (await dee.post(path, data=body, headers=FORM)).status_code == 303
+    stored = await inbox.coordinator.store.gate(gate.id)
+    assert stored is not None
+    assert (stored.state, stored.eligible, stored.vetoers) == ("rejected", ("ana",), ("dee",))
+
+
+async def test_whoever_stands_in_for_somebody_who_may_veto_finds_it_too(inbox: Inbox) -> None:
+    gate = await inbox.gate(shop.drop, "leaflets")
+    await away(inbox, "dee", "cy")
+    cy = await inbox.browser("cy")
+    assert f"/gates/{gate.id}" in (await cy.get("/")).text
+    page = (await cy.get(f"/gates/{gate.id}")).text
+    assert "cy decides for dee" in page
+    assert 'value="approve"' not in page
+
+
 async def test_each_gate_is_listed_once_page_by_page(inbox: Inbox) -> None:
     await away(inbox, "ana", "ben")
     await away(inbox, "cy", "ben")

@@ -4,6 +4,7 @@ Pure.
 """
 
 import json
+from collections.abc import Sequence
 
 from approvals.delegation import Delegation, circle_with
 from sagas.errors import Refused
@@ -47,6 +48,12 @@ def delegations(
 def delegated_to(person: str, at: int) -> Operation[list[Delegation]]:
     """The delegations to a person that give a right at an instant."""
     found = yield Query(ours.DELEGATED_TO, (person, at))
+    return [_delegation(row) for row in found]
+
+
+def delegated_by(people: Sequence[str], at: int) -> Operation[list[Delegation]]:
+    """The delegations of these people that give a right at an instant."""
+    found = yield Query(ours.DELEGATED_BY, (records.listed(people), at))
     return [_delegation(row) for row in found]
 
 

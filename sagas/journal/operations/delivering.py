@@ -167,11 +167,12 @@ def _comparing(found: Unannounced, next_at: int | None) -> list[Query]:
     match found.subject:
         case QuestionRow(state=state):
             return [Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, state))]
-        case Gate(state=state, revision=revision):
-            return [Query(statements_deliveries.ANNOUNCE_GATE, (*seen, state.value, revision))]
+        case Gate(state=state, revision=revision, voted=voted):
+            values = (*seen, state.value, revision, voted)
+            return [Query(statements_deliveries.ANNOUNCE_GATE, values)]
         case None:
             return [
-                Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None)),
+                Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None, None)),
                 Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, None)),
             ]
 
@@ -187,6 +188,7 @@ def _queueing(saga_id: str, subject: str, new: NewDelivery, says: str, at: int) 
         records.places(new.rest),
         at,
         says,
+        records.listed(new.for_whom),
     )
     return Query(statements_deliveries.QUEUE, values)
 
@@ -227,6 +229,7 @@ def _reroute(delivery: Delivery, says: str, at: int) -> Operation[None]:
             saying=delivery.saying,
             level=delivery.level,
             rest=delivery.rest[number:],
+            for_whom=delivery.for_whom,
         )
         if (yield _queueing(delivery.saga_id, delivery.subject, new, says, at)):
             yield Hint()

@@ -106,6 +106,9 @@ def vote(
     if ruling.gate.state is not gate.state:
         yield Query(statements.DECIDE_GATE, records.decision_values(ruling.gate))
         yield from decide(held, ruling.gate, at=micros(given.at))
+    elif ruling.counted:
+        yield Query(statements.COUNT_VOTE, (gate_id, ruling.gate.voted))
+        yield Hint()
     return Counted(ruling.gate, None if ruling.accepted else ruling.message)
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from approvals.announcing import is_reminder, level, next_instant, tells
+from approvals.announcing import is_news, is_reminder, level, next_instant, tells
 from approvals.clause import Clause, Rung
 from approvals.gate import Gate, GateState
 from approvals.requirement import Approval
@@ -82,3 +82,22 @@ def test_a_use_changes_nothing_of_what_approvers_are_told() -> None:
 
 def test_another_revision_is_something_else() -> None:
     assert tells(replace(pending(), revision=2), NOW) == "pending.2"
+
+
+def test_a_vote_that_decides_nothing_changes_what_is_told_and_is_no_news() -> None:
+    before, after = tells(pending(), OPENED), tells(replace(pending(), voted=1), OPENED)
+    assert (before, after) == ("pending.1", "pending.1.1")
+    assert not is_news(before, after)
+
+
+def test_an_edit_or_an_end_is_news_however_many_have_voted() -> None:
+    said = tells(replace(pending(), voted=2), OPENED)
+    edited = replace(pending(), revision=2, voted=2)
+    assert is_news(said, tells(edited, OPENED))
+    assert is_news(said, tells(in_state(GateState.REJECTED), OPENED))
+    assert is_news("open", "answered")
+    assert not is_news("open", "open")
+
+
+def test_what_was_decided_is_told_alike_however_many_voted_before() -> None:
+    assert tells(replace(in_state(GateState.REJECTED), voted=2), OPENED) == "rejected.1"

@@ -83,6 +83,20 @@ async def test_a_reminder_is_a_reply_and_gets_none_of_its_own(mail: Mail, box: P
     assert box.messages[1]["In-Reply-To"] == box.messages[0]["Message-ID"]
 
 
+async def test_an_update_without_news_sends_nothing(mail: Mail, box: Postbox) -> None:
+    receipt = await mail.post(notice())
+    assert await mail.update(receipt, replace(notice(), version="pending.1.1", is_news=False))
+    assert len(box.messages) == 1
+
+
+async def test_a_message_says_in_whose_place_it_comes(mail: Mail, box: Postbox) -> None:
+    await mail.post(replace(notice(), for_whom=("zoe for <ana>",)))
+    for kind, words in (("plain", "zoe for <ana>"), ("html", "zoe for &lt;ana&gt;")):
+        body = box.messages[0].get_body((kind,))
+        assert body is not None
+        assert f"In the place of whoever is away: {words}" in str(body.get_content())
+
+
 async def test_no_machine_answers_a_message(mail: Mail, box: Postbox) -> None:
     await mail.post(notice())
     assert box.messages[0]["Auto-Submitted"] == "auto-generated"

@@ -197,9 +197,11 @@ def _gate() -> None:
         _large("valid_until", nullable=True),
         _large("consumed_at", nullable=True),
         _text("eligible"),
+        _text("vetoers"),
         _text("stakes"),
         _text("because", nullable=True),
         _text("editor", nullable=True),
+        _whole("voted"),
         _large("notify_at", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])
@@ -322,6 +324,7 @@ def _delegation() -> None:
         _text("revoked_by", nullable=True),
     )
     _index("delegation_to", "delegation", ["delegate", "until"], "revoked_at is null")
+    _index("delegation_from", "delegation", ["delegator", "until"], "revoked_at is null")
     _index("delegation_until", "delegation", ["until"], "revoked_at is null")
     _index("delegation_newest", "delegation", ["made_at", "id"])
 
@@ -485,6 +488,7 @@ def _delivery() -> None:
         sa.Column("holder", sa.BigInteger(), sa.ForeignKey("worker.id"), nullable=True),
         _large("made_at"),
         _large("changed_at"),
+        _text("for_whom"),
         sa.UniqueConstraint(
             "subject", "channel", "target", "saying", "level", name="delivery_once"
         ),

@@ -25,8 +25,10 @@ _WORDS = {
 class Parties:
     """Who has a part in a saga.
 
-    Naming somebody here takes a right from them and gives them none, so that it is safe to take a
-    program's word for it.
+    Naming somebody here takes a right from them where duties are separated, and never gives them
+    one: nobody votes because they are named. It can let a standing rule apply that was given for
+    this agent or this requester only, and nobody checks a program's word for that. So such a limit
+    narrows a rule for programs that tell the truth, and keeps out none that lies.
 
     Raises:
         ApprovalDefinitionError: A name could be nobody's, or a group's.

@@ -69,7 +69,23 @@ LeaseSeconds = Annotated[
         help="For how long a silent process keeps its sagas.",
     ),
 ]
+MOST = 10_000
+"""So many items one command lists at most."""
+
+Limit = Annotated[
+    int, typer.Option("--limit", min=1, max=MOST, help=f"At most so many; {MOST} is the most.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, in the documented shape.")]
+
+
+def newest(count: int, what: str = "") -> str:
+    """Say below a list that it may go on.
+
+    Args:
+        what: Of what it is a list, where that is not plain.
+    """
+    further = "--limit shows more" if count < MOST else "no more are listed at a time"
+    return f"the newest {count}{what}; {further}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,9 +66,10 @@ USED_RULE = "select rule_id from rule_use where gate_id = $1"
 
 RULE_USES = """
 select gate_id, rule_id, saga_id, units, used_at from rule_use
-where rule_id = $1 order by used_at, gate_id
+where rule_id = $1 and (used_at, gate_id) < ($2, $3)
+order by used_at desc, gate_id desc limit $4
 """
-"""Committed rows."""
+"""A page of committed rows, the newest first, from the index of one rule's."""
 
 RULE_USE_AT = "select gate_id, rule_id, saga_id, units, used_at from rule_use where gate_id = $1"
 """A committed row: by the gate, whatever saga it names."""

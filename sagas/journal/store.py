@@ -436,9 +436,11 @@ class SqlStore:
             )
         )
 
-    async def rule_uses(self, rule_id: str) -> list[RuleUse]:
-        """What a rule allowed, the oldest first."""
-        return await self._look(lambda: rules.rule_uses(rule_id))
+    async def rule_uses(
+        self, rule_id: str, *, after: tuple[int, str] | None = None, limit: int = PAGE
+    ) -> list[RuleUse]:
+        """A page of what a rule allowed, the newest first."""
+        return await self._look(lambda: rules.rule_uses(rule_id, after=after, limit=limit))
 
     async def rule_uses_at(self, gates: Sequence[str]) -> list[RuleUse]:
         """What standing rules allowed at these gates, in their order."""

@@ -318,7 +318,7 @@ class StandingRule(_Table, table=True):
 class RuleUse(_Table, table=True):
     """A call that a standing rule allowed; never changed, never removed."""
 
-    __table_args__: ClassVar[Any] = (Index("rule_use_of_rule", "rule_id", "used_at"),)
+    __table_args__: ClassVar[Any] = (Index("rule_use_of_rule", "rule_id", "used_at", "gate_id"),)
 
     gate_id: str = Field(sa_type=Text, foreign_key="gate.id", primary_key=True)
     rule_id: str = Field(sa_type=Text, foreign_key="standing_rule.id")

@@ -10,6 +10,7 @@ from typing import Protocol
 from approvals import Gate
 from approvals.delegation import Delegation
 from approvals.rule import StandingRule
+from sagas.ports.library import PAGE
 
 __all__ = ["Delegations", "RuleUse", "Rules"]
 
@@ -64,8 +65,14 @@ class Rules(Protocol):
         """
         ...
 
-    async def rule_uses(self, rule_id: str) -> list[RuleUse]:
-        """What a rule allowed, the oldest first."""
+    async def rule_uses(
+        self, rule_id: str, *, after: tuple[int, str] | None = None, limit: int = PAGE
+    ) -> list[RuleUse]:
+        """A page of what a rule allowed, the newest first.
+
+        Args:
+            after: The page begins after the use of this instant (microseconds) and gate.
+        """
         ...
 
     async def rule_uses_at(self, gates: Sequence[str]) -> list[RuleUse]:

@@ -1,10 +1,15 @@
 """Standing rules and delegations as they are asked for: one way for pages and for programs."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from approvals import Principal
 from approvals.delegation import Delegation
 from approvals.rule import StandingRule
+from sagas.ports import RuleUse
 from sagas.web.deciding import is_id
 from sagas.web.errors import WebError
+from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
 
 
@@ -18,6 +23,30 @@ async def find_rule(rule_id: str, office: Office) -> StandingRule:
     if rule is None:
         raise WebError(404, "there is no such standing rule: see the rules", title="No such rule")
     return rule
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """One page of what a rule has allowed, the newest first.
+
+    Attributes:
+        following: Where the next page begins; None if this is the last.
+    """
+
+    items: Sequence[RuleUse]
+    following: str | None
+
+
+async def uses_of(rule: StandingRule, office: Office, *, after: str | None, limit: int) -> Uses:
+    """A page of what a rule has allowed.
+
+    Raises:
+        WebError: `after` is no mark of a page.
+    """
+    found = await office.coordinator.store.rule_uses(rule.id, after=cursor(after), limit=limit + 1)
+    shown = found[:limit]
+    follows = len(found) > limit
+    return Uses(shown, mark(shown[-1].at, shown[-1].gate_id) if follows else None)
 
 
 async def find_delegation(delegation_id: str, office: Office) -> Delegation:

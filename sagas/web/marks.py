@@ -1,4 +1,4 @@
-"""Where a page of the inbox begins: after the opening and the id of what was the last one.
+"""Where a page begins: after the instant and the id of what was the last one.
 
 Pure.
 """
@@ -6,9 +6,9 @@ Pure.
 from sagas.web.errors import WebError
 
 
-def mark(opened_at: int, id: str) -> str:  # noqa: A002  (as everywhere else)
-    """Where the page begins that follows what opened then (microseconds) under this id."""
-    return f"{opened_at}.{id}"
+def mark(at: int, id: str) -> str:  # noqa: A002  (as everywhere else)
+    """Where the page begins that follows what came at that instant (microseconds) under this id."""
+    return f"{at}.{id}"
 
 
 def cursor(text: str | None) -> tuple[int, str] | None:
@@ -21,5 +21,5 @@ def cursor(text: str | None) -> tuple[int, str] | None:
         return None
     at, _, last = text.partition(".")
     if not (at.isascii() and at.isdecimal() and len(at) <= 18) or not last.isprintable():
-        raise WebError(400, "this is no mark of a page: begin at the inbox")
+        raise WebError(400, "this is no mark of a page: begin at the first page")
     return int(at), last[:200]

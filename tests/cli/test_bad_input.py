@@ -492,6 +492,10 @@ def test_an_unknown_intervention_is_refused(sagas: Sagas, trip: Trip) -> None:
         (["list", "--status", "happy"], ["happy"]),
         (["list", "--since", "yesterday"], ["--since", "2h"]),
         (["list", "--limit", "0"], ["--limit"]),
+        *(
+            ([*command, "--limit", "99999999999999999999"], ["--limit", "10000"])
+            for command in (["list"], ["inbox"], ["deliveries"], ["rules", "show", "r-1"])
+        ),
         (["run", BOOK, "--input", OSLO, "--lease", "0"], ["the lease", "0.1"]),
         (["run", BOOK, "--input", OSLO, "--lease", "soon"], ["--lease"]),
         (["worker", f"{TRIPS}:travel", "--concurrency", "0"], ["--concurrency"]),

@@ -49,7 +49,13 @@ def test_what_a_rule_allows_runs_without_waiting_and_is_listed(
     assert [item["saga_id"] for item in waiting] == ["t3"]
     shown = json.loads(sagas("rules", "show", rule["id"], "--json").out)
     assert (shown["used"], shown["state"]) == (2, "used up")
-    assert {use["saga_id"] for use in shown["allowed"]} == {"t1", "t2"}
+    assert [use["saga_id"] for use in shown["allowed"]] == ["t2", "t1"]
+    newest = sagas("rules", "show", rule["id"], "--limit", "1", "--json")
+    assert [use["saga_id"] for use in json.loads(newest.out)["allowed"]] == ["t2"]
+    assert newest.err == "sagas: the newest 1 of 2 uses; --limit shows more\n"
+    assert (
+        "the newest 1 of 2 uses; --limit" in sagas("rules", "show", rule["id"], "--limit", "1").out
+    )
     assert listed(sagas) == []
     assert [found["id"] for found in listed(sagas, "--all")] == [rule["id"]]
     entries = json.loads(sagas("history", "t1", "--json").out)

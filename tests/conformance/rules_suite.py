@@ -105,6 +105,18 @@ class RulesSuite:
         assert gate is not None
         assert gate.state is GateState.CONSUMED
 
+    async def test_uses_come_page_by_page_the_newest_first(self, store: Store) -> None:
+        lease = await registered(store)
+        await store.create_rule(given())
+        for number, at in enumerate((AT, AT + 2, AT + 1, AT + 2)):
+            tale = await _approved(store, lease, f"s-{number}")
+            assert await _use(store, lease, tale, units=None, at=at) == [Applied.YES]
+        first = await store.rule_uses("r-1", limit=3)
+        assert [use.saga_id for use in first] == ["s-3", "s-1", "s-2"]
+        after = (first[1].at, first[1].gate_id)
+        rest = await store.rule_uses("r-1", after=after)
+        assert [use.saga_id for use in rest] == ["s-2", "s-0"]
+
     @pytest.mark.parametrize(
         "unfit",
         [

@@ -99,7 +99,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "LOCK_RULES": ('["r-1"]',),
     "USE_RULE": ("r-1", "g-1", "trip-1", None, AT),
     "USED_RULE": ("g-1",),
-    "RULE_USES": ("r-1",),
+    "RULE_USES": ("r-1", AT + 1, "g-2", 101),
     "RULE_USE_AT": ("g-1",),
     # delegations
     "CREATE_DELEGATION": (),
@@ -139,6 +139,7 @@ LISTS = (
     "WAITING_GATES",
     "WAITING_QUESTIONS",
     "GATES_OF_ACTION",
+    "RULE_USES",
     "RULES",
     "DELEGATIONS",
     "DELIVERIES",

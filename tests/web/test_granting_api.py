@@ -68,6 +68,7 @@ async def test_a_rule_is_previewed_given_used_and_revoked(inbox: Inbox, gate: Ga
     path = f"{RULES}/{made['id']}"
     shown = (await client.get(path)).json()
     assert (shown["used"], [use["saga_id"] for use in shown["allowed"]]) == (1, ["summer"])
+    assert shown["next"] is None
     assert [each["id"] for each in (await client.get(RULES)).json()] == [made["id"]]
     ben = await granter(inbox, "ben")
     ended = (await ben.post(f"{path}/revocation", json={"reason": "no more"})).json()
@@ -225,3 +226,19 @@ async def test_a_token_that_gives_beforehand_decides_and_reads_nothing(
     assert (answer.status_code, await inbox.state(gate)) == (403, "pending")
     assert (await client.get(RULES)).status_code == 403
     assert (await client.get(DELEGATIONS)).status_code == 403
+
+
+async def test_what_a_rule_has_allowed_comes_page_by_page_the_newest_first(inbox: Inbox) -> None:
+    await inbox.gate()
+    client = await granter(inbox)
+    made = (await client.post(RULES, json=rule(inbox))).json()
+    for saga_id in ("one", "two", "three"):
+        await inbox.coordinator.start(shop.announce, shop.LETTER, id=saga_id)
+        await (await inbox.coordinator.resume(saga_id)).outcome(timeout=30)
+    path = f"{RULES}/{made['id']}"
+    first = (await client.get(path, params={"limit": 2})).json()
+    rest = (await client.get(path, params={"limit": 2, "after": first["next"]})).json()
+    pages = [[use["saga_id"] for use in page["allowed"]] for page in (first, rest)]
+    assert pages == [["three", "two"], ["one"]]
+    assert (first["used"], rest["next"]) == (3, None)
+    assert (await client.get(path, params={"after": "nonsense"})).status_code == 400

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from sagas.errors import Refused
+from sagas.web.pages import ruling
 from tests.web import shop
 from tests.web.conftest import FORM, Inbox, sealed
 from tests.web.test_queue import away
@@ -68,6 +69,26 @@ async def test_a_rule_is_previewed_given_used_and_revoked(inbox: Inbox) -> None:
     assert "revoked, by ben" in (await ana.get(path)).text
     assert path not in (await ana.get("/rules")).text
     assert path in (await ana.get("/rules?show=all")).text
+
+
+async def test_what_a_rule_has_allowed_is_shown_a_page_at_a_time(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ruling, "PAGE", 1)
+    await inbox.gate()
+    ana = await inbox.browser("ana")
+    path = await given(ana)
+    for saga_id in ("summer", "autumn"):
+        await inbox.coordinator.start(shop.announce, shop.LETTER, id=saga_id)
+        await (await inbox.coordinator.resume(saga_id)).outcome(timeout=30)
+    first = (await ana.get(path)).text
+    assert ">autumn</a>" in first
+    assert ">summer</a>" not in first
+    following = first.partition(f'href="{path}?after=')[2].partition("#")[0]
+    rest = (await ana.get(f"{path}?after={following}")).text
+    assert ">summer</a>" in rest
+    assert "?after=" not in rest
+    assert "The newest</a>" in rest
 
 
 async def test_what_was_not_previewed_is_not_given(inbox: Inbox) -> None:

@@ -24,10 +24,12 @@ from sagas.cli.inputs import json_bytes, json_text, json_value
 from sagas.cli.opening import opened, or_nothing
 from sagas.cli.settings import (
     DEFAULT_DB,
+    MOST,
     AsUser,
     Db,
     DirectoryFile,
     Json,
+    Limit,
     Settings,
     acting,
 )
@@ -99,7 +101,7 @@ def inbox(
         str | None, typer.Argument(metavar="[ID]", help="One of them, with nothing left out.")
     ] = None,
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    limit: Limit = 100,
     json: Json = False,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
@@ -118,7 +120,8 @@ def inbox(
             return [await _presented(coordinator, each, whole=json) for each in oldest[:limit]]
 
     items = asyncio.run(or_nothing(main()))
-    following = f"the oldest {limit}; more wait, and --limit shows them"
+    shows = ", and --limit shows them" if limit < MOST else ""
+    following = f"the oldest {limit}; more wait{shows}"
     if json:
         print(shapes.dump([item.shape() for item in items]))
         if more:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sagas.cli import shapes
 from sagas.cli.opening import opened, or_nothing
-from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
+from sagas.cli.settings import DEFAULT_DB, Db, Json, Limit, Settings, newest
 from sagas.cli.terminal import Part, grid, safe, section, show
 from sagas.ports import Delivery, DeliveryState
 from sagas.story.wording import moment
@@ -31,7 +31,7 @@ def deliveries(
     state: Annotated[
         DeliveryState | None, typer.Option("--state", help="Only those that stand there.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    limit: Limit = 100,
     json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> int:
@@ -66,7 +66,7 @@ def _listed(rows: list[Delivery], limit: int) -> list[Part]:
             Text(row.state.value, style=_STYLES.get(row.state, "")),
             Text(moment(row.changed_at).removesuffix(" UTC")),
         )
-    more = [Text(f"the newest {limit}; --limit shows more", style="dim")]
+    more = [Text(newest(limit), style="dim")]
     return [table, *_errors(rows), *(more if len(rows) >= limit else [])]
 
 

@@ -14,7 +14,7 @@ from sagas.cli.failing import Mistake
 from sagas.cli.inputs import since as since_of
 from sagas.cli.opening import opened, or_nothing
 from sagas.cli.reading import Reading, read
-from sagas.cli.settings import DEFAULT_DB, Db, Json, Settings
+from sagas.cli.settings import DEFAULT_DB, Db, Json, Limit, Settings, newest
 from sagas.cli.terminal import grid, safe, show
 from sagas.cli.terminal import status as status_text
 from sagas.model import Status
@@ -36,7 +36,7 @@ def list_(
         str | None,
         typer.Option("--since", metavar="T", help="Only those started since: 2h, 7d, 2027-03-01."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 100,
+    limit: Limit = 100,
     json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> int:
@@ -70,7 +70,7 @@ def _table(rows: list[SagaRow], limit: int) -> RenderableType:
         )
     if len(rows) < limit:
         return table
-    return Group(table, Text(f"the newest {limit}; --limit shows more", style="dim"))
+    return Group(table, Text(newest(limit), style="dim"))
 
 
 def show_(

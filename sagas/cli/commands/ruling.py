@@ -17,10 +17,20 @@ from rich.text import Text
 from approvals.rule import Budget, StandingRule, standing_rule
 from approvals.wording import instant
 from sagas.cli import shapes
-from sagas.cli.failing import Mistake
+from sagas.cli.failing import Mistake, complain
 from sagas.cli.inputs import span
 from sagas.cli.opening import opened, or_nothing
-from sagas.cli.settings import DEFAULT_DB, AsUser, Db, DirectoryFile, Json, Settings, acting
+from sagas.cli.settings import (
+    DEFAULT_DB,
+    AsUser,
+    Db,
+    DirectoryFile,
+    Json,
+    Limit,
+    Settings,
+    acting,
+    newest,
+)
 from sagas.cli.terminal import CommandLine, Part, grid, safe, section, show
 from sagas.errors import Refused
 from sagas.granting import Tried, new_id
@@ -36,10 +46,11 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is r
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A rule with what it allowed."""
+    """A rule with what it allowed lately."""
 
     rule: StandingRule
     uses: Sequence[RuleUse]
+    more: bool
     now: datetime
 
 
@@ -177,8 +188,8 @@ def list_(
     return 0
 
 
-def show_(id_: RuleId, *, json: Json = False, db: Db = DEFAULT_DB) -> int:
-    """Show a standing rule and what it has allowed."""
+def show_(id_: RuleId, *, limit: Limit = 100, json: Json = False, db: Db = DEFAULT_DB) -> int:
+    """Show a standing rule and what it has allowed, the newest first."""
 
     async def main() -> _Looked:
         async with opened(Settings(db=db)) as coordinator:
@@ -187,12 +198,15 @@ def show_(id_: RuleId, *, json: Json = False, db: Db = DEFAULT_DB) -> int:
                 raise Refused(
                     f"there is no standing rule {id_}; `sagas rules list --all` shows those there are"
                 )
-            return _Looked(rule, await coordinator.store.rule_uses(id_), coordinator.now())
+            uses = await coordinator.store.rule_uses(id_, limit=limit + 1)
+            return _Looked(rule, uses[:limit], len(uses) > limit, coordinator.now())
 
     found = asyncio.run(main())
     if json:
         uses = [shapes.rule_use(use) for use in found.uses]
         print(shapes.dump(shapes.rule(found.rule, now=found.now) | {"allowed": uses}))
+        if found.more:
+            complain(_following(found))
     else:
         show(*_told(found, Settings(db=db)))
     return 0
@@ -270,6 +284,10 @@ def _made(rule: StandingRule, settings: Settings) -> list[Part]:
     return [safe(f"{rule.id}: made, as the approval of {rule.grantor}"), CommandLine(revoking)]
 
 
+def _following(found: _Looked) -> str:
+    return newest(len(found.uses), f" of {plural(found.rule.used, 'use')}")
+
+
 def _told(found: _Looked, settings: Settings) -> list[Part]:
     rule, now = found.rule, found.now
     facts = grid("", "rest")
@@ -290,7 +308,8 @@ def _told(found: _Looked, settings: Settings) -> list[Part]:
         for use in found.uses:
             at = instant(instant_of(use.at), now=now)
             table.add_row(Text(at, style="dim"), safe(f"{use.gate_id} of {use.saga_id}"))
-        parts += section(Text("allowed", style="bold"), [table])
+        more = [Text(_following(found), style="dim")] if found.more else []
+        parts += section(Text("allowed", style="bold"), [table, *more])
     if rule.state(now) == "live":
         parts.append(CommandLine(settings.command("rules", "revoke", rule.id, "--reason", "TEXT")))
     return parts

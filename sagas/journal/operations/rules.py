@@ -56,9 +56,15 @@ def revoke_rule(
     return found
 
 
-def rule_uses(rule_id: str) -> Operation[list[RuleUse]]:
-    """What a rule allowed, the oldest first."""
-    found = yield Query(statements.RULE_USES, (rule_id,))
+_END = (2**63 - 1, "")
+"""After whatever a rule allowed."""
+
+
+def rule_uses(
+    rule_id: str, *, after: tuple[int, str] | None, limit: int
+) -> Operation[list[RuleUse]]:
+    """A page of what a rule allowed, the newest first."""
+    found = yield Query(statements.RULE_USES, (rule_id, *(after or _END), limit))
     return [RuleUse(*row) for row in found]
 
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field
 from approvals.rule import MOST_USES, Budget, StandingRule, amount_of_units
 from sagas.granting import Tried
 from sagas.model import instant
-from sagas.ports import RuleUse
 from sagas.web.api.shapes import Instant, Name, Reason, Sent
+from sagas.web.granting import Uses
 
 
 class BudgetShape(BaseModel):
@@ -75,15 +75,14 @@ class UseShape(BaseModel):
 
 
 class UsedRuleShape(RuleShape):
-    """A standing rule with what it has allowed, the oldest first."""
+    """A standing rule with a page of what it has allowed, the newest first."""
 
     allowed: list[UseShape]
+    next: str | None = Field(description="Where the next page begins: send it as `after`.")
 
     @classmethod
-    def with_uses(
-        cls, rule: StandingRule, uses: Sequence[RuleUse], *, now: datetime
-    ) -> "UsedRuleShape":
-        """The shape of a rule and its uses."""
+    def with_uses(cls, rule: StandingRule, page: Uses, *, now: datetime) -> "UsedRuleShape":
+        """The shape of a rule and a page of its uses."""
         allowed = [
             UseShape(
                 gate_id=use.gate_id,
@@ -91,9 +90,9 @@ class UsedRuleShape(RuleShape):
                 amount=None if use.units is None else f"{amount_of_units(use.units):f}",
                 at=instant(use.at),
             )
-            for use in uses
+            for use in page.items
         ]
-        return cls(**_members(rule, now), allowed=allowed)
+        return cls(**_members(rule, now), allowed=allowed, next=page.following)
 
 
 class TrialShape(BaseModel):

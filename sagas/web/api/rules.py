@@ -20,7 +20,7 @@ from sagas.web.api.rule_shapes import (
 )
 from sagas.web.deciding import checked_reason
 from sagas.web.errors import WebError
-from sagas.web.granting import find_rule
+from sagas.web.granting import find_rule, uses_of
 from sagas.web.office import Office
 
 
@@ -52,12 +52,18 @@ def _add_looking(routes: APIRouter, office: Office) -> None:
         return [RuleShape.of(rule, now=now) for rule in found if every or rule.state(now) == "live"]
 
     @routes.get("/rules/{rule_id}")
-    async def rule(request: Request, rule_id: str) -> UsedRuleShape:
-        """A standing rule, with what it has allowed."""
+    async def rule(
+        request: Request,
+        rule_id: str,
+        *,
+        after: Annotated[str | None, Query(max_length=250)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    ) -> UsedRuleShape:
+        """A standing rule, with a page of what it has allowed, the newest first."""
         await caller(request, office, Scope.READ)
         found = await find_rule(rule_id, office)
-        uses = await office.coordinator.store.rule_uses(rule_id)
-        return UsedRuleShape.with_uses(found, uses, now=office.now())
+        page = await uses_of(found, office, after=after, limit=limit)
+        return UsedRuleShape.with_uses(found, page, now=office.now())
 
 
 def _add_giving(routes: APIRouter, office: Office) -> None:

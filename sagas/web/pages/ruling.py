@@ -18,13 +18,14 @@ from sagas.model import micros
 from sagas.web import forms
 from sagas.web.deciding import checked_reason
 from sagas.web.errors import WebError
-from sagas.web.granting import find_rule
+from sagas.web.granting import find_rule, uses_of
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
 from sagas.web.rendering import html
 from sagas.web.sessions import Visitor, visitor
 
 MOST = 200
+PAGE = 50
 LAST = 20
 """On so many gates of its action a rule is tried before it is given."""
 
@@ -56,7 +57,8 @@ def _add_looking(routes: APIRouter, office: Office) -> None:
 
     @routes.api_route("/rules/{rule_id}", methods=["GET", "HEAD"])
     async def rule_page(request: Request, rule_id: str) -> Response:
-        return await _rule_page(rule_id, await visitor(request, office), office)
+        after = request.query_params.get("after")
+        return await _rule_page(rule_id, await visitor(request, office), office, after=after)
 
     @routes.post("/rules/{rule_id}")
     async def revoke(request: Request, rule_id: str) -> Response:
@@ -72,7 +74,7 @@ def _add_looking(routes: APIRouter, office: Office) -> None:
             await office.coordinator.revoke_rule(rule_id, by=who.principal, reason=reason)
         except Refused as error:
             refusal = WebError(409, str(error), title="Nothing was changed")
-            return await _rule_page(rule_id, who, office, refusal)
+            return await _rule_page(rule_id, who, office, refusal=refusal)
         return Response(status_code=303, headers={"location": f"/rules/{rule_id}"})
 
 
@@ -194,7 +196,12 @@ async def _form(
 
 
 async def _rule_page(
-    rule_id: str, who: Visitor, office: Office, refusal: WebError | None = None
+    rule_id: str,
+    who: Visitor,
+    office: Office,
+    *,
+    after: str | None = None,
+    refusal: WebError | None = None,
 ) -> Response:
     rule, now = await find_rule(rule_id, office), office.now()
     return html(
@@ -203,7 +210,8 @@ async def _rule_page(
         status=200 if refusal is None else refusal.status,
         visitor=who,
         rule=rule,
-        uses=await office.coordinator.store.rule_uses(rule_id),
+        uses=await uses_of(rule, office, after=after, limit=PAGE),
+        first=after is None,
         now=now,
         refusal=refusal,
         seal=forms.seal(who.session, _revoking(rule_id), now=now),

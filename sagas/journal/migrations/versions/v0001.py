@@ -305,7 +305,7 @@ def _rule_use() -> None:
         _large("units", nullable=True),
         _large("used_at"),
     )
-    _index("rule_use_of_rule", "rule_use", ["rule_id", "used_at"])
+    _index("rule_use_of_rule", "rule_use", ["rule_id", "used_at", "gate_id"])
 
 
 def _delegation() -> None:

@@ -107,7 +107,7 @@ class RulesSuite:
 
     async def test_uses_come_page_by_page_the_newest_first(self, store: Store) -> None:
         lease = await registered(store)
-        await store.create_rule(given())
+        await store.create_rule(given(uses=4))
         for number, at in enumerate((AT, AT + 2, AT + 1, AT + 2)):
             tale = await _approved(store, lease, f"s-{number}")
             assert await _use(store, lease, tale, units=None, at=at) == [Applied.YES]

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
 import sagas
+from approvals import Sensitive
 from sagas import (
     Catalog,
     Reversibility,
@@ -389,3 +391,41 @@ async def test_a_step_that_was_left_in_doubt_is_not_forgotten_where_nobody_has_i
     assert outcome.status is Status.STUCK
     assert question.question == "leave/lagging#1 is in doubt and cannot be settled here"
     assert "no catalog in this process has it" in question.evidence
+
+
+class Card(BaseModel):
+    number: Annotated[str, Sensitive()]
+    holder: str
+
+
+@pytest.mark.parametrize("changed", ["the secret", "the name"])
+async def test_t13_no_diff_shows_a_secret(house: House, changed: str) -> None:
+    def release(card: Card) -> tuple[Catalog, Any]:
+        made = Catalog("secretive")
+
+        @made.action(reversibility=Reversibility.COMPENSATABLE)
+        async def charge(padding: str, card: Card) -> None: ...
+
+        @charge.compensation()
+        async def refund(padding: str, card: Card) -> None: ...
+
+        @made.saga(name="trip")
+        async def trip(order: Order) -> None:
+            await charge("x" * 40, card)
+            await sagas.event("never")
+
+        return made, trip
+
+    old, trip = release(Card(number="4111-2222-3333-4444", holder="Eve"))
+    async with house.open(old) as coordinator:
+        await (await coordinator.start(trip, Order(), id="s")).settled()
+    number = "4999-8888-7777-6666" if changed == "the secret" else "4111-2222-3333-4444"
+    new, _ = release(Card(number=number, holder="Eve" if changed == "the secret" else "Ben"))
+    async with house.open(new) as coordinator:
+        await coordinator.send("s", "never", key="k")
+        await (await coordinator.resume("s")).settled()
+        question = await only_question(coordinator)
+        assert "4111" not in question.evidence
+        assert "4999" not in question.evidence
+        sign = "-" if changed == "the secret" else " "
+        assert f"{sign} card.number  [redacted: text, 19 characters]" in question.evidence

@@ -2,13 +2,20 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagas.discreet import Discretion, discreet
-from sagas.entries import Failed, GateOpened, Intended, Succeeded
+from sagas.discreet import (
+    Discretion,
+    discreet,
+    logging_without,
+    redaction_of,
+    without_secrets,
+)
+from sagas.entries import Ended, Entry, Failed, GateOpened, Intended, Started, Succeeded
 
 TOKEN = "ghp_" + "a1B2" * 9
 KEY = "journal-1"
@@ -98,3 +105,43 @@ def test_t12_what_has_no_secret_keeps_its_bytes(number: float) -> None:
 def test_t12_no_digit_of_a_number_is_lost(digits: bytes) -> None:
     payload = b'{"fare":' + digits + b"}"
     assert discreet(intended(payload, "/pin"), KEY).payload == payload
+
+
+def test_t12_a_result_is_read_without_what_an_argument_declares() -> None:
+    entries: list[tuple[int, int, Entry]] = [
+        (1, 0, intended(b'{"pin":"seven-eleven"}', "/pin")),
+        (2, 0, Succeeded(path="s/a#1", payload=b'{"note":"by seven-eleven"}')),
+        (3, 0, Failed(path="s/a#1", error="E", message="no seven-eleven", data=["seven-eleven"])),
+    ]
+    shown = without_secrets(entries, redaction_of(entries, KEY))
+    assert "seven-eleven" not in str(shown)
+
+
+def test_t12_a_before_image_is_read_without_its_secrets() -> None:
+    entry = replace(intended(b"{}"), before='{"was":"1111","of":"eve"}', sensitive_before=["/was"])
+    shown = discreet(entry, KEY).before or ""
+    assert "1111" not in shown
+    assert "eve" in shown
+
+
+def test_t12_names_and_states_stay_as_they_are() -> None:
+    entries: list[tuple[int, int, Entry]] = [
+        (1, 0, intended(b'{"pin":"s/a#1"}', "/pin")),
+        (2, 0, Ended(status="completed")),
+        (
+            3,
+            0,
+            Started(saga="t.a", version=1, starter="ana", payload=b'"completed"', sensitive=[""]),
+        ),
+    ]
+    shown = without_secrets(entries, redaction_of(entries, KEY))
+    assert shown[0][2].path == "s/a#1"  # type: ignore[attr-defined]
+    assert shown[1][2] == entries[1][2]
+
+
+def test_t12_what_is_logged_in_a_saga_has_no_secret_of_it() -> None:
+    redaction = redaction_of([(1, 0, intended(b'{"pin":"seven-eleven"}', "/pin"))], KEY)
+    with logging_without(lambda: redaction):
+        text = logged("called with %s", "seven-eleven", error=ValueError("seven-eleven"))
+    assert "seven-eleven" not in text
+    assert "seven-eleven" in logged("called with %s", "seven-eleven")

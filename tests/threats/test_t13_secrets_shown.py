@@ -10,11 +10,12 @@ from pydantic import BaseModel
 
 from approvals import Sensitive
 from approvals.presentation import present
-from approvals.redaction import Redaction
+from approvals.redaction import Known, Redaction
 from approvals.rendering import render_html, render_text
 from approvals.stakes import Stakes
 from sagas import Catalog, DefinitionError, Reversibility
 from sagas.authoring.action import Action
+from sagas.errors import PayloadError
 from tests.threats.views import of
 from tests.unit.approvals.builders import NOW, pending
 
@@ -196,3 +197,71 @@ def _with(arguments: object, stakes: Stakes) -> Any:
     from dataclasses import replace
 
     return replace(pending(arguments=json.dumps(arguments).encode()), stakes=stakes)
+
+
+QUOTED = ["{}", "refused: {}!", "<{}>"]
+
+
+@given(st.text(min_size=8, max_size=30), st.sampled_from(QUOTED), st.booleans())
+def test_t13_a_known_secret_is_found_in_words(secret: str, words: str, as_python: bool) -> None:
+    kept = f"\u2603{secret}\u2603"
+    text = words.format(repr(kept) if as_python else kept)
+    shown = Redaction("j", known=Known([kept])).masked(text)
+    assert "\u2603" not in shown
+    assert Redaction("j").stand_in(kept) in shown
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "is_found"),
+    [
+        ("4711", "pin 4711, please", True),
+        ("4711", "order 947113", False),
+        ("411", "pin 411", False),
+        ("12345678", "card12345678x", True),
+        (90210, "zip=90210", True),
+        (True, "it is true", False),
+        (None, "null and none", False),
+        ('say "hi" now', 'ValueError: {"to": "say \\"hi\\" now"}', True),
+    ],
+)
+def test_t13_a_short_secret_counts_as_a_word_of_its_own(
+    secret: object,
+    text: str,
+    is_found: bool,
+) -> None:
+    shown = Redaction("j", known=Known([secret])).masked(text)
+    assert (shown != text) is is_found
+
+
+def test_t13_a_token_that_a_known_secret_overlaps_is_hidden_whole() -> None:
+    token = TOKENS["a forge's"]
+    shown = Redaction("j", known=Known([f"key {token[:12]}"])).masked(f"the key {token} failed")
+    assert shown.startswith("the [redacted: token, ")
+    assert token[-8:] not in shown
+    assert shown.endswith(" failed")
+
+
+def test_t13_no_argument_is_hidden_by_a_secret_of_the_same_text() -> None:
+    arguments = {"memo": "to mallory", "to": "to mallory"}
+    shown = of(arguments, because="to mallory", stakes=Stakes(sensitive=("/memo",)))
+    assert [fact.value for fact in shown.facts if fact.name == "to"] == ["to mallory"]
+    assert "mallory" not in str(shown.because)
+
+
+class Ticket(BaseModel):
+    code: Annotated[str, Sensitive()]
+    rows: tuple[int, ...] = ()
+
+
+UNFIT: Any = {"code": "voucher-7", "rows": [1]}
+
+
+async def ticket() -> Ticket:
+    return Ticket(code="")
+
+
+@pytest.mark.parametrize("wrong", [{"code": "voucher-7"}, Ticket.model_construct(**UNFIT)])
+def test_t13_no_error_quotes_a_result_that_cannot_be_stored(wrong: Any) -> None:
+    with pytest.raises(PayloadError) as told:
+        action(ticket).result.encode(wrong)
+    assert "voucher" not in str(told.value)

@@ -174,3 +174,38 @@ def test_a_name_that_looks_like_loopback_is_not_served_in_the_clear(host: str) -
         origins_of(f"http://{host}", port=1)
     with pytest.raises(SagaError, match="no issuer"):
         check_provider(Provider(issuer=f"http://{host}", client_id="sagas"))
+
+
+def test_t12_no_link_session_or_token_comes_into_the_log_or_the_journal(
+    journal: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "sagas.cli", "serve", "--port", "0"]
+    said = tmp_path / "said.txt"
+    environment = {**ENVIRONMENT, "SAGAS_DB": journal}
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process,
+    ):
+        assert process.stdout is not None
+        served = process.stdout.readline().strip().removeprefix("the inbox is at ")
+        link = typed(capsys, "login", "--url", served)[1]
+        token = typed(capsys, "token", "create", "--label", "a test", "--scope", "read")[1]
+        with httpx.Client(base_url=served) as client:
+            path, origin = link.removeprefix(served), {**FORM, "origin": served}
+            assert client.get(path).status_code == 200
+            assert client.post(path, headers=origin).status_code == 303
+            [cookie] = client.cookies.values()
+            assert client.get("/").status_code == 200
+            assert client.post(path, headers=origin).status_code >= 400
+            bearer = {"authorization": f"Bearer {token}"}
+            assert client.get("/api/v1/inbox", headers=bearer).status_code == 200
+            assert client.get("/api/v1/gates/none", headers=bearer).status_code == 404
+        process.terminate()
+        rest = process.stdout.read()
+    written = rest.encode() + said.read_bytes()
+    kept = b"".join(file.read_bytes() for file in tmp_path.glob("sagas.db*"))
+    for secret in (link.rpartition("/")[2], cookie, token):
+        assert secret.encode() not in written
+        assert secret.encode() not in kept

@@ -48,6 +48,7 @@ def export(
     """Write each saga's history into a file of its own, to be replayed by pytest.
 
     A file that is there and holds something else is not replaced, and then nothing is written.
+    Histories are exact: arguments, results and errors are in them with their secrets.
     """
     if ids and (status or saga or since):
         raise Mistake("name sagas, or choose them with --status, --saga and --since: not both")

@@ -13,12 +13,15 @@ from approvals import Sensitive
 from approvals.rendering import render_text
 from approvals.stakes import Stakes
 from reversibility import Magnitude
-from sagas import Coordinator, DefinitionError, Reversibility, approval, parallel
+from sagas import Catalog, Coordinator, DefinitionError, Reversibility, approval, parallel
 from sagas.authoring.context import MAX_BECAUSE
-from sagas.discreet import discreet
-from sagas.entries import GateOpened, Started
+from sagas.discreet import discreet, redaction_of, without_secrets
+from sagas.entries import GateOpened, Intended, Started, Succeeded
 from sagas.errors import Refused
+from sagas.model import Direction, micros
+from sagas.ports import LateAnswer
 from sagas.restoring import entries_of
+from tests.behaviour.acting import answer
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, hasty, keyed, mail, shop
 from tests.behaviour.world import world
@@ -200,3 +203,42 @@ async def test_a_gate_that_is_not_there_is_not_shown(house: House) -> None:
     async with house.open() as coordinator:
         with pytest.raises(Refused, match="sagas inbox"):
             await coordinator.presentation("g-none")
+
+
+class Voucher(BaseModel):
+    code: Annotated[str, Sensitive()]
+
+
+vouchers = Catalog("vouchers")
+
+
+@vouchers.action(reversibility=Reversibility.COMPENSATABLE)
+async def issue(to: str) -> Voucher:
+    raise ConnectionResetError
+
+
+@issue.compensation()
+async def recall(to: str, result: Voucher | None) -> None: ...
+
+
+@vouchers.saga
+async def issuing(to: str) -> None:
+    await issue(to)
+
+
+async def test_a_result_that_came_late_is_as_secret_as_one_that_came_in_time(house: House) -> None:
+    async with house.open(vouchers) as coordinator:
+        handle = await coordinator.start(issuing, "Eve", id="s")
+        await handle.settled()
+        await answer(coordinator, handle, "not-happened")
+        known = entries_of((await coordinator.load("s")).rows)
+        [intent] = [entry for _, _, entry in known if isinstance(entry, Intended)]
+        payload = b'{"code":"voucher-7391"}'
+        late = LateAnswer("s", intent.path, Direction.DO, intent.key, 1, payload)
+        await coordinator.store.report(late, by="sagas", at=micros(house.clock.now()))
+        await (await coordinator.resume("s")).settled()
+        told = entries_of((await coordinator.load("s")).rows)
+        redaction = redaction_of(told, coordinator.store.journal_id)
+        assert any(isinstance(entry, Succeeded) for _, _, entry in told)
+        assert "voucher-7391" in str(told)
+        assert "voucher-7391" not in str(without_secrets(told, redaction))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -154,7 +154,7 @@ class Faces:
 
 
 @asynccontextmanager
-async def opened(url: str, folder: Path, box: Postbox) -> AsyncIterator[Inbox]:
+async def opened(url: str, folder: Path, box: Postbox) -> AsyncGenerator[Inbox]:
     people = folder / "people.toml"
     people.write_text('[users.ana]\n[users.ben]\n[groups]\ndesk = ["ana", "ben"]\n')
     mail = Mail(host="127.0.0.1", port=box.port, sender="sagas@example.org", security="none")

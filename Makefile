@@ -80,5 +80,5 @@ clean: ## Remove .venv and everything that was built
 
 # One stamp for each dependency group of pyproject.toml.
 $(INSTALLED)-%: pyproject.toml | .venv/bin/python
-	$(PIP) --editable '.[examples,mail,serve]' --group $*
+	$(PIP) --editable '.[examples,mail,serve,slack]' --group $*
 	@touch $@

@@ -48,7 +48,7 @@ class Directory(Protocol):
         """Identify the one person of whom a provider of log-ins says this, or None.
 
         Args:
-            claim: `sub` or `email`.
+            claim: `sub`, `email` or `slack`.
         """
         ...
 

@@ -7,6 +7,7 @@
     ├─ GateMismatch              a gate would say something else than what it is about
     ├─ PolicyUnreadable          a stored requirement is not one this version understands
     ├─ DirectoryError            who is who cannot be told, or too few people could decide
+    │   └─ DirectoryUnavailable  it cannot be told now, and may be soon
     └─ ChannelDefinitionError    channels or routes as written cannot be right
 
 Pure.
@@ -17,6 +18,7 @@ __all__ = [
     "ApprovalError",
     "ChannelDefinitionError",
     "DirectoryError",
+    "DirectoryUnavailable",
     "GateMismatch",
     "PolicyUnreadable",
 ]
@@ -40,6 +42,10 @@ class PolicyUnreadable(ApprovalError):
 
 class DirectoryError(ApprovalError):
     """Who is who cannot be told, or too few people could decide."""
+
+
+class DirectoryUnavailable(DirectoryError):
+    """Who is who cannot be told now, and may be soon: neither a yes nor a no."""
 
 
 class ChannelDefinitionError(ApprovalError):

@@ -3,7 +3,7 @@
 Pure.
 """
 
-__all__ = ["ANYONE", "GROUP_MARK", "ROLE_MARK", "fault_of_name"]
+__all__ = ["ANYONE", "GROUP_MARK", "ROLE_MARK", "SLACK_MARK", "fault_of_name"]
 
 ANYONE = "anyone"
 """Stands for every identified person; nobody may be called that."""
@@ -13,6 +13,9 @@ GROUP_MARK = "@"
 
 ROLE_MARK = "role:"
 """Comes before the name of a role where groups are named: ``@role:payer``."""
+
+SLACK_MARK = "slack:"
+"""Comes before the id of a user group of Slack where groups are named: ``@slack:S0123``."""
 
 
 def fault_of_name(name: str) -> str | None:

@@ -8,6 +8,7 @@
     token_sha256 = "9f86..."  # optional: SHA-256 of her token, in hexadecimal
     sub = "248289761001"      # optional: what the provider of log-ins calls her
     email = "ana@example.org" # optional: her address, as the provider knows it
+    slack = "T0123/U0456"     # optional: her workspace or organization in Slack, and her id there
 
     [groups]
     travel-desk = ["ana", "ben"]
@@ -15,8 +16,8 @@
     [roles]                   # asked for as "@role:payer"
     payer = ["ana", "@travel-desk"]
 
-A key that is not known, a member who is not a user, and a login, a token, a sub or an address that
-two users share are errors. Touches: the file.
+A key that is not known, a member who is not a user, and a login, a token, a sub, an address or a
+Slack id that two users share are errors. Touches: the file.
 """
 
 import hashlib
@@ -29,9 +30,10 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from approvals.errors import DirectoryError
-from approvals.names import GROUP_MARK, ROLE_MARK, fault_of_name
+from approvals.names import GROUP_MARK, ROLE_MARK, SLACK_MARK, fault_of_name
 from approvals.principal import Principal
 
 __all__ = ["TomlDirectory"]
@@ -40,6 +42,8 @@ __all__ = ["TomlDirectory"]
 class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+
+_OF_SLACK = r"^[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}$"
 
 _Filled = Annotated[str, Field(min_length=1)]
 
@@ -50,6 +54,7 @@ class _User(_Stored):
     token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     sub: _Filled | None = None
     email: _Filled | None = None
+    slack: Annotated[str, Field(pattern=_OF_SLACK)] | None = None
 
 
 class _File(_Stored):
@@ -104,7 +109,7 @@ class TomlDirectory:
         return self._principal(name, f"token of {name}")
 
     def identified(self, claim: str, value: str) -> Principal | None:
-        """Identify the one person whose `sub` or `email` this is, or None.
+        """Identify the one person whose `sub`, `email` or `slack` this is, or None.
 
         Addresses are compared without regard to case.
         """
@@ -112,6 +117,8 @@ class TomlDirectory:
             found = [name for name, user in self._users.items() if user.sub == value]
         elif claim == "email":
             found = [name for name, user in self._users.items() if _address(user) == _low(value)]
+        elif claim == "slack":
+            found = [name for name, user in self._users.items() if user.slack == value]
         else:
             return None
         return self._principal(found[0], f"{claim} {value}") if len(found) == 1 else None
@@ -173,18 +180,24 @@ def _parse(content: Mapping[str, object], source: str) -> _File:
         return _File.model_validate(content)
     except ValidationError as error:
         faults = [
-            f"{'.'.join(str(part) for part in detail['loc'])}: {_fault(detail['type'], detail['msg'])}"
+            f"{'.'.join(str(part) for part in detail['loc'])}: {_fault(detail)}"
             for detail in error.errors(include_input=False, include_url=False)
         ]
         raise DirectoryError(f"{source}: {'; '.join(faults)}") from None
 
 
-def _fault(kind: str, message: str) -> str:
-    match kind:
+def _fault(detail: ErrorDetails) -> str:
+    message = detail["msg"]
+    match detail["type"]:
         case "extra_forbidden":
             return (
                 "this key is not known; a file has users, groups and roles, a user has display, login, "
-                "token_sha256, sub and email"
+                "token_sha256, sub, email and slack"
+            )
+        case "string_pattern_mismatch" if detail["loc"][-1] == "slack":
+            return (
+                "this is no user of Slack; write the id of the organization or the workspace, a "
+                'slash and the id of the user, such as "T0123ABCD/U0456EFGH"'
             )
         case "string_pattern_mismatch":
             return (
@@ -206,17 +219,28 @@ def _check(stored: _File, source: str) -> None:
     _check_shared("sub", subs, source)
     addresses = {name: _low(user.email) for name, user in stored.users.items() if user.email}
     _check_shared("email", addresses, source)
+    of_slack = {name: user.slack for name, user in stored.users.items() if user.slack}
+    _check_shared("slack", of_slack, source)
     _check_names("roles", stored.roles, source)
     for group, members in stored.groups.items():
         _check_members(f"groups.{group}", members, stored.users, source)
-        if group.startswith(ROLE_MARK):
-            raise DirectoryError(
-                f"{source}: groups.{group}: {ROLE_MARK} marks a role; write it under [roles], "
-                "without the mark"
-            )
+        _check_unmarked(group, source)
     for role, named in stored.roles.items():
         known = {*stored.users, *(f"{GROUP_MARK}{group}" for group in stored.groups)}
         _check_members(f"roles.{role}", named, known, source)
+
+
+def _check_unmarked(group: str, source: str) -> None:
+    if group.startswith(ROLE_MARK):
+        raise DirectoryError(
+            f"{source}: groups.{group}: {ROLE_MARK} marks a role; write it under [roles], "
+            "without the mark"
+        )
+    if group.startswith(SLACK_MARK):
+        raise DirectoryError(
+            f"{source}: groups.{group}: {SLACK_MARK} marks a user group of Slack, whose members "
+            "are asked for there; take it out"
+        )
 
 
 def _check_names(table: str, names: Iterable[str], source: str) -> None:

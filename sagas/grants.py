@@ -54,7 +54,7 @@ class Grants(Reader):
         """The person of the directory of whom a provider of log-ins says this.
 
         Args:
-            claim: `sub` or `email`.
+            claim: `sub`, `email` or `slack`.
 
         Raises:
             Refused: The directory has nobody of whom that is so.

@@ -143,6 +143,10 @@ def test_a_file_loaded_again_tells_what_has_changed(tmp_path: Path) -> None:
         ('[users.ana]\ntoken_sha256 = "secret"', r"users\.ana\.token_sha256: .*never the token"),
         (f'[users.ana]\ntoken_sha256 = "{DIGEST}\\n"', r"users\.ana\.token_sha256: "),
         ('users = "ana"', r"users: .*mend the value"),
+        ('[users.ana]\nslack = "U0456"', r"users\.ana\.slack: .*such as \"T0123ABCD/U0456EFGH\""),
+        ('[users.ana]\nslack = "T0123/ana"', r"users\.ana\.slack: this is no user of Slack"),
+        ('[users.ana]\nslack = "T0123/U0456\\n"', r"users\.ana\.slack: this is no user of Slack"),
+        ('[groups]\n"slack:S0123" = []', r"groups\.slack:S0123: slack: marks a user group"),
         ('[groups]\ndesk = "ana"', r"groups\.desk: input should be a valid list; mend"),
         ("[groups]\ndesk = [1]", r"groups\.desk\.0: input should be a valid string"),
         ('[groups]\ndesk = ["ana"]', r"groups\.desk: 'ana' is not a user; add \[users\.ana\]"),
@@ -188,7 +192,15 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         TomlDirectory.load(tmp_path / "people.toml")
 
 
-KNOWN = '[users.ana]\nsub = "s-1"\nemail = "Ana@example.org"\n[users.ben]\nsub = "S-1"\n'
+KNOWN = """
+[users.ana]
+sub = "s-1"
+email = "Ana@example.org"
+slack = "T0123/U0456"
+[users.ben]
+sub = "S-1"
+slack = "E0123/U0456"
+"""
 
 
 @pytest.mark.parametrize(
@@ -200,6 +212,10 @@ KNOWN = '[users.ana]\nsub = "s-1"\nemail = "Ana@example.org"\n[users.ben]\nsub =
         ("sub", "", None),
         ("email", "ana@EXAMPLE.org", "ana"),
         ("email", "ben@example.org", None),
+        ("slack", "T0123/U0456", "ana"),
+        ("slack", "E0123/U0456", "ben"),
+        ("slack", "t0123/u0456", None),
+        ("slack", "U0456", None),
         ("name", "ana", None),
     ],
 )
@@ -210,7 +226,7 @@ def test_a_person_is_identified_by_what_a_provider_says_of_them(
     assert (found.name if found else None) == name
 
 
-@pytest.mark.parametrize("key", ['sub = "s"', 'email = "a@example.org"'])
+@pytest.mark.parametrize("key", ['sub = "s"', 'email = "a@example.org"', 'slack = "T01/U02"'])
 def test_two_people_whom_a_provider_could_not_tell_apart_are_an_error(
     tmp_path: Path, key: str
 ) -> None:

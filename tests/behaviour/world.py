@@ -77,6 +77,12 @@ class World:
         """The same for functions that are not async; it always succeeds."""
         return self.happen(self._arrived(what))
 
+    def lets_go(self) -> bool:
+        """Wait in a thread to be let go; False if the world is another test's by then."""
+        own = self.let_go
+        own.wait(10)
+        return own is self.let_go
+
     def _arrived(self, what: str) -> Effect:
         info = current_step()
         call = Effect(info.saga_id, info.path, info.direction, what, info.idempotency_key)

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 LATE = [
+    "aiohttp",
     "alembic",
     "asyncpg",
     "fastapi",
@@ -68,3 +69,23 @@ def test_defining_a_saga_loads_nothing_more() -> None:
 @pytest.mark.parametrize("package", ["compensations", "approvals", "reversibility"])
 def test_a_lower_package_does_not_load_the_upper_one(package: str) -> None:
     assert not any(name.partition(".")[0] == "sagas" for name in loaded(f"import {package}"))
+
+
+def test_approvals_load_no_client_of_slack() -> None:
+    assert not loaded("import approvals, approvals.channels") & {"aiohttp", "slack_sdk"}
+
+
+def test_the_door_to_the_local_slack_loads_no_server() -> None:
+    assert "aiohttp" not in loaded("import approvals.testing")
+
+
+def test_the_local_slack_says_what_to_install() -> None:
+    program = (
+        "import sys; sys.modules['aiohttp'] = None\n"
+        "from approvals.testing import NotInstalled\n"
+        "try:\n"
+        "    from approvals.testing import SlackServer\n"
+        "except NotInstalled as missing:\n"
+        "    print(str(missing).replace(' ', '_'))\n"
+    )
+    assert any("pip_install_'agent-sagas[slack]'" in word for word in loaded(program))

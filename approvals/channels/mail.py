@@ -17,8 +17,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from approvals.channels.errors import OutcomeUnknown, Rejected, Reroute, Retry, Stop
+from approvals.channels.headlines import headline
 from approvals.channels.notice import Notice, Receipt
-from approvals.channels.telling import headline, render_notice_html, render_notice_text
+from approvals.channels.telling import render_notice_html, render_notice_text
 from approvals.errors import ChannelDefinitionError
 
 if TYPE_CHECKING:

@@ -1,0 +1,286 @@
+"""A notice as one message: blocks, the line of a notification, and what it is found again by.
+
+What can be approved from a message is shown in it whole; where that does not fit, it has no button
+that approves, and says where all of it can be seen. Pure.
+"""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+from approvals.channels.headlines import news
+from approvals.channels.notice import InterventionView, Notice, Saying
+from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
+from approvals.channels.slack.parts import (
+    consequences_in_brief,
+    facts_in_brief,
+    gate_in_brief,
+    gate_whole,
+    moment,
+    question_whole,
+    ref_of,
+    small_print,
+)
+from approvals.channels.slack.texts import (
+    Element,
+    button,
+    context,
+    cut_to,
+    header,
+    our_words,
+    plain,
+    section,
+    weight,
+)
+from approvals.presentation import Presentation
+from reversibility import Reversibility
+
+__all__ = [
+    "EVENT",
+    "MOST_BLOCKS",
+    "MOST_IN_ALL",
+    "Message",
+    "gate_buttons",
+    "in_words",
+    "message_of",
+    "news_of",
+]
+
+EVENT = "sagas_notice"
+"""The type of the metadata by which a message is found again."""
+
+MOST_BLOCKS = 50
+MOST_IN_ALL = 10_000
+"""What a message holds, in characters as `texts.weight` counts them. Slack names no such limit, and
+refuses messages that are a third longer."""
+
+_MOST_FALLBACK = 300
+_LONGEST_URL = 3_000
+_LINE = 700
+_MOST_CHOICES = 20
+_FINAL = frozenset({Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is posted."""
+
+    text: str
+    """What a notification says, where blocks are not shown; nothing in it is markup."""
+    blocks: list[Element]
+    metadata: Element
+
+    def may_approve(self) -> bool:
+        """Whether it has a button that approves."""
+        return any(
+            element.get("action_id") == Asked.APPROVE
+            for block in self.blocks
+            for element in cast(list[Element], block.get("elements", []))
+        )
+
+
+def message_of(notice: Notice, *, may_approve: bool = True) -> Message:
+    """What a notice says in a message of its own, or below the one that it reminds of.
+
+    Args:
+        may_approve: Whether a person may approve it in Slack at all, rather than reject it only.
+    """
+    if notice.follows is not None:
+        return news_of(notice)
+    return _message(notice, _blocks(notice, may_approve=may_approve))
+
+
+def news_of(notice: Notice) -> Message:
+    """One step of the story for the thread below a message: what is so by now, without buttons."""
+    view = notice.subject
+    if not view.is_open:
+        lines = [view.standing]
+    elif isinstance(view, Presentation):
+        lines = [f"Decide by {moment(view)}: {view.still_needed}"]
+    else:
+        lines = [view.question]
+    blocks = [section(f"{news(notice)}. {each}", _LINE) for each in lines]
+    return _message(notice, [*blocks, *_in_the_place_of(notice)])
+
+
+def gate_buttons(
+    view: Presentation, *, whole: bool, approves: bool, edits: bool, details: bool = True
+) -> list[Element]:
+    """The buttons of an open gate.
+
+    Args:
+        whole: Whether everything of it is shown beside them.
+        approves: Whether one of them approves; never if not everything is shown.
+        edits: Whether one of them opens the form for other arguments.
+        details: Whether one of them shows everything.
+    """
+    value = value_of(ref_of(view, whole=whole))
+    offered = [Asked.REJECT]
+    if approves and whole and view.may_approve:
+        offered.insert(0, Asked.APPROVE)
+    if edits:
+        offered.append(Asked.EDIT)
+    if details:
+        offered.append(Asked.DETAILS)
+    return [
+        button(
+            _LABELS[each],
+            each.value,
+            value=value,
+            style=_STYLES.get(each),
+            confirm=_sure(view) if each is Asked.APPROVE else None,
+        )
+        for each in offered
+    ]
+
+
+_LABELS = {
+    Asked.APPROVE: "Approve",
+    Asked.REJECT: "Reject",
+    Asked.EDIT: "Edit",
+    Asked.DETAILS: "Details",
+}
+_STYLES = {Asked.APPROVE: "primary", Asked.REJECT: "danger"}
+
+
+def _sure(view: Presentation) -> Element | None:
+    """A second look where nothing can be taken back."""
+    if view.reversibility not in _FINAL:
+        return None
+    return {
+        "title": plain("Approve it?", 100),
+        "text": plain(f"{view.cannot_undo} Digest {view.short_digest}.", 300),
+        "confirm": plain("Approve", 30),
+        "deny": plain("Not now", 30),
+        "style": "danger",
+    }
+
+
+def _message(notice: Notice, blocks: list[Element]) -> Message:
+    payload = {"reference": notice.reference, "version": notice.version}
+    return Message(
+        text=_fallback(notice),
+        blocks=blocks,
+        metadata={"event_type": EVENT, "event_payload": payload},
+    )
+
+
+def _fallback(notice: Notice) -> str:
+    view = notice.subject
+    told = view.title if isinstance(view, Presentation) else ""
+    label = f"({view.label})" if isinstance(view, Presentation) else ""
+    parts = [f"{news(notice)}:", our_words(told) or "see the message", our_words(label)]
+    return " ".join(part for part in parts if part)[:_MOST_FALLBACK]
+
+
+def _blocks(notice: Notice, *, may_approve: bool) -> list[Element]:
+    view = notice.subject
+    if isinstance(view, InterventionView):
+        return _question(notice, view)
+    if not view.is_open:
+        return _closed(notice, view)
+    if view.complete:
+        blocks = _open(notice, view, may_approve=may_approve)
+        if _fits(notice, blocks):
+            return blocks
+    return _cut(notice, view)
+
+
+def _fits(notice: Notice, blocks: list[Element]) -> bool:
+    return len(blocks) <= MOST_BLOCKS and weight(blocks) + weight(_fallback(notice)) <= MOST_IN_ALL
+
+
+def _open(notice: Notice, view: Presentation, *, may_approve: bool) -> list[Element]:
+    decides = may_approve and notice.saying is not Saying.MAY_VETO
+    here = [] if decides else [context(_ONLY_REJECT)]
+    return [
+        header(news(notice)),
+        *_in_the_place_of(notice),
+        *gate_whole(view),
+        *here,
+        *small_print(view),
+        _row(notice, gate_buttons(view, whole=True, approves=decides, edits=decides)),
+    ]
+
+
+_ONLY_REJECT = "From here it can be rejected, and not approved."
+
+
+def _cut(notice: Notice, view: Presentation) -> list[Element]:
+    return [
+        header(news(notice)),
+        *_in_the_place_of(notice),
+        *gate_in_brief(view),
+        section(
+            "Not everything fits in here, so that it cannot be approved from here. "
+            f"All of it: Details, or {view.whole_at}",
+            _LINE,
+        ),
+        *facts_in_brief(view),
+        *consequences_in_brief(view),
+        *small_print(view, whole=False),
+        _row(notice, gate_buttons(view, whole=False, approves=False, edits=False)),
+    ]
+
+
+def _closed(notice: Notice, view: Presentation) -> list[Element]:
+    return [
+        header(news(notice)),
+        section(f"{view.standing[:1].upper()}{view.standing[1:]}", 2 * _LINE),
+        *gate_in_brief(view),
+        *facts_in_brief(view),
+        section(f"Done so far: {'; '.join(view.done_so_far[-5:]) or 'nothing'}", _LINE),
+        *([section(f"Votes: {'; '.join(view.votes[-5:])}", _LINE)] if view.votes else []),
+        *small_print(view, whole=False),
+        *_way_in(notice),
+    ]
+
+
+def _question(notice: Notice, view: InterventionView) -> list[Element]:
+    buttons = [
+        button(
+            in_words(choice),
+            answer_action(choice),
+            value=value_of(QuestionRef(question_id=view.intervention_id, choice=choice)),
+        )
+        for choice in view.choices[:_MOST_CHOICES]
+    ]
+    said = question_whole(view)
+    if weight(said) > MOST_IN_ALL // 2:
+        question, evidence = cut_to(view.question, _LINE), cut_to(view.evidence, _LINE)
+        said = question_whole(replace(view, question=question, evidence=evidence))
+    if not view.is_open:
+        return [
+            header(news(notice)),
+            section(f"{view.standing[:1].upper()}{view.standing[1:]}", 2 * _LINE),
+            *said,
+            *_way_in(notice),
+        ]
+    return [header(news(notice)), *_in_the_place_of(notice), *said, _row(notice, buttons)]
+
+
+def in_words(choice: str) -> str:
+    """An answer as a button says it."""
+    return choice.replace("-", " ").capitalize()
+
+
+def _in_the_place_of(notice: Notice) -> list[Element]:
+    if not (notice.for_whom and notice.subject.is_open):
+        return []
+    return [context(f"In the place of whoever is away: {', '.join(notice.for_whom)}", most=_LINE)]
+
+
+def _row(notice: Notice, buttons: list[Element]) -> Element:
+    return {"type": "actions", "elements": [*buttons, *_links(notice)]}
+
+
+def _way_in(notice: Notice) -> list[Element]:
+    links = _links(notice)
+    return [{"type": "actions", "elements": links}] if links else []
+
+
+def _links(notice: Notice) -> list[Element]:
+    link = notice.link
+    if link is None or len(link) > _LONGEST_URL:
+        return []
+    label = "Open in full" if notice.subject.is_open else "Look at it"
+    return [button(label, Asked.OPEN.value, url=link)]

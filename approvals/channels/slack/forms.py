@@ -259,39 +259,37 @@ class _Making:
             yield self._secret(kind, value, path)
             return
         members = kind.get("properties")
-        nested = kind.get("type") == "object" and _is_object(members) and _is_object(value)
-        if not nested or self._is_open(kind) or len(path) >= _DEEPEST:
+        is_nested = kind.get("type") == "object" and not kind.get("additionalProperties")
+        if is_nested and _is_object(members) and _is_object(value) and len(path) < _DEEPEST:
+            for name, member in members.items():
+                known = member if _is_object(member) else {}
+                yield from self.fields(known, value.get(name, _ABSENT), (*path, name))
+        else:
             yield self._field(kind, value, path, may_be_null=may_be_null)
-            return
-        known = cast(dict[str, Schema], members)
-        held = cast(dict[str, object], value)
-        for name in known:
-            yield from self.fields(known[name], held.get(name, _ABSENT), (*path, name))
 
     def as_json(self, value: object, path: Path, *, may_be_null: bool) -> Field:
         is_secret = self._is_hidden(value, path)
         return self._made(Kind.JSON, value, path, may_be_null=may_be_null, is_secret=is_secret)
-
-    def _is_open(self, schema: Schema) -> bool:
-        """Whether it has members that it does not name."""
-        return bool(schema.get("additionalProperties"))
 
     def _resolved(self, schema: Schema) -> Schema:
         for _ in range(_DEEPEST):
             place = schema.get("$ref")
             if not isinstance(place, str):
                 break
-            found: object = self.root
-            for part in place.removeprefix("#/").split("/"):
-                found = cast(dict[str, object], found).get(part) if _is_object(found) else None
-            schema = cast(Schema, found) if _is_object(found) else {}
+            schema = self._at(place)
         return schema
+
+    def _at(self, place: str) -> Schema:
+        found: object = dict(self.root)
+        for part in place.removeprefix("#/").split("/"):
+            found = found.get(part) if _is_object(found) else None
+        return found if _is_object(found) else {}
 
     def _without_null(self, schema: Schema) -> tuple[Schema, bool]:
         offered = schema.get("anyOf")
         if not _is_list(offered):
             return schema, False
-        kinds = [self._resolved(each) for each in cast(list[Schema], offered) if _is_object(each)]
+        kinds = [self._resolved(each) for each in offered if _is_object(each)]
         others = [each for each in kinds if each.get("type") != "null"]
         may_be_null = len(others) < len(kinds)
         if len(others) == 1:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from approvals.channels.notice import InterventionView
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
-from approvals.channels.slack.message import in_words
 from approvals.channels.slack.parts import moment, ref_of
 from approvals.channels.slack.texts import Element, button, context, header, section
 from approvals.presentation import Presentation
@@ -55,14 +54,8 @@ def _rest(there: int, shown: int, nothing: str) -> list[Element]:
 
 def _waiting(view: Presentation | InterventionView) -> list[Element]:
     if isinstance(view, InterventionView):
-        first = [
-            button(
-                in_words(choice),
-                answer_action(choice),
-                value=value_of(QuestionRef(question_id=view.intervention_id, choice=choice)),
-            )
-            for choice in view.choices[:1]
-        ]
+        ref = QuestionRef(question_id=view.intervention_id)
+        first = button("Answer", answer_action(""), value=value_of(ref))
         return [
             _row(view.question, first),
             context(f"{view.kind}: saga {view.saga_id}", most=_LINE),
@@ -70,16 +63,15 @@ def _waiting(view: Presentation | InterventionView) -> list[Element]:
     more = button("Details", Asked.DETAILS.value, value=value_of(ref_of(view, whole=False)))
     told = [each for each in (view.label, view.cost, view.recipients) if each is not None]
     return [
-        _row(f"{view.title}\n{', '.join(told)}", [more]),
+        _row(f"{view.title}\n{', '.join(told)}", more),
         context(f"Decide by {moment(view)}. {view.still_needed}", most=_LINE),
     ]
 
 
 def _decided(view: Presentation) -> list[Element]:
     more = button("Details", Asked.DETAILS.value, value=value_of(ref_of(view, whole=False)))
-    return [_row(f"{view.title}\n{view.standing}", [more])]
+    return [_row(f"{view.title}\n{view.standing}", more)]
 
 
-def _row(text: str, buttons: list[Element]) -> Element:
-    row = section(text, _LINE)
-    return {**row, "accessory": buttons[0]} if buttons else row
+def _row(text: str, more: Element) -> Element:
+    return {**section(text, _LINE), "accessory": more}

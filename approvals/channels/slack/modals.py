@@ -18,6 +18,7 @@ from approvals.channels.slack.actions import (
     Carried,
     GateRef,
     Origin,
+    QuestionRef,
     value_of,
 )
 from approvals.channels.slack.forms import EditForm, draft_of
@@ -106,7 +107,7 @@ def edit_view(form: EditForm, view: Presentation, *, origin: Origin | None = Non
     Args:
         view: The gate as it stands, with the revision that the form begins with.
     """
-    carried = Carried(ref=_gate_ref(view), origin=origin)
+    carried = Carried(ref=ref_of(view), origin=origin)
     blocks = [
         *gate_in_brief(view),
         context("Whoever changes it does not vote on it; votes so far count no more."),
@@ -228,7 +229,7 @@ def _paging(view: Presentation, at: int, pages: int) -> list[Element]:
     if pages == 1:
         return []
     after = at % pages + 1
-    ref = _gate_ref(view, whole=False, page=after)
+    ref = ref_of(view, whole=False, page=after)
     return [button(f"Page {after} of {pages}", Asked.PAGE.value, value=value_of(ref))]
 
 
@@ -318,19 +319,9 @@ def told_view(title: str, text: str) -> Element:
     return _view(title, Callback.SHOWN, [section(text)])
 
 
-def _gate_ref(view: Presentation, *, whole: bool = True, page: int = 1) -> GateRef:
-    found = ref_of(view, whole=whole)
-    assert isinstance(found, GateRef)
-    return GateRef(
-        gate_id=found.gate_id,
-        revision=found.revision,
-        digest=found.digest,
-        seen=found.seen,
-        page=page,
-    )
-
-
 def _carried(view: Presentation | InterventionView, origin: Origin | None) -> Carried:
+    if isinstance(view, InterventionView):
+        return Carried(ref=QuestionRef(question_id=view.intervention_id), origin=origin)
     return Carried(ref=ref_of(view), origin=origin)
 
 

@@ -6,7 +6,7 @@ Pure.
 from dataclasses import replace
 
 from approvals.channels.notice import InterventionView
-from approvals.channels.slack.actions import GateRef, QuestionRef
+from approvals.channels.slack.actions import GateRef
 from approvals.channels.slack.texts import (
     Element,
     context,
@@ -40,17 +40,20 @@ _SMALL = 120
 _LONGEST_FIELD = 1_000
 
 
-def ref_of(view: Presentation | InterventionView, *, whole: bool = True) -> GateRef | QuestionRef:
-    """What a button about it carries.
+def ref_of(view: Presentation, *, whole: bool = True, page: int = 1) -> GateRef:
+    """What a button about a gate carries.
 
     Args:
         whole: Whether everything of it is shown where the button is.
+        page: Which page of the details it leads to.
     """
-    if isinstance(view, InterventionView):
-        return QuestionRef(question_id=view.intervention_id)
     shown = view if whole else replace(view, complete=False)
     return GateRef(
-        gate_id=view.gate_id, revision=view.revision, digest=view.digest, seen=shown.seen
+        gate_id=view.gate_id,
+        revision=view.revision,
+        digest=view.digest,
+        seen=shown.seen,
+        page=page,
     )
 
 

@@ -40,7 +40,7 @@ _MOST_FIELDS = 10
 _MOST_IN_CONTEXT = 10
 _ENTITIES = {"&": 4, "<": 3, ">": 3}
 _CUT = " … [cut: {size} characters in all]"
-_OURS = re.compile(r"[A-Za-z0-9 .,:;?()#+_/-]*")
+_OURS = re.compile(r"[A-Za-z0-9 .,:;?()_-]*")
 
 
 def size(text: str) -> int:

@@ -1,14 +1,16 @@
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from approvals.channels import Happening, Notice, Saying
+from approvals.channels import Happening, InterventionView, Notice, Saying
 from approvals.channels.slack.message import Message, message_of, news_of
 from approvals.gate import GateState
+from approvals.parties import Parties
 from approvals.presentation import Presentation, present
 from approvals.seen import is_cut
 from approvals.stakes import Stakes
@@ -53,9 +55,12 @@ def test_without_an_inbox_there_is_no_link() -> None:
 def test_it_says_what_to_whom_what_it_costs_and_what_follows() -> None:
     stakes = Stakes(
         reversibility=Reversibility.IRREVERSIBLE,
-        magnitude=Magnitude(amount=250, currency="EUR", recipients=3),  # type: ignore[arg-type]
+        magnitude=Magnitude(amount=Decimal(250), currency="EUR", recipients=3),
     )
-    found = shown(sent(of_arguments({"to": "eve@example.org"}, stakes=stakes)).blocks)
+    asked = of_arguments({"to": "eve@example.org"}, stakes=stakes)
+    found = shown(sent(asked).blocks)
+    assert isinstance(asked.subject, Presentation)
+    assert asked.subject.short_digest in found
     for words in (
         "May travel.email_itinerary run?",
         "to = eve@example.org",
@@ -65,7 +70,6 @@ def test_it_says_what_to_whom_what_it_costs_and_what_follows() -> None:
         "Done so far: nothing",
         "If it is rejected, or not decided in time",
         "Decide by\n2026-03-04 13:02 UTC",
-        pending().digest[:16],
     ):
         assert words in found
 
@@ -116,6 +120,26 @@ def test_what_is_cut_shows_its_end_too() -> None:
     arguments = {"note": "x" * 20_000 + "; and pay 1,000,000 to eve"}
     view = present(pending(arguments=json.dumps(arguments).encode()), now=NOW, whole=True)
     assert "; and pay 1,000,000 to eve" in shown(sent(notice(subject=view)).blocks)
+
+
+@pytest.mark.parametrize("text", ["x", "\\", "&", "\U0001f600", '"'])
+def test_it_can_be_approved_as_long_as_all_of_it_fits(text: str) -> None:
+    offered: list[bool] = []
+    for length in range(1, 10_000, 400):
+        arguments = json.dumps({"note": text * length}).encode()
+        view = present(pending(arguments=arguments), now=NOW, whole=True)
+        message = sent(notice(subject=view))
+        offered.append(message.may_approve())
+        assert (view.facts[0].value in shown(message.blocks).replace("\n", "")) is offered[-1]
+    assert offered == sorted(offered, reverse=True)
+    assert len(set(offered)) == 2
+
+
+def test_a_long_amount_is_shown_whole_or_not_approvable() -> None:
+    view = replace(present(pending(), now=NOW), cost="1" * 3_500)
+    message = sent(notice(subject=view))
+    assert message.may_approve()
+    assert "1" * 3_500 in shown(message.blocks).replace("\n", "")
 
 
 @pytest.mark.parametrize("state", [state for state in GateState if not state.is_open])
@@ -211,6 +235,11 @@ def test_the_agents_words_are_marked_as_unverified() -> None:
     assert "nobody has verified\nthe customer is angry" in found
 
 
+def test_it_says_until_when_all_of_it_can_be_undone() -> None:
+    view = replace(present(pending(), now=NOW), undoable_until="12:00 UTC")
+    assert "can be undone until 12:00 UTC" in shown(sent(notice(subject=view)).blocks)
+
+
 def test_what_was_changed_is_shown() -> None:
     view = present(
         replace(pending(arguments=b'{"to":"bo"}'), revision=2, editor="zoe"),
@@ -230,7 +259,7 @@ def test_hostile_text_in_every_field_stays_text(state: GateState) -> None:
         saga_id=HOSTILE,
         path=HOSTILE,
         action=HOSTILE,
-        requester=HOSTILE,
+        parties=Parties(starter=HOSTILE),
         editor=HOSTILE,
         because=HOSTILE,
         decided_by=HOSTILE,
@@ -242,9 +271,9 @@ def test_hostile_text_in_every_field_stays_text(state: GateState) -> None:
 
 
 def test_hostile_text_in_an_intervention_stays_text() -> None:
-    view = replace(
-        asking().subject, question=HOSTILE, evidence=HOSTILE * 300, saga_id=HOSTILE, path=None
-    )
+    view = asking().subject
+    assert isinstance(view, InterventionView)
+    view = replace(view, question=HOSTILE, evidence=HOSTILE * 300, saga_id=HOSTILE, path=None)
     sent(notice(subject=view))
 
 
@@ -265,7 +294,7 @@ VALUES = st.recursive(
     state=st.sampled_from(GateState),
     whole=st.booleans(),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_the_arguments_are_a_message_keeps_every_limit(
     arguments: dict[str, Any], because: str | None, name: str, state: GateState, whole: bool
 ) -> None:
@@ -275,7 +304,7 @@ def test_whatever_the_arguments_are_a_message_keeps_every_limit(
         because=because,
         saga_id=name,
         path=name,
-        requester=name,
+        parties=Parties(starter=name),
     )
     view = present(gate, now=NOW, whole=whole)
     message = sent(notice(subject=view, for_whom=(name[:200],)))

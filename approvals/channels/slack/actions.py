@@ -347,7 +347,7 @@ _Kind = TypeVar("_Kind", bound=_Read)
 def _read(kind: type[_Kind], payload: object) -> _Kind:
     try:
         return kind.model_validate(payload)
-    except (ValidationError, RecursionError) as error:
+    except ValidationError as error:
         raise _malformed(_fault(error)) from None
 
 
@@ -358,10 +358,8 @@ def _read_stored(text: str | None) -> _Stored:
         raise _malformed(_fault(error)) from None
 
 
-def _fault(error: ValidationError | RecursionError) -> str:
+def _fault(error: ValidationError) -> str:
     """Which member is wrong, in words that hold nothing of what was sent."""
-    if isinstance(error, RecursionError):
-        return "it is nested too deep"
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = str(first["loc"][0]) if first["loc"] else "it"
     return f"{place} is missing, or is not what it should be"

@@ -6,7 +6,7 @@ nowhere, and refused somewhat above 13,000 characters.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 MASS_MENTIONS = ("<!", "<@", "<#", "@channel", "@here", "@everyone")
 
@@ -165,15 +165,14 @@ def shown(blocks: list[dict[str, Any]]) -> str:
     return "\n".join(_texts(blocks))
 
 
-def _texts(content: Any) -> Iterator[str]:
+def _texts(content: object) -> Iterator[str]:
     if isinstance(content, dict):
-        found: dict[str, Any] = content
+        found = cast(dict[str, Any], content)
         if isinstance(found.get("text"), str):
             yield found["text"]
         for name, member in found.items():
             if name != "confirm":
                 yield from _texts(member)
     elif isinstance(content, list):
-        members: list[Any] = content
-        for member in members:
+        for member in cast(Any, content):
             yield from _texts(member)

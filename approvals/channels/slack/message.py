@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from approvals.channels.headlines import news
-from approvals.channels.notice import InterventionView, Notice, Saying
+from approvals.channels.notice import Happening, InterventionView, Notice, Saying
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
 from approvals.channels.slack.parts import (
     consequences_in_brief,
@@ -85,7 +85,7 @@ def message_of(notice: Notice, *, may_approve: bool = True) -> Message:
         may_approve: Whether a person may approve it in Slack at all, rather than reject it only.
     """
     if notice.follows is not None:
-        return news_of(notice)
+        return _reminder(notice)
     return _message(notice, _blocks(notice, may_approve=may_approve))
 
 
@@ -100,6 +100,20 @@ def news_of(notice: Notice) -> Message:
         lines = [view.question]
     blocks = [section(f"{news(notice)}. {each}", _LINE) for each in lines]
     return _message(notice, [*blocks, *_in_the_place_of(notice)])
+
+
+def _reminder(notice: Notice) -> Message:
+    """What is so by now, with a way to everything: the message above it may have been deleted."""
+    told = news_of(notice)
+    view = notice.subject
+    if not view.is_open:
+        return told
+    buttons = (
+        _answers(view)
+        if isinstance(view, InterventionView)
+        else gate_buttons(view, whole=False, approves=False, edits=False)
+    )
+    return replace(told, blocks=[*told.blocks, _row(notice, buttons)])
 
 
 def gate_buttons(
@@ -229,21 +243,22 @@ def _closed(notice: Notice, view: Presentation) -> list[Element]:
         *gate_in_brief(view),
         *facts_in_brief(view),
         section(f"Done so far: {'; '.join(view.done_so_far[-5:]) or 'nothing'}", _LINE),
-        *([section(f"Votes: {'; '.join(view.votes[-5:])}", _LINE)] if view.votes else []),
+        *(_undoing(view) if notice.happening is Happening.ROLLED_BACK else []),
+        *_line("Votes", view.votes[-5:]),
         *small_print(view, whole=False),
         *_way_in(notice),
     ]
 
 
+def _undoing(view: Presentation) -> list[Element]:
+    return [*_line("Undone, in this order", view.undone), *_line("Remains", view.remains)]
+
+
+def _line(label: str, told: tuple[str, ...]) -> list[Element]:
+    return [section(f"{label}: {'; '.join(told)}", _LINE)] if told else []
+
+
 def _question(notice: Notice, view: InterventionView) -> list[Element]:
-    buttons = [
-        button(
-            in_words(choice),
-            answer_action(choice),
-            value=value_of(QuestionRef(question_id=view.intervention_id, choice=choice)),
-        )
-        for choice in view.choices[:_MOST_CHOICES]
-    ]
     said = question_whole(view)
     if weight(said) > MOST_IN_ALL // 2:
         question, evidence = cut_to(view.question, _LINE), cut_to(view.evidence, _LINE)
@@ -255,7 +270,18 @@ def _question(notice: Notice, view: InterventionView) -> list[Element]:
             *said,
             *_way_in(notice),
         ]
-    return [header(news(notice)), *_in_the_place_of(notice), *said, _row(notice, buttons)]
+    return [header(news(notice)), *_in_the_place_of(notice), *said, _row(notice, _answers(view))]
+
+
+def _answers(view: InterventionView) -> list[Element]:
+    return [
+        button(
+            in_words(choice),
+            answer_action(choice),
+            value=value_of(QuestionRef(question_id=view.intervention_id, choice=choice)),
+        )
+        for choice in view.choices[:_MOST_CHOICES]
+    ]
 
 
 def in_words(choice: str) -> str:

@@ -149,7 +149,7 @@ def _at_stake(view: Presentation) -> tuple[tuple[str, str | None], ...]:
         ("Class", view.label),
         ("Moves", view.cost),
         ("Reaches", view.recipients),
-        ("Decide by", moment(view)),
+        ("Decide by", moment(view) if view.is_open else None),
     )
 
 

@@ -168,6 +168,14 @@ def test_a_rollback_is_told_apart_from_another_cancel() -> None:
     assert "being undone" not in shown(cancelled.blocks)
 
 
+def test_a_rollback_says_what_is_undone_and_what_remains() -> None:
+    view = present(in_state(GateState.CANCELLED), now=NOW)
+    view = replace(view, undone=("book_hotel",), remains=("send_mail: cannot be undone",))
+    found = shown(sent(notice(subject=view, happening=Happening.ROLLED_BACK)).blocks)
+    assert "Undone, in this order: book_hotel" in found
+    assert "Remains: send_mail: cannot be undone" in found
+
+
 def test_every_happening_has_a_headline_of_its_own() -> None:
     heads = {
         happened: sent(notice(happening=happened)).blocks[0]["text"]["text"]
@@ -202,10 +210,25 @@ def test_an_answered_intervention_has_none() -> None:
     assert "Already answered by bo" in shown(message.blocks)
 
 
-def test_a_reminder_is_one_line_below_the_message_it_reminds_of() -> None:
-    message = sent(notice(saying=Saying.REMINDED, follows={"ts": "1.2"}))
-    assert buttons(message.blocks) == {}
+FOLLOWED = {"ts": "1.2"}
+
+
+def test_a_reminder_is_one_line_with_a_way_to_everything() -> None:
+    message = sent(notice(saying=Saying.REMINDED, follows=FOLLOWED))
     assert "Still waiting for a decision. Decide by 2026-03-04 13:02 UTC" in shown(message.blocks)
+    assert list(buttons(message.blocks)) == [REJECT, DETAILS, OPEN]
+    assert is_cut(value(message, REJECT)["s"])
+
+
+def test_a_reminder_of_an_intervention_can_be_answered() -> None:
+    view = asking().subject
+    message = sent(notice(subject=view, saying=Saying.REMINDED, follows=FOLLOWED))
+    assert "sagas.answer.happened" in buttons(message.blocks)
+
+
+def test_a_reminder_of_what_is_decided_by_now_has_no_buttons() -> None:
+    message = sent(replace(decided(), saying=Saying.REMINDED, follows=FOLLOWED))
+    assert buttons(message.blocks) == {}
 
 
 @pytest.mark.parametrize(

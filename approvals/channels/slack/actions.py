@@ -445,15 +445,13 @@ def _callback(text: str) -> Callback:
 
 
 def _sender(sent: _Sent, view: _View | None) -> Sender:
-    team = sent.team or _NO_TEAM
+    team = sent.team
+    of_team = None if team is None else team.enterprise_id
     return Sender(
         app=sent.api_app_id,
         user=sent.user.id,
         user_team=sent.user.team_id,
-        team=team.id or None,
-        enterprise=team.enterprise_id if sent.enterprise is None else sent.enterprise.id,
+        team=None if team is None else team.id,
+        enterprise=of_team if sent.enterprise is None else sent.enterprise.id,
         installed_team=None if view is None else view.app_installed_team_id,
     )
-
-
-_NO_TEAM = _Team.model_construct(id="", enterprise_id=None)

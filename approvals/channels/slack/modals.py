@@ -212,7 +212,7 @@ def details_view(
     blocks = [*([] if view.complete else [_incomplete(view)]), *pages[at - 1]]
     row = _paging(view, at, len(pages))
     if decides and view.is_open:
-        whole = len(pages) == 1 and view.complete
+        whole = len(pages) == 1
         row += gate_buttons(view, whole=whole, approves=True, edits=edits, details=False)
     if row:
         blocks.append({"type": "actions", "elements": row})

@@ -155,6 +155,13 @@ def test_a_secret_is_never_filled_in(redaction: Redaction) -> None:
     assert "4111" not in json.dumps([field.element() for field in form.fields])
 
 
+def test_what_is_secret_as_a_whole_has_no_field_for_its_parts() -> None:
+    kind = {"type": "object", "properties": {"holder": {"type": "string"}}}
+    form = of(kind, {"holder": "ana"}, Redaction("k", ("/a",)))
+    assert begins(form) == {"a": None}
+    assert filled(form) == {"a": {"holder": "ana"}}
+
+
 def test_a_secret_that_somebody_has_entered_is_not_sent_back() -> None:
     form = of_trip()
     secret = next(field for field in form.fields if field.is_secret)

@@ -53,11 +53,18 @@ class Directory(Protocol):
         ...
 
     def members(self, group: str) -> frozenset[str]:
-        """The people in a group, by name; nobody is in a group that is not known."""
+        """The people in a group, by name; nobody is in a group that is not known.
+
+        Raises:
+            DirectoryUnavailable: That cannot be told now.
+        """
         ...
 
     def groups_of(self, name: str) -> frozenset[str] | None:
-        """The groups a person is in, or None where the person is not known."""
+        """The groups a person is in, or None where the person is not known.
+
+        Groups whose members cannot be told now are left out: `members` says that of each.
+        """
         ...
 
 

@@ -1,16 +1,18 @@
 """Gates in front of calls: opening, waiting, letting through, and closing them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from approvals import Approval, ApprovalError, GateState, GateSubject, open_gate, wording
 from approvals import Gate as Row
 from approvals.directory import as_known, check_reachable, electorate, vetoers
+from approvals.errors import DirectoryUnavailable
 from approvals.gate import Unusable, closed_as, is_usable
 from approvals.parties import Parties
-from approvals.quorum import quorum_holds
+from approvals.quorum import Vote, quorum_holds
+from approvals.requirement import groups_asked
 from approvals.rule import StandingRule, decided_by_rule
 from compensations import InterventionKind
 from sagas.driving.demands import Site, asked_for, needed, rejected_before
@@ -365,6 +367,8 @@ class Gates:
             check_reachable(approval, directory, parties)
             eligible = electorate(approval, directory, parties=parties)
             can_veto = vetoers(approval, directory, parties=parties)
+        except DirectoryUnavailable as error:
+            self._recheck_later(f"the gate in front of {site.action}", error)
         except ApprovalError as error:
             await drive.ask_and_park(
                 InterventionKind.DEFECT,
@@ -453,30 +457,40 @@ class Gates:
         try:
             stored, votes = await journal.gate(gate.id), await journal.votes(gate.id)
             parties = as_known(self._drive.state.parties, self._drive.environment.directory())
-            rights = self._rights([name for vote in votes for name in vote.people])
+            if stored is None or not _is_as_known(stored, gate, parties):
+                return None, False
+            return stored, self._holds(stored, votes)
         except Corrupt:
             return None, False
         except (JournalUnavailable, ApprovalError) as error:
             self._recheck_later(gate.id, error)
-        if stored is None or not _is_as_known(stored, gate, parties):
-            return None, False
-        return stored, quorum_holds(stored, votes, rights)
 
-    def _recheck_later(self, gate_id: str, error: object) -> NoReturn:
-        """Whether it lets the call through cannot be told now: that is neither a yes nor a no.
+    def _holds(self, stored: Row, votes: Sequence[Vote]) -> bool:
+        """Whether votes are enough with the rights that people have now.
+
+        Raises:
+            DirectoryError: That cannot be told now: a directory leaves out of a person's groups
+                those whose members it cannot tell, and says so where it is asked for the members.
+        """
+        directory = self._drive.environment.directory()
+        known = {name: directory.groups_of(name) for vote in votes for name in vote.people}
+        rights = {name: groups for name, groups in known.items() if groups is not None}
+        holds = quorum_holds(stored, votes, rights)
+        if not holds:
+            for group in groups_asked(stored.policy, stored.policy.within):
+                directory.members(group)
+        return holds
+
+    def _recheck_later(self, what: str, error: object) -> NoReturn:
+        """Whether a gate opens, or lets its call through, cannot be told now: neither yes nor no.
 
         Raises:
             Parked: Always.
         """
         drive = self._drive
-        log.warning("%s: %s cannot be checked now: %s", drive.saga_id, gate_id, error)
+        log.warning("%s: %s cannot be checked now: %s", drive.saga_id, what, error)
         drive.look_by(drive.now() + RECHECK_AFTER)
         raise Parked
-
-    def _rights(self, names: list[str]) -> Mapping[str, frozenset[str]]:
-        directory = self._drive.environment.directory()
-        known = {name: directory.groups_of(name) for name in names}
-        return {name: groups for name, groups in known.items() if groups is not None}
 
     def _admitted(self, gate: Gate) -> Admitted:
         use = MoveGate(gate.id, GateState.APPROVED, GateState.CONSUMED, self._drive.now())

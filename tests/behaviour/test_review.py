@@ -10,6 +10,7 @@ import pytest
 
 import sagas
 from approvals import DirectoryError
+from approvals.errors import DirectoryUnavailable
 from sagas import Catalog, Coordinator, Handle, Reversibility, Status, approval, parallel
 from sagas.errors import JournalUnavailable
 from tests.behaviour.acting import LIMIT, approve_all, kinds, only_question, until
@@ -210,6 +211,68 @@ async def test_a_half_saved_directory_unwinds_nothing_and_keeps_the_approval(
     assert not broken
     assert outcome.completed
     assert world.undone == []
+
+
+async def test_a_group_that_cannot_be_told_now_lets_a_gate_wait_and_asks_nobody_why(
+    house: House, world: World
+) -> None:
+    members, asked = house.people.members, 0
+
+    def not_yet(group: str) -> frozenset[str]:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise DirectoryUnavailable("who is in the desk cannot be told now")
+        return members(group)
+
+    people: Any = house.people
+    people.members = not_yet
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_gate, Order(), id="s")
+        await until(lambda: opened(coordinator))
+        await approve_all(coordinator)
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert (await coordinator.state("s")).questions == {}
+    assert outcome.completed
+    assert world.done == ["before", "asked"]
+
+
+async def test_a_group_that_cannot_be_told_when_an_approval_is_used_lets_the_call_wait(
+    house: House, world: World
+) -> None:
+    left: list[str] = []
+    done_by_then: list[str] = []
+    members, groups_of = house.people.members, house.people.groups_of
+
+    def without_the_desk(name: str) -> frozenset[str] | None:
+        return frozenset() if left else groups_of(name)
+
+    def not_now(group: str) -> frozenset[str]:
+        if left:
+            left.clear()
+            done_by_then.extend(world.done)
+            raise DirectoryUnavailable("who is in the desk cannot be told now")
+        return members(group)
+
+    people: Any = house.people
+    people.groups_of, people.members = without_the_desk, not_now
+    async with house.open() as coordinator:
+        handle = await coordinator.start(reviewed_gate, Order(), id="s")
+        await handle.settled()
+        store: Any = coordinator.store
+        vote = store.vote
+
+        async def vote_and_lose_touch(*arguments: Any) -> Any:
+            voted = await vote(*arguments)
+            left.append("not told")
+            return voted
+
+        store.vote = vote_and_lose_touch
+        await approve_all(coordinator)
+        outcome = await handle.outcome(timeout=LIMIT)
+        assert len(await coordinator.store.gates_of("s")) == 1
+    assert outcome.completed
+    assert (done_by_then, world.done) == (["before"], ["before", "asked"])
 
 
 async def test_requests_that_cannot_be_read_now_fail_no_step(house: House, world: World) -> None:

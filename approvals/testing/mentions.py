@@ -18,10 +18,11 @@ _LINK = re.compile(r"https?://[^\s<>|\"]+")
 def mentions(text: str, blocks: Any, *, link_names: bool = False) -> tuple[str, ...]:
     """Everybody whom a message would call: people, groups, and all of a channel.
 
-    What stands in a plain-text object or in a literal text of rich text calls nobody.
+    What stands in a plain-text object or in a literal text of rich text calls nobody; the text
+    beside the blocks is read for mentions too.
     """
-    found = [] if blocks else _MENTION.findall(text)
-    found += _NAMED.findall(text) if link_names and not blocks else []
+    found = _MENTION.findall(text)
+    found += _NAMED.findall(text) if link_names else []
     for item in walked(blocks):
         written = str(item.get("text", ""))
         if item.get("type") in {"mrkdwn", "markdown"} and isinstance(item.get("text"), str):

@@ -252,6 +252,53 @@ async def test_blocks_that_are_too_long_together_are_refused(client: Client) -> 
     assert await error(call) == "msg_blocks_too_long"
 
 
+async def test_an_external_id_is_given_once(
+    slack: SlackServer, client: Client, ann: Person
+) -> None:
+    view = modal(external_id="gate-1")
+    await client.views_open(trigger_id=await trigger(slack, client, ann), view=view)
+    home: Any = {"type": "home", "blocks": [], "external_id": "gate-1"}
+    call = client.views_publish(user_id="U1", view=home)
+    assert await error(call) == "duplicate_external_id"
+
+
+async def test_a_permalink_names_the_message(slack: SlackServer, client: Client) -> None:
+    message = await asked(slack, client)
+    link = await client.chat_getPermalink(channel="C1", message_ts=message.ts)
+    assert message.ts.replace(".", "") in link["permalink"]
+
+
+async def test_a_direct_message_needs_no_channel(slack: SlackServer, client: Client) -> None:
+    opened = (await client.conversations_open(users="U1"))["channel"]["id"]
+    posted = await client.chat_postMessage(channel="U1", text="Hi")
+    assert posted["channel"] == opened
+
+
+async def test_what_there_is_to_know_about_a_channel(slack: SlackServer, client: Client) -> None:
+    told = (await client.conversations_info(channel="C1"))["channel"]
+    members = (await client.conversations_members(channel="C1"))["members"]
+    assert (told["is_member"], told["is_archived"], members) == (True, False, ["U0BOT", "U1"])
+
+
+async def test_groups_that_are_switched_off_are_listed_on_demand(
+    slack: SlackServer, client: Client
+) -> None:
+    slack.usergroup("S1", handle="payers", members=["U1"])
+    slack.usergroup("S2", handle="former", disabled=True)
+    shown = (await client.usergroups_list())["usergroups"]
+    every = (await client.usergroups_list(include_disabled=True))["usergroups"]
+    assert ([item["id"] for item in shown], len(every)) == (["S1"], 2)
+
+
+async def test_the_app_deletes_its_own_messages_only(
+    slack: SlackServer, client: Client, ann: Person
+) -> None:
+    said, asked_for = ann.say("C1", "Mine"), await asked(slack, client)
+    await client.chat_delete(channel="C1", ts=asked_for.ts)
+    assert await error(client.chat_delete(channel="C1", ts=said.ts)) == "cant_delete_message"
+    assert slack.messages("C1") == [said]
+
+
 async def test_an_app_home_is_published(client: Client, ann: Person) -> None:
     await client.views_publish(user_id="U1", view={"type": "home", "blocks": [section("Hello")]})
     assert ann.home
@@ -279,6 +326,11 @@ async def test_a_response_url_lasts_half_an_hour(slack: SlackServer, response_ur
     assert await answer(response_url, "No") == 404
 
 
+async def test_an_answer_with_faults_is_refused(slack: SlackServer, response_url: str) -> None:
+    assert await answer(response_url, "x", blocks=[section("x" * 3001)]) == 400
+    assert slack.calls[-1].error == "invalid_blocks"
+
+
 async def test_a_response_url_changes_the_message(slack: SlackServer, response_url: str) -> None:
     await answer(response_url, "Done", replace_original=True, blocks=[section("Done")])
     assert [item.text for item in slack.messages("C1")] == ["Done"]
@@ -288,6 +340,13 @@ async def test_whom_a_message_would_call_is_noted(slack: SlackServer, client: Cl
     loud = {"type": "section", "text": {"type": "mrkdwn", "text": "<!channel> <@U1>"}}
     await client.chat_postMessage(channel="C1", text="x", blocks=[loud])
     assert slack.messages("C1")[0].mentions == ("<!channel>", "<@U1>")
+
+
+async def test_the_text_beside_the_blocks_calls_people_too(
+    slack: SlackServer, client: Client
+) -> None:
+    await client.chat_postMessage(channel="C1", text="<!here>", blocks=[section("x")])
+    assert slack.messages("C1")[0].mentions == ("<!here>",)
 
 
 async def test_plain_text_calls_nobody(slack: SlackServer, client: Client) -> None:

@@ -210,6 +210,69 @@ async def test_a_replay_has_the_same_bytes_and_signature(
     assert before["X-Slack-Signature"] == after["X-Slack-Signature"]
 
 
+async def test_an_event_that_comes_again_says_so(slack: SlackServer, app: App) -> None:
+    first = await slack.emit({"type": "tokens_revoked", "tokens": {}})
+    await slack.courier.again(first, reason="http_timeout")
+    (body, _), (again, headers) = app.heard
+    assert body == again
+    assert (headers["X-Slack-Retry-Num"], headers["X-Slack-Retry-Reason"]) == ("1", "http_timeout")
+
+
+async def test_what_is_chosen_in_a_menu_is_told_at_once(
+    slack: SlackServer, client: Client, ann: Person, app: App
+) -> None:
+    options = [
+        {"text": {"type": "plain_text", "text": name}, "value": name.lower()}
+        for name in ("Retry", "Give up")
+    ]
+    menu = {"type": "static_select", "action_id": "choice", "options": options}
+    await ann.choose(await asked(slack, client, asking(menu)), "choice", "Give up")
+    assert payload(app)["actions"][0]["selected_option"]["value"] == "give up"
+
+
+async def test_an_option_that_is_not_there_cannot_be_chosen(
+    slack: SlackServer, client: Client, ann: Person
+) -> None:
+    options = [{"text": {"type": "plain_text", "text": "Retry"}, "value": "retry"}]
+    menu = {"type": "static_select", "action_id": "choice", "options": options}
+    message = await asked(slack, client, asking(menu))
+    with pytest.raises(Impossible, match="Retry"):
+        await ann.choose(message, "choice", "Give up")
+
+
+async def test_a_button_for_others_is_not_seen(
+    slack: SlackServer, client: Client, ann: Person
+) -> None:
+    hidden = button("Approve", "approve", visible_to_user_ids=["U2"])
+    message = await asked(slack, client, asking(hidden))
+    with pytest.raises(Impossible):
+        await ann.click(message, "Approve")
+
+
+async def test_whoever_was_deactivated_clicks_nothing(
+    slack: SlackServer, client: Client, ann: Person
+) -> None:
+    message = await asked(slack, client)
+    ann.change(deleted=True)
+    with pytest.raises(Impossible, match="deactivated"):
+        await ann.click(message, "Approve")
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"), [("2", False), ("3", True), ("7", True), ("8", False), ("x", False)]
+)
+async def test_a_number_outside_its_bounds_is_refused_by_the_screen(
+    slack: SlackServer, client: Client, ann: Person, typed: str, taken: bool
+) -> None:
+    number = {"type": "number_input", "action_id": "n", "is_decimal_allowed": False}
+    element = {**number, "min_value": "3", "max_value": "7"}
+    label = {"type": "plain_text", "text": "Rooms"}
+    await opened(slack, client, ann, modal({"type": "input", "label": label, "element": element}))
+    ann.fill("Rooms", typed)
+    outcome = await ann.submit()
+    assert (outcome.errors == {}) is taken
+
+
 async def test_clicks_come_in_another_order_on_demand(
     slack: SlackServer, client: Client, ann: Person, app: App
 ) -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, WSServerHandshakeError
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
@@ -130,6 +131,25 @@ async def test_an_envelope_that_is_never_acknowledged_is_noted(
     async with connected(slack, lose):
         outcome = await ann.click(await asked(slack, client), "Approve")
     assert slack.unacknowledged == [outcome.delivery]
+
+
+async def test_an_eleventh_socket_is_sent_away(slack: SlackServer) -> None:
+    async with ClientSession() as session, AsyncExitStack() as lines:
+        said: list[str] = []
+        for _ in range(11):
+            url = f"{slack.url}/socket?ticket={slack.sockets.ticket()}"
+            line = await lines.enter_async_context(session.ws_connect(url))
+            said.append((await line.receive_json())["type"])
+    assert said == ["hello"] * 10 + ["disconnect"]
+
+
+async def test_a_ticket_connects_once(slack: SlackServer) -> None:
+    url = f"{slack.url}/socket?ticket={slack.sockets.ticket()}"
+    async with ClientSession() as session:
+        async with session.ws_connect(url):
+            pass
+        with pytest.raises(WSServerHandshakeError):
+            await session.ws_connect(url)
 
 
 async def test_a_second_acknowledgement_is_noted(

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -61,6 +63,22 @@ async def test_a_forged_click_has_a_wrong_signature(
     await ann.click(await asked(slack, client), "Approve")
     body, headers = app.heard[0]
     assert not genuine(slack, body, headers)
+
+
+@pytest.mark.parametrize(
+    ("forgery", "header", "pattern"),
+    [
+        (Forgery.MISSING, "X-Slack-Signature", "none"),
+        (Forgery.MALFORMED_TIMESTAMP, "X-Slack-Request-Timestamp", "now"),
+        (Forgery.NON_ASCII, "X-Slack-Signature", r"v0=[0-9a-f]{64}[^\x00-\x7f]+"),
+    ],
+)
+async def test_headers_are_malformed_on_demand(
+    slack: SlackServer, ann: Person, app: App, forgery: Forgery, header: str, pattern: str
+) -> None:
+    slack.courier.forgery = forgery
+    await ann.open_home()
+    assert re.fullmatch(pattern, app.heard[0][1].get(header, "none"))
 
 
 async def test_an_app_that_fails_shows_as_a_warning(
@@ -204,6 +222,7 @@ async def test_a_replay_has_the_same_bytes_and_signature(
 ) -> None:
     outcome = await ann.click(await asked(slack, client), "Approve")
     assert outcome.delivery
+    slack.clock.advance(timedelta(seconds=9))
     await slack.courier.again(outcome.delivery)
     (first, before), (second, after) = app.heard
     assert first == second

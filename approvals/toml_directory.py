@@ -43,7 +43,7 @@ class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-_OF_SLACK = r"^[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}$"
+_OF_SLACK = r"^[TE][A-Z0-9]{1,30}/[UW][A-Z0-9]{1,30}$"
 
 _Filled = Annotated[str, Field(min_length=1)]
 

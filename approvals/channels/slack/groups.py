@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 FRESH_FOR: Final = timedelta(seconds=60)
 """How long what Slack said of a group's members counts."""
 
-_GROUP = re.compile(r"S[A-Z0-9]{2,30}\Z")
+_GROUP = re.compile(r"S[A-Z0-9]{1,30}\Z")
 _NO_SUCH_GROUP = frozenset({"no_such_subteam", "subteam_not_found", "subteam_disabled"})
 _EVERY = timedelta(seconds=20)
 

@@ -22,8 +22,8 @@ __all__ = ["SLACK_CLAIM", "AsksWhoIs", "SlackPeople", "SlackPerson", "Unwelcome"
 SLACK_CLAIM: Final = "slack"
 """What a directory is asked by: ``identified("slack", "T0123/U0456")``."""
 
-_USER = re.compile(r"[UW][A-Z0-9]{2,30}\Z")
-_HOME = re.compile(r"[TE][A-Z0-9]{2,30}\Z")
+_USER = re.compile(r"[UW][A-Z0-9]{1,30}\Z")
+_HOME = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
 _REMEMBERED = timedelta(seconds=60)
 _MOST_REMEMBERED = 1_000
 _MUST_BE_SAID = ("deleted", "is_bot", "is_restricted", "is_ultra_restricted")

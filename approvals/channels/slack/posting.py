@@ -25,7 +25,7 @@ __all__ = ["Posted", "Renders", "SlackChannel"]
 
 log = logging.getLogger(__name__)
 
-_TARGET = re.compile(r"[CDGUW][A-Z0-9]{2,30}\Z")
+_TARGET = re.compile(r"[CDGUW][A-Z0-9]{1,30}\Z")
 _CHANNEL: Final = "channel"
 _TS: Final = "ts"
 _NO_THREAD = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})

@@ -41,7 +41,7 @@ except ModuleNotFoundError as missing:  # pragma: no cover
 __all__ = ["SlackSettings"]
 
 _PREFIX: Final = "SAGAS_SLACK_"
-_TEAM = re.compile(r"[TE][A-Z0-9]{2,30}\Z")
+_TEAM = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
 _MENDS: Final = {
     "bot_token": "copy the Bot User OAuth Token (xoxb-...) from OAuth & Permissions of the app",
     "app_token": (

@@ -7,6 +7,8 @@ OpenID Connect Core 1.0, section 3.1; RFC 7636; RFC 9207.
 Touches: the provider, over HTTP.
 """
 
+import asyncio
+import json
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ from sagas.web.site import Claim, Provider, is_loopback
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 LEEWAY_SECONDS = 60
 PATIENCE_SECONDS = 10.0
+"""How long one answer of the provider may take, from the first byte to the last."""
+LONGEST_ANSWER = 1024 * 1024
+"""Bytes of one answer of the provider."""
 FRESH_SECONDS = 3600.0
 """For how long what the provider says of itself is believed."""
 
@@ -133,13 +138,8 @@ class OpenIdConnect:
         }
         endpoint = _endpoint(metadata, "token_endpoint", self._provider)
         auth = self._credentials(metadata, form)
-        try:
-            async with _client() as client:
-                answer = await client.post(endpoint, data=form, auth=auth)
-                told = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise _unavailable() from error
-        if answer.status_code != 200 or not isinstance(told, dict):
+        status, told = await _ask("POST", endpoint, data=form, auth=auth)
+        if status != 200 or not isinstance(told, dict):
             raise _refused("the provider does not take the code: log in again")
         token = cast(dict[str, Any], told).get("id_token")
         if not isinstance(token, str):
@@ -176,7 +176,7 @@ class OpenIdConnect:
                 token, KeySet.import_key_set(cast(Any, keys)), algorithms=ALGORITHMS
             )
             rules.validate(decoded.claims)
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _refused("the provider's ID token is not genuine, or not for this log-in") from (
                 error
             )
@@ -187,14 +187,8 @@ class OpenIdConnect:
         return claims
 
     async def _get(self, url: str) -> dict[str, Any]:
-        try:
-            async with _client() as client:
-                answer = await client.get(url)
-                answer.raise_for_status()
-                found = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise _unavailable() from error
-        if not isinstance(found, dict):
+        status, found = await _ask("GET", url)
+        if status != 200 or not isinstance(found, dict):
             raise _unavailable()
         return cast(dict[str, Any], found)
 
@@ -213,6 +207,32 @@ def check_provider(provider: Provider) -> None:
         raise SagaError("a provider knows this inbox by an --oidc-client-id: give it")
 
 
+async def _ask(method: str, url: str, **sending: Any) -> tuple[int, object]:
+    """The status and the JSON of one answer, which is neither slow nor long.
+
+    Raises:
+        WebError: There is no such answer.
+    """
+    try:
+        async with (
+            asyncio.timeout(PATIENCE_SECONDS),
+            _client() as client,
+            client.stream(method, url, **sending) as answer,
+        ):
+            return answer.status_code, json.loads(await _body(answer))
+    except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+        raise _unavailable() from error
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    found = bytearray()
+    async for part in answer.aiter_bytes():
+        found += part
+        if len(found) > LONGEST_ANSWER:
+            raise ValueError(f"the answer is longer than {LONGEST_ANSWER} bytes")
+    return bytes(found)
+
+
 def _client() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=PATIENCE_SECONDS, follow_redirects=False, trust_env=False)
 
@@ -220,7 +240,7 @@ def _client() -> httpx.AsyncClient:
 def _endpoint(metadata: dict[str, Any], name: str, provider: Provider) -> str:
     """An endpoint of the provider; one in the clear only where the issuer is on loopback."""
     found = metadata.get(name)
-    if not isinstance(found, str):
+    if not isinstance(found, str) or not found.isprintable():
         raise _unavailable()
     parts = urlsplit(found)
     secure = parts.scheme == "https"

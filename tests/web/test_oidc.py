@@ -1,8 +1,11 @@
 """Logging in with an OpenID Connect provider that runs as a process of its own."""
 
+import asyncio
+import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +15,7 @@ import pytest
 
 from sagas.cli.inbox import history
 from sagas.coordinator import Coordinator
+from sagas.web import oidc
 from sagas.web.app import make_app
 from sagas.web.site import Claim, Provider
 from tests.web import shop
@@ -179,3 +183,72 @@ async def test_a_provider_that_names_another_issuer_is_not_believed(
 ) -> None:
     inbox = with_provider(coordinator, issuer.replace("127.0.0.1", "localhost") + "/")
     assert (await inbox.stranger().get("/login/provider")).status_code == 503
+
+
+@asynccontextmanager
+async def saying(issuer: str, told: Sequence[str], pause: float = 0) -> AsyncIterator[str]:
+    """The URL of a provider that says of itself what the one at `issuer` says, after these parts."""
+    async with httpx.AsyncClient() as client:
+        known = (await client.get(f"{issuer}/.well-known/openid-configuration")).json()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n")
+        try:
+            for part in (*told, json.dumps({**known, "issuer": url})):
+                writer.write(part.encode())
+                await writer.drain()
+                await asyncio.sleep(pause)
+        except ConnectionError:  # nobody listens any more
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        yield url
+
+
+async def test_what_a_provider_says_of_itself_may_begin_with_spaces(
+    coordinator: Coordinator, issuer: str
+) -> None:
+    async with saying(issuer, [" "]) as url:
+        left = await with_provider(coordinator, url).stranger().get("/login/provider")
+    assert left.status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("told", "pause"),
+    [([" "] * 60, 0.05), ([" " * 2_000_000], 0), (["[" * 100_000], 0)],
+    ids=["by the drop", "at length", "in depth"],
+)
+async def test_a_provider_that_answers_without_end_is_given_up(
+    coordinator: Coordinator,
+    issuer: str,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    pause: float,
+) -> None:
+    monkeypatch.setattr(oidc, "PATIENCE_SECONDS", 1.0)
+    async with saying(issuer, told, pause) as url:
+        left = await with_provider(coordinator, url).stranger().get("/login/provider")
+    assert left.status_code == 503
+    assert "cannot be used now" in left.text
+
+
+async def test_behind_tls_no_other_host_can_plant_the_cookie_of_a_log_in(
+    coordinator: Coordinator, door: Inbox, issuer: str
+) -> None:
+    assert door.site.provider is not None
+    site = replace(door.site, origins=("https://approve.example.org",))
+    behind = Inbox(coordinator, make_app(coordinator, site, history=history), site)
+    cookie = (await behind.stranger().get("/login/provider")).headers["set-cookie"]
+    assert cookie.startswith("__Host-")  # a browser takes it without a domain only, for any path
+    assert "; Path=/;" in cookie
+    assert "; Secure" in cookie
+    assert "domain" not in cookie.lower()
+    for planted in ("__Secure-sagas-login", "sagas-login"):
+        key = {"cookie": f"{planted}=known"}
+        back = await behind.stranger().get("/login/callback?state=x&code=x", headers=key)
+        assert "was not begun in this browser" in back.text

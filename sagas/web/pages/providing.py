@@ -26,7 +26,9 @@ def router(office: Office) -> APIRouter:
     if provider is None:
         return routes
     connect = OpenIdConnect(provider, f"{office.site.url}{CALLBACK}")
-    name = "__Secure-sagas-login" if office.site.secure else "sagas-login"
+    # With this prefix no other host of the domain can plant one, and so end somebody's log-in as
+    # somebody else; it asks for the path of everything.
+    name = "__Host-sagas-login" if office.site.secure else "sagas-login"
 
     @routes.get(PATH)
     async def leave(request: Request) -> Response:
@@ -37,7 +39,7 @@ def router(office: Office) -> APIRouter:
             name,
             key,
             max_age=MINUTES * 60,
-            path=CALLBACK,
+            path="/",
             secure=office.site.secure,
             httponly=True,
             samesite="lax",  # they come back from another site
@@ -61,7 +63,7 @@ def router(office: Office) -> APIRouter:
         await office.coordinator.store.begin_session(session)
         # The way here came from another site: a page of ours sends on, and the cookie goes along.
         response = html("again.html", office.site, visitor=None, path="/")
-        response.delete_cookie(name, path=CALLBACK, secure=office.site.secure, httponly=True)
+        response.delete_cookie(name, path="/", secure=office.site.secure, httponly=True)
         sessions.give(response, cookie, office)
         return response
 

@@ -6,6 +6,7 @@ Touches: the clock that only goes forward.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address, IPv6Network
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -98,9 +99,21 @@ class _Sent:
 
 
 def address(scope: Scope) -> str:
-    """Where a request comes from."""
+    """Where a request comes from: an address, or the network of 64 bits that one of IPv6 is in.
+
+    Of such a network each of its machines has as many addresses as it likes.
+    """
     client = scope.get("client")
-    return client[0] if client else "unknown"
+    if not client:
+        return "unknown"
+    host: str = client[0]
+    try:
+        found = IPv6Address(host)
+    except ValueError:
+        return host
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((int(found), 64), strict=False))
 
 
 def too_often(wait: int) -> WebError:

@@ -398,6 +398,28 @@ async def test_an_address_that_asks_too_often_is_told_to_wait(coordinator: Coord
     assert codes == [200, 200, 200, 429]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "counts_as_one"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9%eth0", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+    ],
+)
+async def test_a_machine_with_many_addresses_counts_as_one(
+    coordinator: Coordinator, one: str, other: str, counts_as_one: bool
+) -> None:
+    site = replace(SITE, requests=Pace(burst=1, every=timedelta(hours=1)))
+    app = make_app(coordinator, site, history=history)
+    codes: list[int] = []
+    for address in (one, other):
+        transport = httpx.ASGITransport(app=app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            codes.append((await client.get("/login")).status_code)
+    assert codes == [200, 429 if counts_as_one else 200]
+
+
 async def test_links_cannot_be_guessed_at_will(coordinator: Coordinator) -> None:
     inbox = paced(coordinator, replace(SITE, attempts=SLOW))
     answers = [await inbox.stranger().get(f"/enter/{number}") for number in range(4)]

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -186,7 +186,7 @@ async def test_a_provider_that_names_another_issuer_is_not_believed(
 
 
 @asynccontextmanager
-async def saying(issuer: str, told: Sequence[str], pause: float = 0) -> AsyncIterator[str]:
+async def saying(issuer: str, told: Sequence[str], pause: float = 0) -> AsyncGenerator[str]:
     """The URL of a provider that says of itself what the one at `issuer` says, after these parts."""
     async with httpx.AsyncClient() as client:
         known = (await client.get(f"{issuer}/.well-known/openid-configuration")).json()

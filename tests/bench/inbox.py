@@ -25,7 +25,7 @@ import httpx
 
 from approvals import GateState
 from sagas import Coordinator, Status, connect
-from sagas.cli.inbox import history
+from sagas.cli.inbox import history, keep_what_was_made
 from sagas.journal import migrate
 from sagas.web import links
 from sagas.web.app import make_app
@@ -85,6 +85,7 @@ async def measure(url: str, directory: Path, commit: Timed, count: int) -> list[
         gates = await coordinator.store.waiting_gates(limit=2 * decisions)
         names = [gate.id for gate in gates]
         raw = [await timed(commit) for _ in range(20)][10:]
+        keep_what_was_made()  # as `sagas serve` does, where nothing of what was parked is about
         pages = await _draw(coordinator)
         alone: list[float] = []
         for name in names[:decisions]:

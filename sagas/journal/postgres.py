@@ -43,8 +43,10 @@ from sagas.journal.postgres_connection import (
     check_health,
     check_schema,
     connect,
+    end_silent,
     explaining,
     is_gone,
+    is_kept_waiting,
     meaning,
 )
 from sagas.journal.postgres_lineage import Lineage
@@ -253,6 +255,7 @@ class PostgresDatabase:
             except StartOver:
                 continue
             except Passing as passing:
+                await self._make_way(lane, passing)
                 if not await patience.pause():
                     raise JournalUnavailable(
                         f"{self._url.shown} is too busy ({passing}): try again later"
@@ -263,6 +266,12 @@ class PostgresDatabase:
                 if not await patience.pause():
                     with explaining(self._url):
                         raise lost.cause from lost
+
+    async def _make_way(self, lane: _Lane, passing: Passing) -> None:
+        """End whoever keeps others waiting and is silent, if that was why it was given up."""
+        if is_kept_waiting(passing):
+            with suppress(Passing, Lost, SagaError, asyncpg.PostgresError):
+                await self._try(lane, end_silent, settling=False)
 
     def _is_away(self, lost: Lost) -> None:
         """Say so once; it is tried again meanwhile."""

@@ -57,6 +57,16 @@ select current_setting('server_version_num')::int, pg_is_in_recovery(),
        to_regclass('sagas.alembic_version') is not null
 """
 
+_END_SILENT = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and usename = current_user
+  and application_name = 'agent-sagas' and pid <> pg_backend_pid()
+  and xact_start is not null and wait_event = 'ClientRead'
+  and state_change < clock_timestamp() - interval '4 s'
+"""
+"""The server itself ends only who is silent between two statements, as the setting above says; who
+falls silent between the parts of one is active to it, and would keep locks for as long as it is."""
+
 _GONE = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -94,6 +104,11 @@ class Passing(Exception):
     """The transaction was rolled back for a reason that passes: a deadlock, a lock, a time-out."""
 
 
+def is_kept_waiting(passing: Passing) -> bool:
+    """Whether it was a wait for what somebody else holds that was given up."""
+    return isinstance(passing.__cause__, asyncpg.LockNotAvailableError | asyncpg.QueryCanceledError)
+
+
 class Standby(UnsafeDatabase):
     """The server is a standby."""
 
@@ -116,6 +131,14 @@ async def connect(url: PostgresUrl, *more: Mapping[str, str]) -> Connection:
         max_cached_statement_lifetime=0,
         server_settings=settings,
     )
+
+
+async def end_silent(connection: Connection, _: bool = False) -> None:
+    """End transactions of workers that have not been heard of for a while, in the midst of one.
+
+    They were stopped or cut off; should they come back, they begin anew.
+    """
+    await connection.execute(_END_SILENT)
 
 
 async def check_health(connection: Connection, url: PostgresUrl) -> bool:

@@ -32,6 +32,7 @@ from tests.behaviour.shop import Order
 from tests.behaviour.world import Effect, Refusal, World, renew
 from tests.behaviour.world import world as sharing
 from tests.crash.stages import SOAK
+from tests.crash.straits import Straits
 from tests.journal.proxy import Moment, Proxy
 
 LIMIT = 30.0
@@ -543,6 +544,31 @@ async def test_a_worker_that_hears_too_late_of_its_database_has_lost_its_sagas(
     assert calls == ["hotel", "hotel", "car", "flight"]
     assert world.done == ["hotel", "car", "flight"]
     await house.check()
+
+
+@pytest.mark.postgres
+async def test_a_worker_that_falls_silent_in_the_midst_of_a_statement_keeps_nobody_waiting_for_long(
+    copied_postgres_url: str,
+) -> None:
+    """To the server it is active, so that the server's own limit does not end it."""
+    house = House(copied_postgres_url, renew())
+    async with house.open() as coordinator, Straits(copied_postgres_url).running() as straits:
+        await coordinator.run(kept, LONG, id="s", timeout=LIMIT)
+        silent = await asyncpg.connect(
+            straits.url, server_settings={"application_name": "agent-sagas"}
+        )
+        await silent.execute("begin; select from sagas.saga for update")
+        straits.lay(b"held", b"held", before=False)
+        asking = asyncio.create_task(silent.fetchval("select $1::text as held", "a lock"))
+        await until(lambda: _is_held(straits))
+        with pytest.raises(Refused, match="ended"):
+            await coordinator.cancel("s", reason="so that its row is asked for")
+        silent.terminate()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def _is_held(straits: Straits) -> bool:
+    return straits.held > 0
 
 
 async def _is_called(world: World) -> bool:

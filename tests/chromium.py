@@ -5,8 +5,9 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from tests import apt
 
 VARIABLE = "SAGAS_TEST_CHROMIUM"
 """Environment variable with the path of another Chromium."""
@@ -33,22 +34,7 @@ def provide() -> str:
 
 
 def _installed_by_apt() -> Path | None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return None
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-        done = subprocess.run(
-            ["apt-get", "--quiet", "--quiet", *arguments],
-            check=False,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        if done.returncode != 0:
-            print(done.stdout)
-            return None
-    return find()
+    return find() if apt.install("chromium") else None
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import apt
+
 SERVER_VARIABLE = "SAGAS_TEST_POSTGRES"
 """Environment variable with the URL of a server to use instead; its user may create databases."""
 
@@ -207,22 +209,7 @@ def provide() -> str:
 
 
 def _installed_by_apt() -> Path | None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return None
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "postgresql"]):
-        done = subprocess.run(
-            ["apt-get", "--quiet", "--quiet", *arguments],
-            check=False,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        if done.returncode != 0:
-            print(done.stdout)
-            return None
-    return find_programs()
+    return find_programs() if apt.install("postgresql") else None
 
 
 def _installed_by_pip() -> Path | None:

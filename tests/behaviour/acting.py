@@ -62,3 +62,8 @@ async def bury(coordinator: Coordinator) -> None:
 
 def _burial(worker: int, settling: bool) -> Any:
     return ownership.bury([(worker, True)])
+
+
+async def states(coordinator: Coordinator) -> list[str]:
+    """How the gates of the saga `s` stand, in the order in which they opened."""
+    return [gate.state.value for gate in await coordinator.store.gates_of("s")]

@@ -9,7 +9,7 @@ import pytest
 from sagas import Coordinator, NotExecuted, decide
 from sagas.model import Direction
 from sagas.ports import FaultPoints
-from tests.behaviour.acting import LIMIT, kinds
+from tests.behaviour.acting import LIMIT, kinds, states
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, costly, gated, shop
 from tests.behaviour.test_rules import bought, buying, given
@@ -62,10 +62,6 @@ async def approved(coordinator: Coordinator) -> str:
     [gate] = await coordinator.store.waiting_gates()
     await coordinator.approve(gate.id, by="ben")
     return gate.id
-
-
-async def states(coordinator: Coordinator) -> list[str]:
-    return [gate.state.value for gate in await coordinator.store.gates_of("s")]
 
 
 @pytest.mark.usefixtures("on_both")

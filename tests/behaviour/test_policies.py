@@ -9,7 +9,7 @@ from approvals.policies import Policies, policy
 from approvals.requirement import approval
 from sagas import ApprovalRejected, Coordinator, Status
 from sagas.errors import Refused
-from tests.behaviour.acting import LIMIT, only_gate, until
+from tests.behaviour.acting import LIMIT, only_gate, states, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import Order, gated, keyed, separated, shop
 from tests.behaviour.world import World
@@ -59,10 +59,6 @@ async def asking_separately(order: Order) -> str:
 
 async def has_states(coordinator: Coordinator, wanted: list[str]) -> bool:
     return await states(coordinator) == wanted
-
-
-async def states(coordinator: Coordinator) -> list[str]:
-    return [gate.state for gate in await coordinator.store.gates_of("s")]
 
 
 @pytest.mark.usefixtures("on_both")

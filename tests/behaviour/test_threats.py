@@ -24,7 +24,7 @@ from sagas import (
 )
 from sagas.errors import Corrupt, DefinitionError, Refused, SagaError
 from sagas.ports import FaultPoints
-from tests.behaviour.acting import LIMIT, approve_all, only_gate, only_question, until
+from tests.behaviour.acting import LIMIT, approve_all, only_gate, only_question, states, until
 from tests.behaviour.conftest import House, People, ShiftedClock
 from tests.behaviour.shop import (
     DAY,
@@ -125,10 +125,6 @@ def intrude(house: House, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(house.url.removeprefix("sqlite:///"))) as connection:
         connection.execute(statement, values)
         connection.commit()
-
-
-async def states(coordinator: Coordinator) -> list[str]:
-    return [gate.state.value for gate in await coordinator.store.gates_of("s")]
 
 
 class Meddling(FaultPoints):

@@ -6,10 +6,11 @@ Pure.
 import json
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from approvals.errors import ApprovalDefinitionError, PolicyUnreadable
+from approvals.errors import ApprovalDefinitionError
 from approvals.names import fault_of_name
+from approvals.storing import reading
 
 __all__ = ["Parties"]
 
@@ -83,13 +84,8 @@ class Parties:
         Raises:
             PolicyUnreadable: The text is something else.
         """
-        try:
+        with reading("the stored parties of a gate"):
             return cls(**_Stored.model_validate_json(text).model_dump())
-        except (ValidationError, ApprovalDefinitionError) as error:
-            raise PolicyUnreadable(
-                f"the stored parties of a gate cannot be read ({error}); if a newer version wrote "
-                "them, upgrade this installation"
-            ) from error
 
 
 class _Stored(BaseModel):

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from approvals.clause import Clause, Rung, check_names, groups_of, names_person, people_of
-from approvals.errors import ApprovalDefinitionError, PolicyUnreadable
+from approvals.errors import ApprovalDefinitionError
+from approvals.storing import reading
 from approvals.wording import duration
 
 __all__ = ["Approval", "Waiver", "approval", "waived"]
@@ -173,13 +174,8 @@ class Approval:
         Raises:
             PolicyUnreadable: The text is not such a requirement.
         """
-        try:
+        with reading("the stored requirement"):
             return _Stored.model_validate_json(text).requirement()
-        except (ValidationError, ApprovalDefinitionError, OverflowError) as error:
-            raise PolicyUnreadable(
-                f"the stored requirement cannot be read ({error}); if a newer version wrote it, "
-                "upgrade this installation"
-            ) from error
 
 
 def _clause_form(clause: Clause) -> object:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from approvals.conditions import Condition, condition, values_at
-from approvals.errors import ApprovalDefinitionError, PolicyUnreadable
+from approvals.errors import ApprovalDefinitionError
 from approvals.gate import Gate, GateState
 from approvals.names import fault_of_name
 from approvals.principal import Principal
 from approvals.quorum import Vote, VoteKind, quorum_holds
+from approvals.storing import reading
 from approvals.subject import FORWARD
 from approvals.wording import instant, visible
 
@@ -118,13 +119,8 @@ class Budget:
         Raises:
             PolicyUnreadable: The text is something else.
         """
-        try:
+        with reading("the budget of a standing rule"):
             return cls(**_Stored.model_validate_json(text).model_dump())
-        except (ValidationError, ApprovalDefinitionError) as error:
-            raise PolicyUnreadable(
-                f"the budget of a standing rule cannot be read ({error}); if a newer version wrote "
-                "it, upgrade this installation"
-            ) from error
 
 
 class _Stored(BaseModel):

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from approvals.errors import PolicyUnreadable
+from approvals.storing import reading
 from reversibility import Magnitude, Reversibility
 
 __all__ = ["UNKNOWN_STAKES", "Stakes"]
@@ -46,16 +46,11 @@ class Stakes:
         Raises:
             PolicyUnreadable: The text is something else.
         """
-        try:
+        with reading("what is at stake"):
             stored = _Stored.model_validate_json(text)
             size = Magnitude(
                 amount=stored.amount, currency=stored.currency, recipients=stored.recipients
             )
-        except (ValidationError, ValueError) as error:
-            raise PolicyUnreadable(
-                f"what is at stake cannot be read ({error}); if a newer version wrote it, upgrade "
-                "this installation"
-            ) from error
         return cls(
             reversibility=stored.reversibility,
             magnitude=None if size == Magnitude() else size,

@@ -27,6 +27,7 @@ class Method:
 
 METHODS: dict[str, Method] = {
     "auth.test": Method(users.auth_test),
+    "bots.info": Method(users.bots_info, "users:read"),
     "chat.delete": Method(chats.chat_delete, "chat:write"),
     "chat.getPermalink": Method(chats.chat_get_permalink),
     "chat.postEphemeral": Method(chats.chat_post_ephemeral, "chat:write"),

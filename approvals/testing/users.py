@@ -9,6 +9,7 @@ from approvals.testing.workspace import UserGroup
 
 __all__ = [
     "auth_test",
+    "bots_info",
     "usergroups_list",
     "usergroups_users_list",
     "users_info",
@@ -27,6 +28,22 @@ def auth_test(tenant: Tenant, _: Json) -> Json:
         "bot_id": "B" + tenant.space.bot[1:],
         "is_enterprise_install": False,
     }
+
+
+def bots_info(tenant: Tenant, body: Json) -> Json:
+    """Which app the bot belongs to."""
+    bot = "B" + tenant.space.bot[1:]
+    if body.get("bot") != bot:
+        raise Refusal("bot_not_found")
+    known: Json = {
+        "id": bot,
+        "deleted": False,
+        "name": "app",
+        "updated": 1,
+        "app_id": tenant.space.app,
+        "user_id": tenant.space.bot,
+    }
+    return {"bot": known}
 
 
 def users_info(tenant: Tenant, body: Json) -> Json:

@@ -4,20 +4,22 @@ Pure.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol
 
 from approvals.clause import Clause, groups_of, people_of
 from approvals.errors import DirectoryError
-from approvals.names import ANYONE, GROUP_MARK, fault_of_name
+from approvals.names import ANYONE, GROUP_MARK, SLACK_MARK, fault_of_name
 from approvals.parties import Parties
 from approvals.principal import Principal
 from approvals.requirement import Approval
 
 __all__ = [
     "Directory",
+    "LiveGroups",
     "OperatingSystemDirectory",
     "as_known",
+    "as_of_now",
     "check_reachable",
     "electorate",
     "vetoers",
@@ -66,6 +68,45 @@ class Directory(Protocol):
         Groups whose members cannot be told now are left out: `members` says that of each.
         """
         ...
+
+
+class LiveGroups(Protocol):
+    """Groups whose members somebody else keeps, who has to be asked: ``@slack:S0123``."""
+
+    def over(self, directory: Directory) -> Directory:
+        """A directory with these groups beside its own."""
+        ...
+
+    def watch(self, groups: Iterable[str]) -> None:
+        """Have `keep` ask for these groups from now on; others are left out."""
+        ...
+
+    async def refresh(self, groups: Iterable[str]) -> None:
+        """Ask who is in these groups now; others are left out.
+
+        Args:
+            groups: Names with or without the mark of a group.
+
+        Raises:
+            DirectoryUnavailable: That is not told.
+        """
+        ...
+
+    async def keep(self) -> NoReturn:
+        """Ask again and again for every group that is watched; until it is cancelled."""
+        ...
+
+
+def as_of_now(person: Principal, directory: Directory | None) -> Principal:
+    """A person who was identified before, in the live groups that they are in now.
+
+    Args:
+        directory: One that knows those groups; None where nobody can tell, so that they are in none.
+    """
+    known = frozenset[str]() if directory is None else directory.groups_of(person.name)
+    live = {group for group in known or () if group.startswith(SLACK_MARK)}
+    own = {group for group in person.groups if not group.startswith(SLACK_MARK)}
+    return replace(person, groups=frozenset(own | live))
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,6 +321,11 @@ def groups_asked(approval: Approval, waited: timedelta) -> tuple[str, ...]:
     return groups_of(approval.names(waited))
 
 
+def groups_named(approval: Approval) -> frozenset[str]:
+    """Every group that has a say at any time, to approve or to veto, without the mark."""
+    return frozenset(groups_of((*approval.names(approval.within), *approval.veto)))
+
+
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 

@@ -77,14 +77,14 @@ async def on_behalf(
     Raises:
         Refused: That person has not asked them to.
     """
-    if vote.kind is VoteKind.WITHDRAW or (acting_for is None and _may(gate, vote)):
+    if vote.kind is VoteKind.WITHDRAW or (acting_for is None and may(gate, vote)):
         return vote
     found = [
         _acting(vote, each, directory)
         for each in await known.delegated_to(vote.principal, at=micros(vote.at))
         if each.gives(vote.at, gate.action) and acting_for in (None, each.delegator)
     ]
-    able = [acting for acting in found if acting is not None and _may(gate, acting)]
+    able = [acting for acting in found if acting is not None and may(gate, acting)]
     if able:
         used = {cast.right for cast in await journal.votes(gate.id) if cast.refusal is None}
         return next((acting for acting in able if acting.right not in used), able[0])
@@ -105,7 +105,7 @@ def _acting(vote: Vote, delegation: Delegation, directory: Directory) -> Vote | 
     )
 
 
-def _may(gate: Gate, vote: Vote) -> bool:
+def may(gate: Gate, vote: Vote) -> bool:
     """Whether the requirement gives this word to whoever's right is used."""
     waited = vote.at - gate.opened_at
     if gate.policy.may_approve(vote.right, vote.right_groups, waited):

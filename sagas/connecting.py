@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from approvals import Directory, OperatingSystemDirectory, TomlDirectory
 from approvals.channels import Channels
+from approvals.directory import LiveGroups
 from approvals.policies import Policies
 from approvals.toml_policies import load_policies
 from sagas.authoring.catalog import Catalog
@@ -78,7 +79,8 @@ async def connect(
             `Policies`. SAGAS_POLICIES names a file too; it is read now and not again.
         channels: How people are told what waits for them: a TOML file, or `Channels`. Without
             (and without SAGAS_CHANNELS in the environment) nobody is told. Messages are sent
-            while `coordinator.work()` or `coordinator.dispatch()` runs.
+            while `coordinator.work()` or `coordinator.dispatch()` runs. With a channel of Slack,
+            the directory knows Slack's user groups too.
         lease: Seconds for which a silent process keeps its sagas; SAGAS_LEASE, or 10.
         concurrency: How many sagas are driven at the same time; those that are started beyond it
             wait in the journal for their turn.
@@ -131,8 +133,13 @@ async def open_coordinator(
     clock: Clock | None = None,
     user: str | None = None,
     fault_points: FaultPoints | None = None,
+    groups: LiveGroups | None = None,
 ) -> Coordinator:
-    """As `connect`, without a context and an environment: the caller closes it."""
+    """As `connect`, without a context and an environment: the caller closes it.
+
+    Args:
+        groups: Those whose members somebody else keeps, where no channel brings them.
+    """
     check_loop_clock()
     known = list(catalogs)
     check_catalogs(known)
@@ -141,6 +148,7 @@ async def open_coordinator(
     keep_tokens_out_of_the_log()
     people = directory_source(directory)
     told = Channels.load(channels) if isinstance(channels, (str, Path)) else channels
+    live = groups if told is None or told.groups is None else told.groups
     laid_over = policies_given(policies)
     warn_of_idle(laid_over, [action.name for catalog in known for action in catalog.actions])
     handlers = Handlers(known)
@@ -151,7 +159,7 @@ async def open_coordinator(
         open_store=partial(open_store, url),
         handlers=handlers,
         clock=time_source,
-        directory=people,
+        directory=people if live is None else lambda: live.over(people()),
         policies=laid_over,
         lease_seconds=seconds,
         max_deaths=max_deaths,
@@ -164,6 +172,7 @@ async def open_coordinator(
         grace=grace,
         user=user or getpass.getuser(),
         channels=told,
+        groups=live,
     )
 
 
@@ -174,6 +183,7 @@ def assemble(
     grace: float,
     user: str,
     channels: Channels | None = None,
+    groups: LiveGroups | None = None,
 ) -> Coordinator:
     """A coordinator and its worker over surroundings that are made."""
 
@@ -189,6 +199,7 @@ def assemble(
         user=user,
         worker=worker,
         dispatcher=None if channels is None else partial(dispatcher, around, channels),
+        groups=groups,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
 from approvals import Directory
+from approvals.directory import LiveGroups
 from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
 from approvals.policies import Policies
@@ -37,6 +38,8 @@ class Coordinator(Decider):
 
     Args:
         user: Who this process acts for, where a call does not say.
+        groups: Those of the directory whose members somebody else keeps, who is asked as long as
+            this is open.
     """
 
     def __init__(
@@ -50,12 +53,20 @@ class Coordinator(Decider):
         user: str,
         worker: Callable[["Coordinator"], Worker],
         dispatcher: Callable[["Coordinator", Worker], Dispatcher] | None = None,
+        groups: LiveGroups | None = None,
     ) -> None:
         super().__init__(
-            store, handlers, clock=clock, directory=directory, policies=policies, user=user
+            store,
+            handlers,
+            clock=clock,
+            directory=directory,
+            policies=policies,
+            user=user,
+            groups=groups,
         )
         self._worker = worker(self)
         self._dispatcher = None if dispatcher is None else dispatcher(self, self._worker)
+        self._keeping = None if groups is None else asyncio.ensure_future(groups.keep())
         self._closed = False
         self._following: WeakValueDictionary[str, Following] = WeakValueDictionary()
 
@@ -248,6 +259,9 @@ class Coordinator(Decider):
         if self._closed:
             return
         self._closed = True
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         if self._dispatcher is not None:
             await self._dispatcher.close()
         await self._worker.close()

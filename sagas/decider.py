@@ -4,10 +4,12 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from approvals import ApprovalError, Directory, Gate, Principal, Vote, VoteKind
-from approvals.directory import check_reachable
+from approvals.directory import LiveGroups, as_of_now, check_reachable
+from approvals.errors import DirectoryUnavailable
 from approvals.policies import Policies
 from approvals.revision import EditRefusal, Fault, Proposal
 from approvals.seen import is_cut
@@ -40,8 +42,11 @@ class Decider(Grants, ABC):
         directory: Callable[[], Directory],
         policies: Policies,
         user: str,
+        groups: LiveGroups | None = None,
     ) -> None:
-        super().__init__(store, handlers, clock=clock, directory=directory, user=user)
+        super().__init__(
+            store, handlers, clock=clock, directory=directory, user=user, groups=groups
+        )
         self._policies = policies
 
     @abstractmethod
@@ -120,6 +125,8 @@ class Decider(Grants, ABC):
 
         Raises:
             Refused: The vote has no effect; the message says why.
+            DirectoryUnavailable: Whether the voter is in a live group, by which alone they could
+                have a say, cannot be told now; so it is for `reject`, `revoke` and `edit`.
         """
         if is_cut(seen):
             raise Refused(
@@ -241,6 +248,9 @@ class Decider(Grants, ABC):
         """
         editor = by if isinstance(by, Principal) else self.principal(by)
         stored, step = await self._asked(gate)
+        editor, untold = await self._as_of_now(editor, stored)
+        if untold is not None and not may_decide(stored, editor, self._clock.now()):
+            raise untold
         edit: Edited | None = None
         unfit: SagaError | None = None
         try:
@@ -307,6 +317,7 @@ class Decider(Grants, ABC):
         stored = await self.store.gate(gate)
         if stored is None:
             raise Refused(f"there is no gate {gate}; `sagas inbox` lists those that wait")
+        voter, untold = await self._as_of_now(voter, stored)
         vote = Vote.of(
             voter,
             kind,
@@ -325,9 +336,23 @@ class Decider(Grants, ABC):
             self._directory(),
             acting_for=acting_for,
         )
+        if untold is not None and not acting.may(stored, vote):
+            raise untold
         decided = await self.store.vote(gate, vote, voter)
         await self._look_soon()
         return decided
+
+    async def _as_of_now(
+        self, person: Principal, gate: Gate
+    ) -> tuple[Principal, DirectoryUnavailable | None]:
+        """A person in the live groups that they are in now; in none, and why, if nobody tells."""
+        if self._groups is None:
+            return person, None
+        try:
+            await self._ask_about([gate])
+        except DirectoryUnavailable as error:
+            return as_of_now(person, None), error
+        return as_of_now(person, self._directory()), None
 
     async def resolve(
         self,
@@ -401,6 +426,11 @@ class Decider(Grants, ABC):
         if text is not None:
             return action.result.encode(action.result.decode(parse_untrusted(text, "the result")))
         return action.result.encode(result)
+
+
+def may_decide(gate: Gate, person: Principal, now: datetime) -> bool:
+    """Whether the requirement lets somebody approve by now."""
+    return gate.policy.may_approve(person.name, person.groups, now - gate.opened_at)
 
 
 def shown_digest(gate: Gate, given: str | None) -> str:

@@ -1,9 +1,13 @@
 """Who decides, and what they give beforehand: standing rules and delegations."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from approvals import Directory, Principal
+from approvals import Directory, Gate, Principal
 from approvals.delegation import Delegation
+from approvals.directory import LiveGroups, as_of_now
+from approvals.errors import DirectoryUnavailable
+from approvals.requirement import groups_named
 from approvals.rule import StandingRule
 from approvals.wording import cut
 from sagas import acting, granting
@@ -22,6 +26,7 @@ class Grants(Reader):
 
     Args:
         user: Who this process acts for, where a call does not say.
+        groups: Those of the directory whose members somebody else keeps.
     """
 
     def __init__(
@@ -32,10 +37,12 @@ class Grants(Reader):
         clock: Clock,
         directory: Callable[[], Directory],
         user: str,
+        groups: LiveGroups | None = None,
     ) -> None:
         super().__init__(store, handlers, clock)
         self._directory = directory
         self._user = user
+        self._groups = groups
 
     def principal(self, name: str | None = None) -> Principal:
         """A person of the directory, on this program's word.
@@ -68,6 +75,38 @@ class Grants(Reader):
             )
         return found
 
+    async def _ask_about(self, gates: Sequence[Gate]) -> None:
+        """Have it told who is in the live groups that decide at these gates.
+
+        Raises:
+            DirectoryUnavailable: It is not told.
+        """
+        wanted = {group for gate in gates for group in groups_named(gate.policy)}
+        if self._groups is not None and wanted:
+            await self._groups.refresh(wanted)
+
+    async def in_live_groups(self, person: Principal, gates: Sequence[Gate]) -> Principal:
+        """A person in the live groups that they are in, as was told lately.
+
+        For saying what they may do at these gates; whatever they decide asks anew.
+        """
+        if self._groups is None:
+            return person
+        if not self._is_told(gates):
+            with suppress(DirectoryUnavailable):
+                await self._ask_about(gates)
+        return as_of_now(person, self._directory())
+
+    def _is_told(self, gates: Sequence[Gate]) -> bool:
+        """Whether it is known who decides at these gates."""
+        directory = self._directory()
+        try:
+            for group in {group for gate in gates for group in groups_named(gate.policy)}:
+                directory.members(group)
+        except DirectoryUnavailable:
+            return False
+        return True
+
     # --- standing rules -----------------------------------------------------------------------
 
     async def try_rule(self, rule: StandingRule, /, *, last: int = 20) -> Sequence[Tried]:
@@ -97,6 +136,11 @@ class Grants(Reader):
                 f"nobody has seen that it is {by.name} who gives this approval: log in, or use "
                 "`sagas rules create`"
             )
+        await self._ask_about(
+            await self.store.gates_of_action(rule.action, limit=granting.LOOKED_AT)
+            if self._groups is not None
+            else ()
+        )
         now = self._clock.now()
         return await granting.create(self.store, rule, self._directory(), by=by, now=now)
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from approvals import OperatingSystemDirectory
+from approvals.channels.configuration import live_groups
 from approvals.policies import Policies
 from sagas.authoring.catalog import Catalog
 from sagas.cli.failing import Mistake, complain
@@ -54,6 +55,7 @@ async def opened(
         grace=grace,
         max_deaths=max_deaths,
         user=user or "nobody",
+        groups=live_groups(settings.groups) if settings.groups else None,
     )
     try:
         yield coordinator

@@ -52,6 +52,15 @@ ChannelsFile = Annotated[
         help="How people are told what waits for them: a TOML file of channels and routes.",
     ),
 ]
+GroupsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--channels",
+        envvar="SAGAS_CHANNELS",
+        metavar="FILE",
+        help="The TOML file of channels: with Slack in it, its user groups are asked for.",
+    ),
+]
 AsUser = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +106,8 @@ class Settings:
     as_user: str | None = None
     policies: str | None = None
     channels: str | None = None
+    groups: str | None = None
+    """The file of channels, where people are not told: those of its groups that are asked for."""
 
     def people(self) -> Directory:
         """Who is who, as of now."""

@@ -114,7 +114,8 @@ async def vote(
     except Refused as error:
         now = await find_gate(gate_id, office)
         acting = await acting_for(principal, office)
-        entitled = not now.state.is_open or rights_of(principal, now, office.now(), acting)
+        person = await office.coordinator.in_live_groups(principal, [now])
+        entitled = not now.state.is_open or rights_of(person, now, office.now(), acting)
         raise NotCounted(409 if entitled else 403, str(error), now) from error
 
 

@@ -74,6 +74,7 @@ async def waiting(
         found |= {gate.id: gate for gate in gates}
     oldest = sorted(found.values(), key=lambda gate: (gate.opened_at, gate.id))
     shown = oldest[:limit]
+    person = await office.coordinator.in_live_groups(person, shown)
     items = [(gate, rights_of(person, gate, now, acting)) for gate in shown]
     return Page(
         [

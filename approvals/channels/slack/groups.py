@@ -39,6 +39,10 @@ _EVERY = timedelta(seconds=20)
 class AsksForMembers(Protocol):
     """What is called of Slack's client."""
 
+    def auth_test(self) -> "Awaitable[AsyncSlackResponse]":
+        """Ask whose the token is."""
+        ...
+
     def usergroups_users_list(
         self, *, usergroup: str, include_disabled: bool, team_id: str
     ) -> "Awaitable[AsyncSlackResponse]":
@@ -62,19 +66,24 @@ class SlackGroups:
 
     Args:
         client: Makes each call once.
-        team: The workspace (T...) whose groups they are.
+        team: The workspace (T...) whose groups they are; None for that of the token, which Slack
+            is asked for first.
         now: The time; aware.
         home: What comes before the slash in the directory's Slack ids: the organization (E...)
             where there is one above the workspace.
     """
 
     client: AsksForMembers
-    team: str
+    team: str | None
     now: Callable[[], datetime]
     home: str | None = None
     _said: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
     _watched: set[str] = field(default_factory=set[str])
     _is_to_ask: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def over(self, directory: Directory) -> "DirectoryWithSlack":
+        """A directory whose people are in these groups, too."""
+        return DirectoryWithSlack(directory, self)
 
     def watch(self, groups: Iterable[str]) -> None:
         """Have `keep` ask for these groups, now and from now on; others are left out."""
@@ -99,6 +108,8 @@ class SlackGroups:
         """
         wanted = sorted(slack_groups_of(groups))
         self._watched.update(wanted)
+        if wanted and self.team is None:
+            await self._ask_whose()
         answers = await asyncio.gather(
             *(self._ask(group) for group in wanted), return_exceptions=True
         )
@@ -139,6 +150,23 @@ class SlackGroups:
     def _named(self, said: Snapshot) -> frozenset[str]:
         return frozenset(f"{self.home or self.team}/{user}" for user in said.members)
 
+    async def _ask_whose(self) -> None:
+        """Have the workspace of the token told."""
+        try:
+            said = await answer(self.client.auth_test())
+        except Unanswered as error:
+            raise DirectoryUnavailable(
+                f"who is in user groups of Slack cannot be told now: {error}"
+            ) from None
+        team, above = said.get("team_id"), said.get("enterprise_id")
+        if not isinstance(team, str) or not team:
+            raise DirectoryUnavailable(
+                "who is in user groups of Slack cannot be told: Slack does not say whose the token "
+                "is; `sagas slack check` tells what is wrong"
+            )
+        self.home = above if isinstance(above, str) and above else team
+        self.team = team
+
     async def _ask(self, group: str) -> None:
         asked_at = self.now()
         try:
@@ -146,7 +174,7 @@ class SlackGroups:
                 self.client.usergroups_users_list(
                     usergroup=group.removeprefix(SLACK_MARK),
                     include_disabled=False,
-                    team_id=self.team,
+                    team_id=self.team or "",
                 )
             )
             members = _users(said.get("users"))

@@ -28,6 +28,7 @@ from sagas.cli.settings import (
     AsUser,
     Db,
     DirectoryFile,
+    GroupsFile,
     Json,
     Limit,
     Settings,
@@ -254,10 +255,11 @@ def approve(
     for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Vote for what a gate holds back."""
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, groups=channels)
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
@@ -294,10 +296,11 @@ def reject(
     for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Vote against what a gate holds back; one rejection rejects it, unless more are asked for."""
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, groups=channels)
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
@@ -335,10 +338,11 @@ def revoke(
     for_: ActingFor = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Take back an approval that was not used yet; another gate asks again."""
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, groups=channels)
     person = acting(settings)
 
     async def vote(coordinator: Coordinator) -> Gate:
@@ -362,10 +366,11 @@ def edit(
     ] = None,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Let a gate ask about other arguments; somebody else decides about them."""
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, groups=channels)
     text = json_text(arguments, "the arguments")
     catalogs = [targets.load(target).catalog] if target is not None else []
     person = acting(settings)

@@ -25,6 +25,7 @@ from sagas.cli.settings import (
     AsUser,
     Db,
     DirectoryFile,
+    GroupsFile,
     Json,
     Limit,
     Settings,
@@ -110,10 +111,11 @@ def create(  # noqa: PLR0913 (an option for each limit)
     json: Json = False,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     as_user: AsUser = None,
 ) -> int:
     """Approve calls of one action beforehand, within limits."""
-    settings = Settings(db=db, directory=directory, as_user=as_user)
+    settings = Settings(db=db, directory=directory, as_user=as_user, groups=channels)
     person = acting(settings)
     lasts, limited = span(for_, "--for"), _budget(budget, amount, currency)
     if last < 0:

@@ -19,6 +19,7 @@ from sagas.cli.settings import (
     ChannelsFile,
     Db,
     DirectoryFile,
+    GroupsFile,
     LeaseSeconds,
     PoliciesFile,
     Settings,
@@ -68,6 +69,7 @@ def run(
     ] = False,
     db: Db = DEFAULT_DB,
     directory: DirectoryFile = None,
+    channels: GroupsFile = None,
     policies: PoliciesFile = None,
     as_user: AsUser = None,
     lease: LeaseSeconds = None,
@@ -78,7 +80,9 @@ def run(
     then be left out. Exits with 0 if it completed, 3 if it was compensated, 4 if something remains,
     5 if it is stuck, 6 if it waits (--no-wait).
     """
-    settings = Settings(db=db, directory=directory, as_user=as_user, policies=policies)
+    settings = Settings(
+        db=db, directory=directory, as_user=as_user, policies=policies, groups=channels
+    )
     found = targets.load(target)
     saga = found.one_saga()
     check_catalogs([found.catalog])

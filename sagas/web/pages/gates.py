@@ -101,7 +101,7 @@ async def _page(
     reason: str | None = None,
 ) -> Response:
     shown = await shown_gate(gate, office)
-    person = who.principal
+    person = await office.coordinator.in_live_groups(who.principal, [gate])
     store = office.coordinator.store
     votes = await store.votes(gate.id)
     own = _own(votes, who)

@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from approvals import Directory, OperatingSystemDirectory, TomlDirectory
+from approvals import Approval, Directory, OperatingSystemDirectory, TomlDirectory
 from approvals.channels import Channels
 from approvals.directory import LiveGroups
 from approvals.policies import Policies
+from approvals.requirement import groups_named
 from approvals.toml_policies import load_policies
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.limit import check_agreement
@@ -166,6 +167,8 @@ async def open_coordinator(
         faults=fault_points,
     )
 
+    if live is not None:
+        live.watch(groups_that_decide(known, laid_over))
     return assemble(
         around,
         concurrency=concurrency,
@@ -343,6 +346,19 @@ def policies_given(given: str | Path | Policies | None) -> Policies:
     if chosen is None:
         return Policies()
     return load_policies(chosen) if isinstance(chosen, (str, Path)) else chosen
+
+
+def groups_that_decide(catalogs: Iterable[Catalog], policies: Policies) -> set[str]:
+    """Every group that a gate of these actions may ask, without the mark."""
+    declared = [
+        effect.options.approval
+        for catalog in catalogs
+        for action in catalog.actions
+        for effect in (action, action.undo)
+        if effect is not None
+    ]
+    asked = [*declared, *(rule.asks for rule in policies.rules)]
+    return {name for each in asked if isinstance(each, Approval) for name in groups_named(each)}
 
 
 def warn_of_idle(policies: Policies, actions: Sequence[str]) -> None:

@@ -45,7 +45,7 @@ EXITS = {
 }
 
 
-def run(
+def run(  # noqa: PLR0913  one for each option
     target: Annotated[str, typer.Argument(metavar="TARGET", help="module:catalog.saga")],
     *,
     input_: Annotated[

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server that may create databases."""
-    with running_server() as url:
+    with running_server(in_memory=True) as url:
         if url is None:
             message = f"no PostgreSQL here: run `make setup` or name a server in {SERVER_VARIABLE}"
             if "CI" in os.environ:

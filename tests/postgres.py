@@ -2,7 +2,9 @@
 
 The server keeps the settings of a real one (fsync, synchronous_commit and full_page_writes stay
 on), since the product refuses a server that does not. It listens on the loopback interface only and
-lives in a temporary directory. PostgreSQL refuses to run as root: there, an unprivileged account
+lives in a temporary directory, in memory where a test asks for that and there is room: no test of
+ours takes the power away, and there a database is made and dropped without waiting for a disk.
+PostgreSQL refuses to run as root: there, an unprivileged account
 owns the server.
 
 `python -m tests.postgres` makes sure that a later run of the tests finds a server: it looks, and
@@ -28,6 +30,10 @@ SERVER_VARIABLE = "SAGAS_TEST_POSTGRES"
 """Environment variable with the URL of a server to use instead; its user may create databases."""
 
 _DEBIAN = Path("/usr/lib/postgresql")
+_MEMORY = Path("/dev/shm")  # noqa: S108  what is made in it has a name of its own
+_ROOM = 4 * 1024**3
+"""More than two servers and their write-ahead logs grow to."""
+
 _PROGRAMS = ("initdb", "pg_ctl", "postgres")
 _ATTEMPTS_TO_START = 5
 
@@ -68,15 +74,15 @@ def _carried_by_a_package() -> Path | None:
 
 
 @contextmanager
-def running_server() -> Generator[str | None]:
+def running_server(*, in_memory: bool = False) -> Generator[str | None]:
     """The URL of a server that may create databases, for as long as the block lasts.
 
-    None where no server can be had.
+    None where no server can be had. `in_memory` keeps its files off the disk where it can.
     """
     if given := os.environ.get(SERVER_VARIABLE):
         yield given
     elif programs := find_programs():
-        with _own_server(programs) as url:
+        with _own_server(programs, in_memory=in_memory) as url:
             yield url
     else:
         yield None
@@ -126,9 +132,10 @@ class _Account:
 
 
 @contextmanager
-def _own_server(programs: Path) -> Generator[str]:
+def _own_server(programs: Path, *, in_memory: bool) -> Generator[str]:
     account = _Account.unprivileged()
-    directory = Path(tempfile.mkdtemp(prefix="sagas-postgres-"))
+    place = _memory() if in_memory else None
+    directory = Path(tempfile.mkdtemp(prefix="sagas-postgres-", dir=place))
     try:
         if account.user is not None and account.group is not None:
             os.chown(directory, account.user, account.group)
@@ -141,6 +148,15 @@ def _own_server(programs: Path) -> Generator[str]:
             _control(programs, account, directory, "stop", "-m", "immediate")
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory() -> Path | None:
+    """A directory that is kept in memory, has room for servers and lets them run, or None."""
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return None
+    found = os.statvfs(_MEMORY)
+    has_room = found.f_bavail * found.f_frsize >= _ROOM
+    return _MEMORY if has_room and not found.f_flag & os.ST_NOEXEC else None
 
 
 def _within_reach(programs: Path, account: _Account, directory: Path) -> Path:

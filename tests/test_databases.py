@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from tests import postgres
 from tests.postgres import SERVER_VARIABLE, find_programs, provide, running_server
 
 
@@ -41,6 +42,19 @@ async def test_a_server_of_our_own_listens_on_loopback_only(
         assert url is not None
         assert urlsplit(url).hostname == "127.0.0.1"
         assert await _answer(url, "show listen_addresses") == "127.0.0.1"
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(find_programs() is None, reason="there is no PostgreSQL to start")
+async def test_a_server_is_on_a_disk_where_memory_has_no_room_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(SERVER_VARIABLE, raising=False)
+    monkeypatch.setattr(postgres, "_MEMORY", tmp_path)
+    monkeypatch.setattr(postgres, "_ROOM", 2**63)
+    with running_server(in_memory=True) as url:
+        assert url is not None
+        assert not str(await _answer(url, "show data_directory")).startswith(str(tmp_path))
 
 
 def test_a_server_named_in_the_environment_is_used_as_it_is(

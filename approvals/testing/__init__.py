@@ -24,6 +24,7 @@ from approvals.testing.workspace import Channel, Ephemeral, Message, UserGroup, 
 
 if TYPE_CHECKING:
     from approvals.testing.outcome import Outcome
+    from approvals.testing.page import SlackPage
     from approvals.testing.person import Person
     from approvals.testing.server import ALL_SCOPES, SlackServer
 
@@ -42,6 +43,7 @@ __all__ = [
     "NotInstalled",
     "Outcome",
     "Person",
+    "SlackPage",
     "SlackServer",
     "TestingError",
     "Unexpected",
@@ -55,6 +57,7 @@ _LAZY = {
     "ALL_SCOPES": "approvals.testing.server",
     "Outcome": "approvals.testing.outcome",
     "Person": "approvals.testing.person",
+    "SlackPage": "approvals.testing.page",
     "SlackServer": "approvals.testing.server",
 }
 

@@ -11,13 +11,19 @@ __all__ = ["Changes"]
 
 
 class Changes:
-    """Wakes whoever waits, each time that something has changed."""
+    """Wakes whoever waits, each time that something has changed.
+
+    Attributes:
+        count: How often that was so.
+    """
 
     def __init__(self) -> None:
+        self.count = 0
         self._event = asyncio.Event()
 
     def tell(self) -> None:
         """Something has changed."""
+        self.count += 1
         self._event.set()
         self._event = asyncio.Event()
 

@@ -69,33 +69,47 @@ class Person:
         return [words(item.text, item.blocks) for item in told if item.user == self.id]
 
     async def click(
-        self, where: Message | View | None, what: str, *, confirm: bool = True
+        self,
+        where: Message | View | None,
+        what: str,
+        *,
+        block: str | None = None,
+        confirm: bool = True,
     ) -> Outcome:
         """Click a button.
 
         Args:
             where: A message, a modal or the App Home; None for the modal on top.
             what: The words on the button, or its action id.
+            block: The id of the block that it stands in, where several are called the same.
             confirm: What is answered where the button asks again.
 
         Raises:
             Impossible: There is no such button on this person's screen, or more than one.
         """
         place = self._looked_at(where)
-        block, button = self._found(place, what, buttons=True)
+        found, button = self._found(place, what, block, buttons=True)
         if "confirm" in button and not confirm:
             return self._outcome(place)
-        return await self._act(place, block, button, {})
+        return await self._act(place, found, button, {})
 
-    async def choose(self, where: Message | View | None, what: str, option: Any) -> Outcome:
+    async def choose(
+        self, where: Message | View | None, what: str, option: Any, *, block: str | None = None
+    ) -> Outcome:
         """Choose in a menu that stands outside of a form; what is chosen is told at once.
+
+        Args:
+            where: A message, a modal or the App Home; None for the modal on top.
+            what: The words in the menu, or its action id.
+            option: The text or the value of an option.
+            block: The id of the block that it stands in, where several are called the same.
 
         Raises:
             Impossible: There is no such menu or option on this person's screen.
         """
         place = self._looked_at(where)
-        block, menu = self._found(place, what, buttons=False)
-        return await self._act(place, block, menu, valued(menu, option))
+        found, menu = self._found(place, what, block, buttons=False)
+        return await self._act(place, found, menu, valued(menu, option))
 
     def fill(self, what: str, value: Any) -> None:
         """Fill in a field of the modal on top, by its label or id.
@@ -216,11 +230,13 @@ class Person:
             raise Impossible(f"{self.id} is not in {place.channel}")
         return place
 
-    def _found(self, place: Message | View, what: str, *, buttons: bool) -> tuple[Json, Json]:
+    def _found(
+        self, place: Message | View, what: str, within: str | None, *, buttons: bool
+    ) -> tuple[Json, Json]:
         seen = [
             (block, element)
             for block in place.blocks
-            if block.get("type") != "input"
+            if block.get("type") != "input" and within in {None, block["block_id"]}
             for element in acting(block)
             if (element.get("type") == "button") is buttons
             and self.id in element.get("visible_to_user_ids", [self.id])
@@ -298,6 +314,7 @@ class Person:
         warning: str | None = None,
     ) -> Outcome:
         space = self._tenant.space
+        self._changes.tell()
         return Outcome(
             space=space,
             changes=self._changes,

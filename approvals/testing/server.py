@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from approvals.testing.changes import Changes
 from approvals.testing.clock import Clock
 from approvals.testing.courier import Courier
-from approvals.testing.errors import Unexpected
+from approvals.testing.errors import Impossible, Unexpected
 from approvals.testing.faults import Fault, Faults
 from approvals.testing.interactions import event
 from approvals.testing.payloads import Json
@@ -124,6 +124,11 @@ class SlackServer:
         return self._tenant.app_token
 
     @property
+    def changes(self) -> int:
+        """How often something has changed here, to wait for the next time with `until`."""
+        return self._changes.count
+
+    @property
     def signing_secret(self) -> str:
         """What requests to the app are signed with; set it to rotate."""
         return self.courier.secret
@@ -188,6 +193,16 @@ class SlackServer:
             guest=guest,
             deleted=deleted,
         )
+        return Person(id, self._tenant, self.courier, self._changes)
+
+    def somebody(self, id: str) -> Person:  # noqa: A002
+        """Somebody who was added before.
+
+        Raises:
+            Impossible: Nobody has this id.
+        """
+        if id not in self.space.people:
+            raise Impossible(f"nobody is {id!r}; there are: {', '.join(self.space.people)}")
         return Person(id, self._tenant, self.courier, self._changes)
 
     def usergroup(

@@ -90,6 +90,7 @@ function showModal(home, typed) {
     act({ do: "close" });
   });
   dialog.showModal();
+  (dialog.querySelector("[data-input] :is(input, select, textarea)") ?? dialog).focus();
 }
 
 function fieldsOf(root) {

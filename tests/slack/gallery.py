@@ -7,7 +7,7 @@ of the App Home; those in docs/ are made by it.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -186,7 +186,7 @@ def modals() -> dict[str, dict[str, Any]]:
 
 
 @asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
+async def browsing() -> AsyncGenerator[Browser]:
     """A headless browser.
 
     Raises:

@@ -19,7 +19,7 @@ from approvals.testing.fields import initial, said
 from approvals.testing.interactions import held
 from approvals.testing.page.looking import HOME, Look
 from approvals.testing.page.mrkdwn import read
-from approvals.testing.payloads import Json, jsons
+from approvals.testing.payloads import Json, is_list, jsons
 from approvals.testing.workspace import Ephemeral, Message, View, Workspace
 
 __all__ = ["PARTS", "draw", "shell"]
@@ -66,7 +66,7 @@ def draw(look: Look, *, errors: Mapping[str, str], trouble: str) -> dict[str, st
         trouble: What Slack itself says in the modal.
     """
     templates = _templates()
-    told = {"look": look, "errors": errors, "trouble": trouble, "HOME": HOME}
+    told = {"look": look, "errors": errors, "trouble": trouble}
     return {part: templates.get_template(f"{part}.html").render(told) for part in PARTS}
 
 
@@ -79,20 +79,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"KINDS": _KINDS}
-    made.filters |= {
-        "called": _called,
-        "classes": _classes,
-        "emoji": _emoji,
-        "hue": _hue,
-        "instant": _instant,
-        "mrkdwn": read,
-        "options": _options,
-        "standing": _standing,
-        "sure": _sure,
-        "value": _value,
-    }
-    made.tests |= {"reachable": _reachable}
+    made.globals.update(_GLOBALS)
+    made.filters.update(_FILTERS)
     return made
 
 
@@ -172,7 +160,8 @@ def _value(held_there: Json) -> Any:
     if "selected_options" in held_there:
         return [option["value"] for option in found]
     if any(key.startswith("selected_") and key[9:10] in "ucs" for key in held_there):
-        return [] if found is None else found if isinstance(found, list) else [found]
+        several = found if is_list(found) else [found]
+        return [] if found is None else several
     return found
 
 
@@ -191,3 +180,19 @@ def _options(element: Json, space: Workspace) -> list[dict[str, str]]:
     for group in jsons(element.get("option_groups")):
         offered += jsons(group.get("options"))
     return [{"value": str(item["value"]), "text": said(item["text"])} for item in offered]
+
+
+_GLOBALS: Mapping[str, Any] = {"HOME": HOME, "KINDS": _KINDS}
+_FILTERS: Mapping[str, Any] = {
+    "called": _called,
+    "classes": _classes,
+    "emoji": _emoji,
+    "hue": _hue,
+    "instant": _instant,
+    "mrkdwn": read,
+    "options": _options,
+    "reachable": _reachable,
+    "standing": _standing,
+    "sure": _sure,
+    "value": _value,
+}

@@ -1,13 +1,18 @@
 """Each channel passes the whole suite."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from email.message import EmailMessage
 
 import pytest
 
 from approvals.channels import Channel
 from approvals.channels.mail import Mail
+from approvals.channels.slack.message import message_of, news_of
+from approvals.channels.slack.pacing import Pace
+from approvals.channels.slack.posting import SlackChannel
 from approvals.channels.telling import render_notice_text
+from approvals.testing import Message, SlackServer
 from tests.board import Board
 from tests.conformance.channels_suite import Arrived, ChannelSuite
 from tests.postbox import Postbox, postbox
@@ -51,5 +56,53 @@ class TestBoard(ChannelSuite):
     def arrived(self, board: Board) -> Arrived:
         async def arrived() -> list[tuple[str, str]]:
             return [(note.target, render_notice_text(note.shown[-1])) for note in board.notes]
+
+        return arrived
+
+
+def read_in(message: Message) -> str:
+    """What a person reads in a message of Slack, and where its buttons lead."""
+    return "\n".join(_texts(message.blocks))
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case {"type": "actions", "elements": [*elements]}:
+            yield from (str(element.get("url", "")) for element in elements)
+        case dict():
+            for key, part in value.items():
+                if key in {"text", "url"} and isinstance(part, str):
+                    yield part
+                else:
+                    yield from _texts(part)
+        case list():
+            for part in value:
+                yield from _texts(part)
+        case _:
+            pass
+
+
+class TestSlack(ChannelSuite):
+    @pytest.fixture
+    async def slack(self) -> AsyncIterator[SlackServer]:
+        async with SlackServer() as server:
+            server.channel("C1", name="approvals")
+            yield server
+
+    @pytest.fixture
+    def target(self) -> str:
+        return "C1"
+
+    @pytest.fixture
+    def channel(self, slack: SlackServer) -> Channel:
+        pace = Pace(timedelta(milliseconds=1))
+        return SlackChannel(
+            slack.bot_token, message_of, story=news_of, api_url=slack.base_url, pace=pace
+        )
+
+    @pytest.fixture
+    def arrived(self, slack: SlackServer) -> Arrived:
+        async def arrived() -> list[tuple[str, str]]:
+            return [("C1", read_in(message)) for message in slack.messages("C1")]
 
         return arrived

@@ -6,6 +6,7 @@ number of such instants that have passed, so that none happens twice and none ca
 
 from datetime import datetime
 
+from approvals.aftermath import Aftermath
 from approvals.gate import Gate, GateState, expire
 
 __all__ = ["is_news", "is_reminder", "level", "next_instant", "tells"]
@@ -14,29 +15,39 @@ __all__ = ["is_news", "is_reminder", "level", "next_instant", "tells"]
 def tells(gate: Gate, now: datetime) -> str:
     """Name what a message about the gate says by now: ``pending.1``, ``pending.1.2``.
 
-    The second number counts the votes that decided nothing yet. A message that says something else
-    has to be repaired. That an approval was used changes nothing for those who gave it.
+    The second number counts the votes that decided nothing yet; once nobody decides any more, the
+    last part names what became of it: ``approved.1.done``. A message that says something else has
+    to be repaired. That an approval was used changes nothing for those who gave it.
     """
     state = expire(gate, now).state
     told = GateState.APPROVED if state is GateState.CONSUMED else state
-    votes = f".{gate.voted}" if told is GateState.PENDING and gate.voted else ""
-    return f"{told.value}.{gate.revision}{votes}"
+    more: object = gate.voted if told is GateState.PENDING else gate.aftermath
+    return f"{told.value}.{gate.revision}{f'.{more}' if more else ''}"
 
 
 def is_news(said: str, says: str) -> bool:
     """Whether what a message says by now is worth another message, and not only a repair.
 
-    Votes that decided nothing are not: whoever was told still has the same to decide.
+    Votes that decided nothing are not: whoever was told still has the same to decide. Nor is what
+    became of it after the decision, unless it was approved and something remains of a saga that was
+    undone.
 
     Args:
         said: What the message says, as `tells` named it.
         says: What it should say.
     """
-    return _without_votes(said) != _without_votes(says)
+    return _decision(said) != _decision(says) or (_leaves(says) and not _leaves(said))
 
 
-def _without_votes(said: str) -> list[str]:
+def _decision(said: str) -> list[str]:
+    """The state and the revision."""
     return said.split(".")[:2]
+
+
+def _leaves(said: str) -> bool:
+    """Whether it was approved, and something remains."""
+    state, *more = said.split(".")
+    return state == GateState.APPROVED and more[-1:] == [Aftermath.RESIDUAL]
 
 
 def level(gate: Gate, now: datetime) -> int:

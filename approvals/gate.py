@@ -20,6 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from approvals.aftermath import Aftermath
 from approvals.errors import GateMismatch
 from approvals.parties import Parties
 from approvals.requirement import Approval
@@ -159,6 +160,8 @@ class Gate:
     where everybody could."""
     voted: int = 0
     """How many votes on this revision were counted without deciding it."""
+    aftermath: Aftermath | None = None
+    """What became of the action or its saga since; None while there is nothing to tell."""
 
 
 def open_gate(

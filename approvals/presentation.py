@@ -29,6 +29,7 @@ __all__ = ["Presentation", "in_words", "present"]
 _SHORT_DIGEST = 16
 _NAME_LIMIT = 200
 _REASON_LIMIT = 500
+_TOLD_LIMIT = 1_000
 _LIST_LIMIT = 20
 _PEOPLE_LIMIT = 10
 _WARNING_LIMIT = 10
@@ -96,6 +97,8 @@ class Presentation:
     """What happens then."""
     standing: str
     """Where the gate stands."""
+    afterwards: tuple[str, ...]
+    """What became of the action and its saga since it was decided; nothing while it is open."""
     is_open: bool
     """Whether it can still be decided."""
     digest: str
@@ -162,6 +165,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
     reversibility: Reversibility | None = None,
     whole: bool = False,
     whole_at: str | None = None,
+    afterwards: Sequence[str] = (),
 ) -> Presentation:
     """Prepare a gate to be shown.
 
@@ -178,7 +182,9 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         reversibility: The class of the action with these arguments, if not the one stored.
         whole: Cut nothing.
         whole_at: Where all of it can be seen, in words.
+        afterwards: What became of the action and its saga; shown once nobody can decide any more.
     """
+    is_open = gate.state.is_open and now < gate.deadline
     words = _Wording(redaction=Redaction(key, gate.stakes.sensitive), now=now, whole=whole)
     limits = WHOLE if whole else Limits()
     facts = facts_of(gate.arguments, words.redaction, limits=limits)
@@ -221,7 +227,8 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         until=_until(gate, now=now),
         at_deadline=_AT_DEADLINE if gate.direction == FORWARD else _AT_DEADLINE_OF_UNDO,
         standing=said.redaction.masked(standing(gate, now=now)),
-        is_open=gate.state.is_open and now < gate.deadline,
+        afterwards=() if is_open else tuple(said.name(each, _TOLD_LIMIT) for each in afterwards),
+        is_open=is_open,
         digest=gate.digest,
         short_digest=gate.digest[:_SHORT_DIGEST],
     )

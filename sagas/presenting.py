@@ -6,16 +6,19 @@ The planner that unwinds is the one that is asked. Pure.
 from collections.abc import Sequence
 from datetime import datetime
 
-from approvals import Gate, Presentation, Vote, present
+from approvals import Gate, GateState, Presentation, Vote, present
 from approvals.deeds import Deed, Fate
 from approvals.delegation import Delegation
+from approvals.wording import instant as moment
 from compensations.plan import Standing, plan
 from sagas import decide
 from sagas.driving.environment import Handlers
-from sagas.model import Direction
+from sagas.model import Direction, Status, instant
 from sagas.state import Phase, SagaState, Step
+from sagas.story.steps import remains
 from sagas.story.wording import labels
 
+_MOST_NAMED = 20
 _FATES = {
     Standing.DONE: Fate.UNDONE,
     Standing.STUCK: Fate.ASKED,
@@ -58,7 +61,72 @@ def present_gate(
         delegations=delegations,
         former=former,
         whole=whole,
+        afterwards=() if state is None or gate.state.is_open else afterwards(gate, state, now),
     )
+
+
+def afterwards(gate: Gate, state: SagaState, now: datetime) -> list[str]:
+    """What became of a gate's action since the decision, and of its saga where that is undone."""
+    step = state.steps.get(gate.path)
+    used = step is not None and gate.state is GateState.CONSUMED
+    course = _course(step, Direction(gate.direction), now) if step is not None and used else []
+    return [*course, *_unwound(state, now)]
+
+
+def _course(step: Step, direction: Direction, now: datetime) -> list[str]:
+    """What became of a call that was allowed."""
+    track = step.track(direction)
+    at = f" at {_at(track.ended, now)}" if track.ended else ""
+    why = f": {track.message}" if track.message else ""
+    if step.late and direction is Direction.DO:
+        return ["it took effect after it had been given up"]
+    told = {
+        Phase.SUCCEEDED: f"it was done{at}",
+        Phase.FAILED: f"it failed{at}{why}",
+        Phase.IN_DOUBT: f"nobody knows whether it took effect{why}",
+        Phase.WAIVED: f"a person left it as it is{at}",
+    }
+    undone = step.undo.phase is Phase.SUCCEEDED and direction is Direction.DO
+    later = [f"it was undone at {_at(step.undo.ended, now)}"] if undone else []
+    return [*([told[track.phase]] if track.phase in told else []), *later]
+
+
+def _unwound(state: SagaState, now: datetime) -> list[str]:
+    """How far the undoing of a saga has come, with what remains; nothing of one that is not undone."""
+    over = state.ended is not None and state.ended.status == Status.RESIDUAL
+    if state.unwind is None and not over:
+        return []
+    named = labels(state.steps)
+    undone = sorted(
+        (step for step in state.steps.values() if step.undo.phase is Phase.SUCCEEDED),
+        key=lambda step: (step.undo.ended, -step.ordinal),
+    )
+    left = remains(state, named, late=state.unwind is None)
+    return [
+        _end(state, now),
+        *_told("undone, in this order", [named[step.path] for step in undone]),
+        *_told("remains", [f"{item.label}: {item.text}" for item in left]),
+    ]
+
+
+def _end(state: SagaState, now: datetime) -> str:
+    ended, unwind = state.ended, state.unwind
+    reason = unwind.reason if unwind is not None else ended.reason if ended is not None else None
+    why = f": {reason}" if reason else ""
+    if ended is None:
+        return f"the saga is being undone{why}"
+    what = "ended" if unwind is None else "was undone"
+    return f"the saga {what} at {_at(state.ended_at, now)}{why}"
+
+
+def _told(label: str, items: Sequence[str]) -> list[str]:
+    """The first of them on one line, and how many more there are."""
+    more = f"; and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
+    return [f"{label}: {'; '.join(items[:_MOST_NAMED])}{more}"] if items else []
+
+
+def _at(at: int, now: datetime) -> str:
+    return moment(instant(at), now=now)
 
 
 def deeds(state: SagaState, handlers: Handlers, *, undoing: bool = True) -> list[Deed]:

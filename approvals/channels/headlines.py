@@ -3,6 +3,7 @@
 Pure.
 """
 
+from approvals.aftermath import Aftermath
 from approvals.channels.notice import Happening, Notice, Saying
 from approvals.presentation import Presentation
 from approvals.wording import cut
@@ -30,6 +31,17 @@ _NEWS = {
     Happening.ANSWERED: "Answered",
     Happening.CLOSED: "No longer needed",
 }
+_SINCE = {
+    Aftermath.DONE: "it is done",
+    Aftermath.FAILED: "it failed",
+    Aftermath.IN_DOUBT: "nobody knows whether it took effect",
+    Aftermath.ROLLED_BACK: "its part of the saga was undone",
+    Aftermath.UNDOING: "the saga is being undone",
+    Aftermath.UNDONE: "the saga was undone",
+    Aftermath.RESIDUAL: "the saga is over, and something remains",
+}
+_OVER = frozenset({Aftermath.UNDONE, Aftermath.RESIDUAL})
+_SAY_SO = frozenset({Happening.WAITING, Happening.CHANGED, Happening.ROLLED_BACK})
 
 
 def headline(notice: Notice) -> str:
@@ -41,7 +53,11 @@ def news(notice: Notice) -> str:
     """Say what is so by now, and why it is told."""
     if notice.happening is Happening.WAITING:
         return _FIRST_WORDS[notice.saying]
-    return _NEWS[notice.happening]
+    if notice.happening is Happening.ROLLED_BACK and notice.aftermath in _OVER:
+        return f"{_NEWS[Happening.CANCELLED]}: {_SINCE[notice.aftermath]}"
+    if notice.aftermath is None or notice.happening in _SAY_SO:
+        return _NEWS[notice.happening]
+    return f"{_NEWS[notice.happening]}: {_SINCE[notice.aftermath]}"
 
 
 def topic(notice: Notice) -> str:

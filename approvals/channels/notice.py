@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from approvals.aftermath import Aftermath
 from approvals.gate import GateState
 from approvals.presentation import Presentation
 
@@ -89,9 +90,12 @@ class Notice:
     at: datetime
     for_whom: tuple[str, ...] = ()
     """Who is told in the place of somebody who is away, in words: ``zoe for ana``."""
+    aftermath: Aftermath | None = None
+    """What became of the action or its saga since the decision, in a word."""
     is_news: bool = True
-    """Whether what has changed is worth a message of its own. Votes that decided nothing are not: a
-    channel whose messages cannot be changed leaves an update without news out."""
+    """Whether what has changed is worth a message of its own. Votes that decided nothing are not, nor
+    that what was approved has run: a channel whose messages cannot be changed leaves an update
+    without news out, and one with threads tells it there."""
 
     @property
     def is_open(self) -> bool:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from approvals import Gate, Presentation
+from approvals.aftermath import Aftermath
 from approvals.announcing import is_news, tells
 from approvals.channels import (
     Happening,
@@ -66,6 +67,7 @@ class Viewer:
             version=tells(gate, at),
             subject=await self.present(gate.id),
             where="gates",
+            aftermath=gate.aftermath,
         )
 
     async def _of_question(self, question: QuestionRow, delivery: Delivery, now: int) -> Notice:
@@ -92,6 +94,7 @@ class Viewer:
         version: str,
         subject: Presentation | InterventionView,
         where: str,
+        aftermath: Aftermath | None = None,
     ) -> Notice:
         path = f"/{where}/{quote(delivery.subject, safe='')}"
         return Notice(
@@ -105,6 +108,7 @@ class Viewer:
             follows=await self._followed(delivery),
             at=instant(now),
             for_whom=tuple(cut(each, _NAME_LIMIT) for each in delivery.for_whom),
+            aftermath=aftermath,
             is_news=is_news(delivery.says, version),
         )
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from approvals.redaction import Redaction
 from sagas import decide
 from sagas.chain import Fields, Row, genesis, link
+from sagas.driving import aftermath
 from sagas.entries import Entry, body_of
 from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.fold import apply
@@ -203,6 +204,7 @@ class SagaLog:
             for entry, body in zip(submission.entries, submission.bodies, strict=True):
                 seq += 1
                 payload, kind = entry.payload, entry.kind
+                ops.extend(aftermath.notes(self.state, entry, now))
                 fields = Fields(seq, kind, entry.VERSION, now, body, payload)
                 previous = link(previous, fields)
                 rows.append(_row(self.saga_id, fields, previous))

@@ -20,7 +20,7 @@ _QUESTION = (
 _GATE = (
     "id, saga_id, path, direction, generation, revision, action, action_version, arguments, policy, "
     "digest, parties, state, opened_at, deadline, decided_at, decided_by, reason, valid_until, "
-    "eligible, stakes, because, editor, vetoers, voted"
+    "eligible, stakes, because, editor, vetoers, voted, aftermath"
 )
 _REVISION = "gate_id, number, arguments, digest, stakes, actor, reason, made_at"
 _REFUSED_EDIT = (

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from approvals import Approval, Gate, GateState, Vote, VoteKind
+from approvals.aftermath import Aftermath
 from approvals.figures import AskedGate, CastVote
 from approvals.parties import Parties
 from approvals.quorum import Refusal
@@ -143,6 +144,7 @@ def gate(record: Record) -> Gate:
         editor=record[22],
         vetoers=tuple(json.loads(record[23])),
         voted=record[24],
+        aftermath=None if record[25] is None else Aftermath(record[25]),
     )
 
 

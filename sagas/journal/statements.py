@@ -68,6 +68,13 @@ returning id
 """Compare and set: of two that move a gate out of one state, one waits and then changes nothing. An
 approval that has lapsed is not used, however slowly its unit came here."""
 
+NOTE_AFTERMATH = """
+update gate set aftermath = $2, notify_at = $3
+where id in (select value from {elements}($1) as element)
+"""
+"""Only the worker that drives their saga does, in the order of its entries; a second time it changes
+nothing but has them looked at again."""
+
 GATE_STATE = "select state from gate where id = $1"
 """Read only to settle an append whose answer was lost."""
 

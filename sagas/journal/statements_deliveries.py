@@ -25,11 +25,12 @@ where subject in (select value from {elements}($1) as element) order by id
 ANNOUNCE_GATE = """
 update gate set notify_at = $2
 where id = $1 and notify_at = $3
-    and (cast($4 as text) is null or (state = $4 and revision = $5 and voted = $6))
+    and (cast($4 as text) is null or (state = $4 and revision = $5 and voted = $6
+        and coalesce(aftermath, '') = $7))
 returning saga_id
 """
 """Compare and set: of two that announce one gate, one waits and then changes nothing; and neither
-does who comes after the gate was moved, or voted on."""
+does who comes after the gate was moved or voted on, or more became of it."""
 
 ANNOUNCE_QUESTION = """
 update intervention set notify_at = $2

@@ -39,7 +39,7 @@ Its **permits** are what calls hold of it: a `start` until a period after the ca
 holds it and until when; past that instant it counts for nothing, whoever has died.
 
 `notify_at` of a gate and of an intervention is since when there may be something to tell people of
-it. Whoever opens or moves one sets it in the same transaction; nothing is told before that is
+it. Whoever opens or moves one, or notes the `aftermath` of a gate, sets it in the same transaction; nothing is told before that is
 committed, and nothing that is committed stays untold. A **delivery** is one message to one target:
 queued when its subject was announced, and repaired when what it says is no longer so. `holder` is the
 worker that has it in hand, and whose death makes it anybody's.
@@ -223,6 +223,7 @@ class Gate(_Table, table=True):
     because: str | None = Field(default=None, sa_type=Text)
     editor: str | None = Field(default=None, sa_type=Text)
     voted: int = Field(sa_type=Integer)
+    aftermath: str | None = Field(default=None, sa_type=Text)
     notify_at: int | None = Field(default=None, sa_type=BigInteger)
 
 

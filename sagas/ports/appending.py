@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeGuard
 
 from approvals import Gate, GateState
+from approvals.aftermath import Aftermath
 from compensations import Choice
 from sagas.chain import Row
 from sagas.model import Status
@@ -18,6 +19,7 @@ __all__ = [
     "CreateSaga",
     "FoldRequests",
     "MoveGate",
+    "NoteAftermath",
     "Op",
     "OpenGate",
     "OpenQuestion",
@@ -66,6 +68,15 @@ class MoveGate:
     gate_id: str
     old: GateState
     new: GateState
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAftermath:
+    """Note what is to be told of gates after their decision, and have them announced anew."""
+
+    gate_ids: tuple[str, ...]
+    became: Aftermath
     at: int
 
 
@@ -123,6 +134,7 @@ Op = (
     | Project
     | OpenGate
     | MoveGate
+    | NoteAftermath
     | SpendRule
     | OpenQuestion
     | CloseQuestion

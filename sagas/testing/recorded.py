@@ -17,6 +17,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 
 from approvals import Approval, Gate, GateState
+from approvals.aftermath import Aftermath
 from approvals.errors import ApprovalError
 from approvals.parties import Parties
 from approvals.stakes import Stakes
@@ -216,6 +217,8 @@ def _read_gate(item: Mapping[str, Any]) -> Gate:
     known["parties"] = Parties.from_json(known["parties"])
     known["stakes"] = Stakes.from_json(known["stakes"])
     known["state"] = GateState(known["state"])
+    told = known.get("aftermath")
+    known["aftermath"] = None if told is None else Aftermath(told)
     known["eligible"] = tuple(known["eligible"])
     known["vetoers"] = tuple(known.get("vetoers", ()))
     return Gate(**known)

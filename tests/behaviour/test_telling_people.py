@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,10 +23,20 @@ from approvals.channels import (
 )
 from approvals.delegation import delegation
 from approvals.errors import ChannelDefinitionError, DirectoryError
-from sagas import Catalog, Coordinator, Reversibility, approval, connect, waived
+from compensations import Residue
+from sagas import (
+    Catalog,
+    Coordinator,
+    Reversibility,
+    StepFailed,
+    approval,
+    connect,
+    savepoint,
+    waived,
+)
 from sagas.dispatching.planning import FIRST_REMINDER, REMINDED_EVERY
 from sagas.dispatching.sending import AGAIN, PATIENCE
-from sagas.errors import Refused
+from sagas.errors import NotExecuted, Refused
 from sagas.model import micros
 from sagas.ports import Announcement
 from tests.behaviour.conftest import People
@@ -117,6 +127,55 @@ async def book(city: str) -> None:
 @travel.saga
 async def bill(city: str) -> None:
     await pay(city)
+
+
+@travel.action(reversibility=Reversibility.COMPENSATABLE, approval=approval(by="ana", within=HOUR))
+async def repay(city: str) -> None:
+    raise NotExecuted("no such account")
+
+
+@repay.compensation()
+async def take_back(city: str) -> None: ...
+
+
+@travel.saga
+async def refund(city: str) -> None:
+    with suppress(StepFailed):
+        await repay(city)
+
+
+@travel.action(reversibility=Reversibility.IRREVERSIBLE, approval=approval(by="ana", within=HOUR))
+async def wire(city: str) -> None:
+    raise ConnectionResetError("the line broke")
+
+
+@travel.saga
+async def transfer(city: str) -> None:
+    await wire(city)
+
+
+@travel.action(reversibility=Reversibility.COMPENSATABLE, approval=approval(by="ana", within=HOUR))
+async def rent(city: str) -> None: ...
+
+
+@rent.compensation()
+async def give_back(city: str) -> Residue:
+    return Residue("a fee of 40 EUR")
+
+
+@travel.saga
+async def tour(city: str) -> None:
+    await book_room(city)
+    await rent(city)
+    raise OSError("the bus broke down")
+
+
+@travel.saga
+async def detour(city: str) -> None:
+    with suppress(OSError):
+        async with savepoint("detour"):
+            await rent(city)
+            raise OSError("the bus broke down")
 
 
 class HandClock:
@@ -452,7 +511,7 @@ async def test_a_message_says_who_has_voted_although_nothing_is_decided(office: 
     assert [vote.partition(" at ")[0] for vote in last.subject.votes] == ["ana approved"]
     await office.coordinator.approve(gate.id, by="bo")
     await office.tell()
-    assert [(note.says, note.shown[-1].is_news) for note in office.board.notes] == [
+    assert [(note.says, note.shown[2].is_news) for note in office.board.notes] == [
         ("approved", True),
         ("approved", True),
     ]
@@ -461,9 +520,100 @@ async def test_a_message_says_who_has_voted_although_nothing_is_decided(office: 
 async def test_a_message_is_repaired_once(office: Office) -> None:
     gate = await office.ask()
     await office.coordinator.reject(gate, by="ana", reason="too dear")
+    await (await office.coordinator.resume("trip-1")).outcome(timeout=60)
     await office.tell()
     await office.tell()
     assert office.board.updates == 1
+
+
+# --- what became of it ------------------------------------------------------------------------
+
+
+async def afterwards(office: Office, saga: str) -> tuple[Notice, Presentation]:
+    """What the first message says once a saga is over."""
+    await (await office.coordinator.resume(saga)).outcome(timeout=60)
+    await office.tell()
+    last = office.board.notes[0].shown[-1]
+    assert isinstance(last.subject, Presentation)
+    return last, last.subject
+
+
+async def approved(office: Office) -> None:
+    [gate] = await office.coordinator.store.waiting_gates()
+    await office.coordinator.approve(gate.id, by="ana")
+
+
+async def test_a_message_says_that_what_was_approved_is_done_which_is_no_second_mail(
+    office: Office,
+) -> None:
+    await (await office.coordinator.start(letter, "Oslo", id="letter-1")).settled()
+    await office.tell()
+    await approved(office)
+    await office.tell()
+    said, view = await afterwards(office, "letter-1")
+    assert (said.aftermath, said.version) == ("done", "approved.1.done")
+    assert view.afterwards == ("it was done at 10:00 UTC",)
+    if len(office.board.notes[0].shown) > 2:  # unless both were told at once
+        assert not said.is_news
+
+
+async def test_a_message_says_that_what_was_approved_failed_and_why(office: Office) -> None:
+    await (await office.coordinator.start(refund, "Oslo", id="refund-1")).settled()
+    await office.tell()
+    await approved(office)
+    said, view = await afterwards(office, "refund-1")
+    assert view.afterwards == ("it failed at 10:00 UTC: no such account",)
+    assert said.version == "approved.1.failed"
+
+
+async def test_a_message_says_that_nobody_knows_until_somebody_does(office: Office) -> None:
+    handle = await office.coordinator.start(transfer, "Oslo", id="transfer-1")
+    await handle.settled()
+    await office.tell()
+    await approved(office)
+    await handle.settled()
+    await office.tell()
+    note = office.board.notes[0]
+    assert note.shown[-1].version == "approved.1.doubt"
+    [question] = await office.coordinator.store.waiting_questions()
+    await office.coordinator.resolve(question.id, "happened", reason="looked", by="ana")
+    said, _ = await afterwards(office, "transfer-1")
+    assert said.version == "approved.1.done"
+
+
+async def test_a_message_says_what_was_undone_and_what_remains_of_what_was_approved(
+    office: Office,
+) -> None:
+    await (await office.coordinator.start(tour, "Oslo", id="tour-1")).settled()
+    await office.tell()
+    await approved(office)
+    await office.tell()
+    said, view = await afterwards(office, "tour-1")
+    assert (said.version, said.is_news) == ("approved.1.residual", True)
+    assert view.afterwards == (
+        "it was done at 10:00 UTC",
+        "it was undone at 10:00 UTC",
+        "the saga was undone at 10:00 UTC: OSError: the bus broke down",
+        "undone, in this order: rent; book_room",
+        "remains: rent: a fee of 40 EUR",
+    )
+
+
+async def test_a_message_says_that_the_block_of_its_step_was_undone(office: Office) -> None:
+    await (await office.coordinator.start(detour, "Oslo", id="detour-1")).settled()
+    await office.tell()
+    await approved(office)
+    said, view = await afterwards(office, "detour-1")
+    assert said.version == "approved.1.block"
+    assert view.afterwards == ("it was done at 10:00 UTC", "it was undone at 10:00 UTC")
+
+
+async def test_a_rejection_is_followed_by_what_was_undone(office: Office) -> None:
+    gate = await office.ask()
+    await office.coordinator.reject(gate, by="ana", reason="too dear")
+    said, view = await afterwards(office, "trip-1")
+    assert said.version == "rejected.1.undone"
+    assert view.afterwards[1:] == ("undone, in this order: book_room",)
 
 
 async def test_a_message_says_so_when_the_saga_is_undone(office: Office) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from approvals import GateState
+from approvals.aftermath import Aftermath
 from compensations import Choice
 from sagas.errors import LeaseLost, Refused
 from sagas.ports import (
@@ -17,6 +18,7 @@ from sagas.ports import (
     Lease,
     MoveGate,
     NewDelivery,
+    NoteAftermath,
     Settlement,
     Store,
     Unannounced,
@@ -163,6 +165,32 @@ class DeliveriesSuite:
         move = MoveGate(gate.id, GateState.PENDING, GateState.CANCELLED, AT + 1)
         await store.commit(lease, [tale.unit(1, move)])
         assert [found.notify_at for found in await due(store, AT + 1)] == [AT + 1]
+
+    async def test_race_what_became_of_a_gate_has_it_announced_anew(self, store: Store) -> None:
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        [found] = await due(store)
+        done = NoteAftermath((gate.id, "g-2"), Aftermath.DONE, AT)  # at the instant it opened
+        await store.commit(lease, [tale.unit(1, done)])
+        assert not await store.announce(found, ASKED)
+        [found] = await due(store)
+        assert found.subject == replace(gate, aftermath=Aftermath.DONE)
+        assert await store.announce(found, ASKED)
+
+    async def test_race_a_message_is_repaired_when_more_became_of_it_while_it_was_sent(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        tale, gate = await with_gate(store, lease)
+        [found] = await due(store)
+        assert await store.announce(found, ASKED)
+        [taken] = await take(store, lease)
+        decided = MoveGate(gate.id, GateState.PENDING, GateState.CANCELLED, AT)
+        told = NoteAftermath((gate.id,), Aftermath.UNDOING, AT)
+        await store.commit(lease, [tale.unit(1, decided, told)])
+        settled = await store.settle(lease, taken, replace(SENT, says="cancelled.1"))
+        assert settled is not None
+        assert settled.state is DeliveryState.STALE
 
     @pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "answered"])
     async def test_an_intervention_that_is_over_is_to_be_announced(

@@ -80,6 +80,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "COUNTED_VOTES": ("g-1",),
     "REFUSED_VOTE": ("g-1", "bo", AT),
     "RECORD_VOTE": (),
+    "NOTE_AFTERMATH": ('["g-1"]', "done", AT),
     # interventions
     "OPEN_QUESTION": (),
     "CLOSE_QUESTION": ("i-1", AT),

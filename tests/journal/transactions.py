@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from approvals import GateState, VoteKind
+from approvals.aftermath import Aftermath
 from compensations import Choice
 from sagas.allotment import Demand, Mark, Want
 from sagas.allotment import Kind as Permit
@@ -25,6 +26,7 @@ from sagas.ports import (
     Lease,
     MoveGate,
     NewDelivery,
+    NoteAftermath,
     Op,
     OpenGate,
     OpenQuestion,
@@ -326,6 +328,12 @@ async def _cancel_gate(scene: Scene) -> object:
     return await scene.store.commit(scene.lease, [Unit(scene.saga_id, [], [move])])
 
 
+async def _note(scene: Scene) -> object:
+    applied = await scene.append(NoteAftermath((scene.gate_id,), Aftermath.DONE, AT))
+    gate = await scene.store.gate(scene.gate_id)
+    return applied, gate and gate.aftermath
+
+
 async def _ask(scene: Scene) -> object:
     return await scene.append(scene.ask())
 
@@ -553,6 +561,7 @@ KINDS: Mapping[str, Kind] = {
     "delegate": Kind(_delegate, ("create_delegation",)),
     "undelegate": Kind(_undelegate, ("revoke_delegation",), _delegation),
     "cancel a gate": Kind(_cancel_gate, ("commit", MoveGate), _gate),
+    "note an aftermath": Kind(_note, ("commit", NoteAftermath), _gate),
     "open a question": Kind(_ask, ("commit", OpenQuestion)),
     "close a question": Kind(_close, ("commit", CloseQuestion), _question),
     "fold requests": Kind(_fold, ("commit", FoldRequests), _request),

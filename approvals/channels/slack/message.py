@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from approvals.channels.headlines import news
-from approvals.channels.notice import Happening, InterventionView, Notice, Saying
+from approvals.channels.notice import InterventionView, Notice, Saying
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
 from approvals.channels.slack.parts import (
     consequences_in_brief,
@@ -92,14 +92,22 @@ def message_of(notice: Notice, *, may_approve: bool = True) -> Message:
 def news_of(notice: Notice) -> Message:
     """One step of the story for the thread below a message: what is so by now, without buttons."""
     view = notice.subject
-    if not view.is_open:
-        lines = [view.standing]
-    elif isinstance(view, Presentation):
-        lines = [f"Decide by {moment(view)}: {view.still_needed}"]
-    else:
-        lines = [view.question]
-    blocks = [section(f"{news(notice)}. {each}", _LINE) for each in lines]
+    said, *more = _story(view)
+    blocks = [section(f"{news(notice)}. {said}", _LINE), *(section(each, _LINE) for each in more)]
     return _message(notice, [*blocks, *_in_the_place_of(notice)])
+
+
+def _story(view: Presentation | InterventionView) -> list[str]:
+    """The latest of it; with a step that may have been told before, where it is one after it."""
+    if isinstance(view, InterventionView):
+        return [view.question if view.is_open else view.standing]
+    if not view.is_open:
+        return [_sentence(view.standing), *map(_sentence, view.afterwards)]
+    return [f"Decide by {moment(view)}: {view.still_needed}", *view.votes[-1:]]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _reminder(notice: Notice) -> Message:
@@ -239,19 +247,15 @@ def _cut(notice: Notice, view: Presentation) -> list[Element]:
 def _closed(notice: Notice, view: Presentation) -> list[Element]:
     return [
         header(news(notice)),
-        section(f"{view.standing[:1].upper()}{view.standing[1:]}", 2 * _LINE),
+        section(_sentence(view.standing), 2 * _LINE),
+        *(section(_sentence(each), _LINE) for each in view.afterwards),
         *gate_in_brief(view),
         *facts_in_brief(view),
         section(f"Done so far: {'; '.join(view.done_so_far[-5:]) or 'nothing'}", _LINE),
-        *(_undoing(view) if notice.happening is Happening.ROLLED_BACK else []),
         *_line("Votes", view.votes[-5:]),
         *small_print(view, whole=False),
         *_way_in(notice),
     ]
-
-
-def _undoing(view: Presentation) -> list[Element]:
-    return [*_line("Undone, in this order", view.undone), *_line("Remains", view.remains)]
 
 
 def _line(label: str, told: tuple[str, ...]) -> list[Element]:
@@ -266,7 +270,7 @@ def _question(notice: Notice, view: InterventionView) -> list[Element]:
     if not view.is_open:
         return [
             header(news(notice)),
-            section(f"{view.standing[:1].upper()}{view.standing[1:]}", 2 * _LINE),
+            section(_sentence(view.standing), 2 * _LINE),
             *said,
             *_way_in(notice),
         ]

@@ -64,8 +64,8 @@ class SlackChannel:
     Args:
         token: The bot token.
         render: What a notice says in its message.
-        story: What is told in the thread of a message when there is news of it; nothing, if left
-            out.
+        story: What is told in the thread of a message when there is more to say of it; nothing, if
+            left out.
         name: How routes name it.
         api_url: Where Slack's Web API is.
         timeout: How long each answer of Slack is waited for; whole seconds.
@@ -150,7 +150,7 @@ class SlackChannel:
             raise error.told(is_repeatable=True) from None
 
     async def update(self, receipt: Receipt, notice: Notice) -> Receipt:
-        """Change a message to what is so by now, and tell what is news in its thread, once.
+        """Change a message to what is so by now, and tell that in its thread, once.
 
         Raises:
             ChannelError: The class says what to do.
@@ -168,7 +168,7 @@ class SlackChannel:
                 metadata=dict(said.metadata),
             )
         )
-        if self._story is not None and notice.is_news and notice.follows is None:
+        if self._story is not None and notice.follows is None:
             await self._tell(conversation, ts, notice, self._story(notice))
         return receipt
 

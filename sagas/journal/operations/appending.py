@@ -32,6 +32,7 @@ from sagas.ports import (
     FoldRequests,
     Lease,
     MoveGate,
+    NoteAftermath,
     Op,
     OpenGate,
     OpenQuestion,
@@ -208,11 +209,14 @@ def _queries(lease: Lease, unit: Unit, op: Op) -> tuple[list[Query], Applied | N
 def _never_refused(
     lease: Lease,
     unit: Unit,
-    op: OpenGate | OpenQuestion | CloseQuestion | FoldRequests | Survived,
+    op: OpenGate | NoteAftermath | OpenQuestion | CloseQuestion | FoldRequests | Survived,
 ) -> list[Query]:
     match op:
         case OpenGate():
             return [Query(statements.OPEN_GATE, records.gate_values(op.gate))]
+        case NoteAftermath():
+            noted = (records.listed(op.gate_ids), op.became.value, op.at)
+            return [Query(statements.NOTE_AFTERMATH, noted)]
         case OpenQuestion():
             values = records.question_values(unit.saga_id, op)
             return [Query(statements.OPEN_QUESTION, values)]

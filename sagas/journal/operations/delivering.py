@@ -167,12 +167,12 @@ def _comparing(found: Unannounced, next_at: int | None) -> list[Query]:
     match found.subject:
         case QuestionRow(state=state):
             return [Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, state))]
-        case Gate(state=state, revision=revision, voted=voted):
-            values = (*seen, state.value, revision, voted)
+        case Gate(state=state, revision=revision, voted=voted, aftermath=aftermath):
+            values = (*seen, state.value, revision, voted, aftermath or "")
             return [Query(statements_deliveries.ANNOUNCE_GATE, values)]
         case None:
             return [
-                Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None, None)),
+                Query(statements_deliveries.ANNOUNCE_GATE, (*seen, None, None, None, None)),
                 Query(statements_deliveries.ANNOUNCE_QUESTION, (*seen, None)),
             ]
 

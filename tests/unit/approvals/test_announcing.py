@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from approvals.aftermath import Aftermath
 from approvals.announcing import is_news, is_reminder, level, next_instant, tells
 from approvals.clause import Clause, Rung
 from approvals.gate import Gate, GateState
@@ -101,3 +102,27 @@ def test_an_edit_or_an_end_is_news_however_many_have_voted() -> None:
 
 def test_what_was_decided_is_told_alike_however_many_voted_before() -> None:
     assert tells(replace(in_state(GateState.REJECTED), voted=2), OPENED) == "rejected.1"
+
+
+def test_what_became_of_it_is_told_once_nobody_decides_any_more() -> None:
+    done = replace(in_state(GateState.CONSUMED), aftermath=Aftermath.DONE)
+    assert tells(done, NOW) == "approved.1.done"
+    assert tells(replace(pending(), aftermath=Aftermath.UNDOING), NOW) == "pending.1"
+
+
+@pytest.mark.parametrize(
+    ("said", "says", "news"),
+    [
+        ("pending.1", "approved.1.done", True),
+        ("approved.1", "approved.1.done", False),
+        ("approved.1", "approved.1.undoing", False),
+        ("approved.1.done", "approved.1.undone", False),
+        ("approved.1.undoing", "approved.1.residual", True),
+        ("approved.1.residual", "approved.1.undoing", False),
+        ("cancelled.1.undoing", "cancelled.1.residual", False),
+    ],
+)
+def test_what_became_of_it_is_news_where_something_remains_of_what_was_approved(
+    said: str, says: str, news: bool
+) -> None:
+    assert is_news(said, says) is news

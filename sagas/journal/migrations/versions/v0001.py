@@ -202,6 +202,7 @@ def _gate() -> None:
         _text("because", nullable=True),
         _text("editor", nullable=True),
         _whole("voted"),
+        _text("aftermath", nullable=True),
         _large("notify_at", nullable=True),
     )
     _index("gate_of_saga", "gate", ["saga_id"])

@@ -353,12 +353,14 @@ async def test_news_that_was_told_is_not_told_again(slack: LocalSlack) -> None:
     assert len(slack.calls("chat.update")) == 2
 
 
-@pytest.mark.parametrize("different", [{"is_news": False}, {"follows": RECEIPT}])
-async def test_what_is_no_news_and_a_reminder_are_changed_in_silence(
-    slack: LocalSlack, different: dict[str, object]
-) -> None:
-    await channel(slack, story=rendered).update(RECEIPT, over(**different))
+async def test_a_reminder_is_changed_in_silence(slack: LocalSlack) -> None:
+    await channel(slack, story=rendered).update(RECEIPT, over(follows=RECEIPT))
     assert slack.calls("chat.postMessage") == []
+
+
+async def test_what_is_worth_no_message_of_its_own_is_told_in_the_thread(slack: LocalSlack) -> None:
+    await channel(slack, story=rendered).update(RECEIPT, over(is_news=False))
+    assert slack.calls("chat.postMessage")[0]["thread_ts"] == "1700.0001"
 
 
 async def test_a_thread_that_takes_nothing_does_not_undo_the_change(slack: LocalSlack) -> None:

@@ -169,8 +169,8 @@ def test_a_rollback_is_told_apart_from_another_cancel() -> None:
 
 
 def test_a_rollback_says_what_is_undone_and_what_remains() -> None:
-    view = present(in_state(GateState.CANCELLED), now=NOW)
-    view = replace(view, undone=("book_hotel",), remains=("send_mail: cannot be undone",))
+    told = ("undone, in this order: book_hotel", "remains: send_mail: cannot be undone")
+    view = present(in_state(GateState.CANCELLED), now=NOW, afterwards=told)
     found = shown(sent(notice(subject=view, happening=Happening.ROLLED_BACK)).blocks)
     assert "Undone, in this order: book_hotel" in found
     assert "Remains: send_mail: cannot be undone" in found
@@ -233,7 +233,7 @@ def test_a_reminder_of_what_is_decided_by_now_has_no_buttons() -> None:
 
 @pytest.mark.parametrize(
     ("told", "words"),
-    [(decided(), "Rejected. already rejected by bo"), (asking(), "did the booking take place?")],
+    [(decided(), "Rejected. Already rejected by bo"), (asking(), "did the booking take place?")],
 )
 def test_the_story_is_told_without_buttons(told: Notice, words: str) -> None:
     message = news_of(told)

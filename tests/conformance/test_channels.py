@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from email.message import EmailMessage
+from typing import Any, cast
 
 import pytest
 
@@ -65,21 +66,17 @@ def read_in(message: Message) -> str:
     return "\n".join(_texts(message.blocks))
 
 
-def _texts(value: object) -> Iterator[str]:
-    match value:
-        case {"type": "actions", "elements": [*elements]}:
-            yield from (str(element.get("url", "")) for element in elements)
-        case dict():
-            for key, part in value.items():
-                if key in {"text", "url"} and isinstance(part, str):
-                    yield part
-                else:
-                    yield from _texts(part)
-        case list():
-            for part in value:
-                yield from _texts(part)
-        case _:
-            pass
+def _texts(value: Any) -> Iterator[str]:
+    for each in cast("list[Any]", value) if isinstance(value, list) else []:
+        yield from _texts(each)
+    if not isinstance(value, dict):
+        return
+    part = cast("dict[str, Any]", value)
+    for key in ("text", "url"):
+        if isinstance(part.get(key), str):
+            yield part[key]
+    for key in ("text", "elements", "fields"):
+        yield from _texts(part.get(key))
 
 
 class TestSlack(ChannelSuite):

@@ -41,7 +41,7 @@ _SINCE = {
     Aftermath.RESIDUAL: "the saga is over, and something remains",
 }
 _OVER = frozenset({Aftermath.UNDONE, Aftermath.RESIDUAL})
-_SAY_SO = frozenset({Happening.WAITING, Happening.CHANGED, Happening.ROLLED_BACK})
+_SAYS_SO = frozenset({Happening.CHANGED, Happening.ROLLED_BACK})
 
 
 def headline(notice: Notice) -> str:
@@ -53,11 +53,12 @@ def news(notice: Notice) -> str:
     """Say what is so by now, and why it is told."""
     if notice.happening is Happening.WAITING:
         return _FIRST_WORDS[notice.saying]
-    if notice.happening is Happening.ROLLED_BACK and notice.aftermath in _OVER:
-        return f"{_NEWS[Happening.CANCELLED]}: {_SINCE[notice.aftermath]}"
-    if notice.aftermath is None or notice.happening in _SAY_SO:
-        return _NEWS[notice.happening]
-    return f"{_NEWS[notice.happening]}: {_SINCE[notice.aftermath]}"
+    happening = notice.happening
+    if happening is Happening.ROLLED_BACK and notice.aftermath in _OVER:
+        happening = Happening.CANCELLED
+    if notice.aftermath is None or happening in _SAYS_SO:
+        return _NEWS[happening]
+    return f"{_NEWS[happening]}: {_SINCE[notice.aftermath]}"
 
 
 def topic(notice: Notice) -> str:

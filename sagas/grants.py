@@ -14,8 +14,10 @@ from sagas import acting, granting
 from sagas.driving.environment import Handlers
 from sagas.errors import Refused
 from sagas.granting import Tried
+from sagas.model import micros
 from sagas.ports import Clock, Store
 from sagas.reader import Reader
+from sagas.rights import Acting
 
 ON_OUR_WORD = "the program's word"
 """How somebody was identified whom nobody has asked."""
@@ -56,6 +58,19 @@ class Grants(Reader):
         if groups is None:
             raise Refused(f"{wanted} is not known in {directory.source}")
         return Principal(name=wanted, display=wanted, groups=groups, evidence=ON_OUR_WORD)
+
+    @property
+    def directory(self) -> Directory:
+        """Who is who, as of now."""
+        return self._directory()
+
+    async def acting_for(self, person: Principal, /) -> list[Acting]:
+        """Those who have asked somebody to decide for them now, with the rights they have now."""
+        found: list[Acting] = []
+        for each in await self.store.delegated_to(person.name, at=micros(self._clock.now())):
+            with suppress(Refused):  # whoever has left has no right to be used
+                found.append(Acting(each, self.principal(each.delegator)))
+        return found
 
     def identify(self, claim: str, value: str) -> Principal:
         """The person of the directory of whom a provider of log-ins says this.

@@ -387,6 +387,18 @@ order by opened_at, id limit $4
 With a person it has those for whom a ladder may add somebody, whoever that is.
 """
 
+VOTED_BY = """
+select {gate} from gate join (
+    select gate_id as voted_on, max(id) as voted_last from (
+        select id, gate_id from vote
+        where principal = $1 and refusal is null
+        order by id desc limit $2
+    ) as latest group by gate_id
+) as said on said.voted_on = gate.id
+order by said.voted_last desc
+"""
+"""Committed rows: the gates of somebody's last votes, as many votes as are asked for."""
+
 GATES_OF = "select {gate} from gate where saga_id = $1 order by opened_at, id"
 """Committed rows."""
 

@@ -367,6 +367,10 @@ class SqlStore:
             lambda: library.waiting_gates(person=person, live_at=live_at, after=after, limit=limit)
         )
 
+    async def voted_by(self, person: str, *, limit: int = PAGE) -> list[Gate]:
+        """The gates at which somebody voted, the latest vote first."""
+        return await self._look(lambda: library.voted_by(person, limit=limit))
+
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
         return await self._look(lambda: library.gates_of(saga_id))

@@ -268,6 +268,7 @@ class Vote(_Table, table=True):
     __table_args__: ClassVar[Any] = (
         Index("vote_of_gate", "gate_id"),
         Index("vote_cast", "cast_at"),
+        Index("vote_of_person", "principal", "id"),
         {"sqlite_autoincrement": True},
     )
 

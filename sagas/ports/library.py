@@ -46,7 +46,7 @@ class Library(Protocol):
 
 
 class Inbox(Protocol):
-    """What waits for people, page by page: nobody reads all of it at once."""
+    """What waits for people, and what they said, in pages: nobody reads all of it at once."""
 
     async def waiting_gates(
         self,
@@ -62,6 +62,14 @@ class Inbox(Protocol):
             person: Only gates that were theirs to decide when they opened; None for every gate.
             live_at: Only gates whose deadline is later than this instant (microseconds).
             after: The page begins after the gate with this opening (microseconds) and id.
+        """
+        ...
+
+    async def voted_by(self, person: str, *, limit: int = PAGE) -> list[Gate]:
+        """The gates at which somebody voted, the latest vote first; refused votes are none.
+
+        Args:
+            limit: How many of their votes are looked at; several may be of one gate.
         """
         ...
 

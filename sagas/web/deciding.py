@@ -13,8 +13,7 @@ from sagas.errors import Refused
 from sagas.ports import QuestionRow
 from sagas.web.errors import WebError
 from sagas.web.office import Office
-from sagas.web.queue import acting_for
-from sagas.web.rights import rights_of
+from sagas.rights import rights_of
 
 LONGEST_REASON = 2_000
 LONGEST_SHOWN = 64 * 1024
@@ -113,7 +112,7 @@ async def vote(
         )
     except Refused as error:
         now = await find_gate(gate_id, office)
-        acting = await acting_for(principal, office)
+        acting = await office.coordinator.acting_for(principal)
         person = await office.coordinator.in_live_groups(principal, [now])
         entitled = not now.state.is_open or rights_of(person, now, office.now(), acting)
         raise NotCounted(409 if entitled else 403, str(error), now) from error

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from approvals import Gate, Principal
-from sagas.errors import Refused
 from sagas.model import micros
 from sagas.ports import QuestionRow
 from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
-from sagas.web.rights import Acting, Rights, rights_of
+from sagas.rights import Rights, rights_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ async def waiting(
     Raises:
         WebError: `after` is no mark of a page.
     """
-    acting = await acting_for(person, office)
+    acting = await office.coordinator.acting_for(person)
     names = [person.name, *(each.right.name for each in acting)] if mine else [None]
     found: dict[str, Gate] = {}
     now = office.now()
@@ -84,15 +83,3 @@ async def waiting(
         ],
         mark(micros(shown[-1].opened_at), shown[-1].id) if len(oldest) > limit else None,
     )
-
-
-async def acting_for(person: Principal, office: Office) -> list[Acting]:
-    """Those who have asked this person to decide for them now, with the rights they have now."""
-    coordinator = office.coordinator
-    found: list[Acting] = []
-    for each in await coordinator.store.delegated_to(person.name, at=micros(office.now())):
-        try:
-            found.append(Acting(each, coordinator.principal(each.delegator)))
-        except Refused:  # whoever has left has no right to be used
-            continue
-    return found

@@ -4,6 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from approvals import VoteKind
+from sagas.errors import Refused
 from sagas.model import Status, micros
 from sagas.ports import OpenGate, Project, Store
 from tests.conformance.support import (
@@ -24,6 +28,40 @@ Opening = Callable[[], Awaitable[Store]]
 
 
 class LibrarySuite:
+    async def test_gates_are_found_by_who_voted_the_latest_vote_first(self, store: Store) -> None:
+        lease = await registered(store)
+        for number in range(3):
+            tale = await begun(store, lease, f"trip-{number}")
+            asked = gate_of(store, tale.saga_id, f"g-{number}", by=["bo", "cy"], quorum=2)
+            await store.commit(lease, [tale.unit(1, OpenGate(asked))])
+        for number in (1, 0):
+            await store.vote(f"g-{number}", ballot("bo"), person("bo"))
+        await store.vote("g-2", ballot("cy"), person("cy"))
+        assert [gate.id for gate in await store.voted_by("bo")] == ["g-0", "g-1"]
+
+    async def test_a_gate_with_several_votes_of_one_person_is_found_once(
+        self, store: Store
+    ) -> None:
+        await with_gate(store, await registered(store), by=["bo", "cy"], quorum=2)
+        await store.vote("g-1", ballot("bo"), person("bo"))
+        await store.vote("g-1", ballot("bo", VoteKind.REJECT, reason="no"), person("bo"))
+        assert [gate.id for gate in await store.voted_by("bo")] == ["g-1"]
+
+    async def test_no_more_votes_are_looked_at_than_are_asked_for(self, store: Store) -> None:
+        lease = await registered(store)
+        for number in range(2):
+            tale = await begun(store, lease, f"trip-{number}")
+            asked = gate_of(store, tale.saga_id, f"g-{number}", by=["bo", "cy"], quorum=2)
+            await store.commit(lease, [tale.unit(1, OpenGate(asked))])
+            await store.vote(asked.id, ballot("bo"), person("bo"))
+        assert [gate.id for gate in await store.voted_by("bo", limit=1)] == ["g-1"]
+
+    async def test_a_vote_that_was_refused_is_no_vote_of_anybody(self, store: Store) -> None:
+        await with_gate(store, await registered(store), by="cy")
+        with pytest.raises(Refused):
+            await store.vote("g-1", ballot("bo"), person("bo"))
+        assert await store.voted_by("bo") == []
+
     async def test_sagas_are_listed_the_newest_first(self, store: Store) -> None:
         lease = await registered(store)
         for number in range(3):

@@ -66,6 +66,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "DECIDE_GATE": ("g-1", "approved", AT, "bo", None, AT),
     "GATE": ("g-1",),
     "WAITING_GATES": ('%"bo"%', AT, "g-1", 26, AT),
+    "VOTED_BY": ("bo", 20),
     "GATES_OF": ("trip-1",),
     "GATES_OF_ACTION": ("travel.email_itinerary", 20),
     "COUNT_VOTE": ("g-1", 1),

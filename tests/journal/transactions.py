@@ -97,6 +97,7 @@ READS = frozenset(
         "token",
         "tokens",
         "votes",
+        "voted_by",
         "waiting_gates",
         "waiting_questions",
     }

@@ -50,6 +50,12 @@ def _literal(text: str) -> str:
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
+def voted_by(person: str, *, limit: int) -> Operation[list[Gate]]:
+    """The gates of somebody's last votes, the latest first."""
+    found = yield Query(statements.VOTED_BY, (person, limit))
+    return [records.gate(row) for row in found]
+
+
 def gates_of(saga_id: str) -> Operation[list[Gate]]:
     """Every gate of a saga, in the order in which they opened."""
     found = yield Query(statements.GATES_OF, (saga_id,))

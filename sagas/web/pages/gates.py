@@ -13,9 +13,8 @@ from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
-from sagas.web.queue import acting_for
 from sagas.web.rendering import html
-from sagas.web.rights import rights_of
+from sagas.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
 
 CHANNEL = "web"
@@ -115,7 +114,7 @@ async def _page(
         shown=shown,
         fragment=Markup(render_html(shown)),  # noqa: S704  escaped where it was rendered
         own=own,
-        rights=rights_of(person, gate, now, await acting_for(person, office)),
+        rights=rights_of(person, gate, now, await office.coordinator.acting_for(person)),
         may_edit=bar_to_edit(gate, person, now=now) is None,
         refused=_refused(votes, await store.refused_edits(gate.id)),
         refusal=refusal,

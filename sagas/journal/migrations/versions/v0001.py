@@ -269,6 +269,7 @@ def _vote() -> None:
     )
     _index("vote_of_gate", "vote", ["gate_id"])
     _index("vote_cast", "vote", ["cast_at"])
+    _index("vote_of_person", "vote", ["principal", "id"])
 
 
 def _standing_rule() -> None:

@@ -11,9 +11,9 @@ from approvals.revision import bar_to_edit
 from sagas.coordinator import Coordinator
 from sagas.errors import Refused
 from sagas.ports import QuestionRow
+from sagas.rights import rights_of
 from sagas.web.errors import WebError
 from sagas.web.office import Office
-from sagas.rights import rights_of
 
 LONGEST_REASON = 2_000
 LONGEST_SHOWN = 64 * 1024

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from approvals import Gate, Principal
 from sagas.model import micros
 from sagas.ports import QuestionRow
+from sagas.rights import Rights, rights_of
 from sagas.web.marks import cursor, mark
 from sagas.web.office import Office
-from sagas.rights import Rights, rights_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from markupsafe import Markup
 from approvals import Gate, Vote, VoteKind
 from approvals.rendering import render_html
 from approvals.revision import RefusedEdit, bar_to_edit
+from sagas.rights import rights_of
 from sagas.web import forms
 from sagas.web.deciding import Ballot, NotCounted, find_gate, shown_gate, vote
 from sagas.web.errors import WebError
 from sagas.web.office import Office
 from sagas.web.pages.sending import sent_once
 from sagas.web.rendering import html
-from sagas.rights import rights_of
 from sagas.web.sessions import Visitor, visitor
 
 CHANNEL = "web"

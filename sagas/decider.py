@@ -294,6 +294,19 @@ class Decider(Grants, ABC):
         stored, step = await self._asked(gate)
         return action_to_edit(stored, step, self._handlers).inputs.schema(stored=True)
 
+    async def drafted(self, gate: str, arguments: str, /) -> bytes:
+        """Other arguments for a gate as the action would get them; nothing is changed by that.
+
+        Args:
+            arguments: As for `edit`.
+
+        Raises:
+            Refused: They cannot be edited here; the message says why.
+            PayloadError: These are no arguments of the action.
+        """
+        stored, step = await self._asked(gate)
+        return edited(stored, step, self._handlers, self._policies, arguments).arguments
+
     async def _asked(self, gate: str) -> tuple[Gate, Step]:
         """A gate, and the step that it stands in front of."""
         stored = await self.store.gate(gate)

@@ -216,7 +216,11 @@ _CHANGED: dict[str, dict[str, str]] = {
     },
     "revision": {"gate_id": _OWN},
     "refused_edit": {"gate_id": _OWN},
-    "vote": {"gate_id": _OWN, "cast_at": _LATER},
+    "vote": {
+        "gate_id": _OWN,
+        "principal": "vote.principal || '-' || n % 1000",
+        "cast_at": _LATER,
+    },
     "standing_rule": {
         "id": _OWN,
         "action": "standing_rule.action || '-' || n % 100",

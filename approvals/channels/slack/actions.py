@@ -147,6 +147,8 @@ class Click:
     """None where no message is known, as on the home page."""
     view_id: str | None
     """The view it was pressed in, if it was in one."""
+    in_modal: bool
+    """Whether that view is a form, and not the home page."""
     view_hash: str | None
     trigger_id: str | None = field(repr=False)
     """A secret: good for opening a view within three seconds."""
@@ -242,6 +244,7 @@ class _State(_Read):
 
 class _View(_Read):
     id: _Id
+    type: str = ""
     hash: _Key | None = None
     callback_id: str = ""
     private_metadata: str = Field("", max_length=3_000)
@@ -380,6 +383,7 @@ def _click(sent: _BlockActions) -> Click:
         ref=ref,
         origin=_origin(sent),
         view_id=None if sent.view is None else sent.view.id,
+        in_modal=sent.view is not None and sent.view.type == "modal",
         view_hash=None if sent.view is None else sent.view.hash,
         trigger_id=sent.trigger_id,
         response_url=sent.response_url,

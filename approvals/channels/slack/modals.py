@@ -193,6 +193,7 @@ def details_view(
     *,
     page: int = 1,
     decides: bool = False,
+    approves: bool = True,
     edits: bool = False,
     origin: Origin | None = None,
 ) -> Element:
@@ -202,6 +203,7 @@ def details_view(
         view: Uncut, so far as it can be had.
         page: Which page of it; the last one if there are not as many.
         decides: Whether it has the buttons that decide.
+        approves: Whether one of them may approve.
         edits: Whether one of them opens the form for other arguments.
     """
     if isinstance(view, InterventionView):
@@ -213,7 +215,7 @@ def details_view(
     row = _paging(view, at, len(pages))
     if decides and view.is_open:
         whole = len(pages) == 1
-        row += gate_buttons(view, whole=whole, approves=True, edits=edits, details=False)
+        row += gate_buttons(view, whole=whole, approves=approves, edits=edits, details=False)
     if row:
         blocks.append({"type": "actions", "elements": row})
     title = "Details" if len(pages) == 1 else f"Details {at} of {len(pages)}"

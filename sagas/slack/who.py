@@ -1,0 +1,114 @@
+"""Who clicked, as the directory knows them; nobody else decides anything.
+
+Touches: Slack, the directory.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from approvals import Gate, Principal
+from approvals.channels.slack.actions import Sender
+from approvals.channels.slack.people import Unwelcome
+from approvals.errors import DirectoryError, DirectoryUnavailable
+from reversibility import Reversibility
+from sagas.slack.answers import Declined, sentence
+from sagas.slack.installed import Installed
+from sagas.slack.office import Office
+
+__all__ = ["check_sender", "decider_of", "identify", "is_ours", "names_in"]
+
+_FINAL = frozenset({Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN})
+
+
+def check_sender(sender: Sender, team: Installed) -> None:
+    """Refuse what comes from another app, or from somebody of another organization.
+
+    Whether it is really somebody of ours is asked of Slack later: this is what a click says.
+
+    Raises:
+        Declined: It does.
+    """
+    if sender.app != team.app:
+        raise Declined(
+            "This did not come from the app that is set up here, so that nothing was decided."
+        )
+    named = [sender.team, sender.user_team, sender.installed_team]
+    if not _are_ours(named, sender.enterprise, team):
+        raise Declined("You belong to another organization, whose people do not decide here.")
+
+
+def is_ours(event: Mapping[str, Any], team: Installed) -> bool:
+    """Whether an event is of a workspace or an organization whose people may take part."""
+    return _are_ours([event.get("team_id")], event.get("enterprise_id"), team)
+
+
+def _are_ours(named: Iterable[object], enterprise: object, team: Installed) -> bool:
+    """Whether the organization is ours, or else every workspace is that is named, and one is."""
+    ours = {*team.teams, team.team, team.enterprise}
+    if enterprise is not None and enterprise in ours:
+        return True
+    known = [each in ours for each in named if each is not None]
+    return bool(known) and all(known)
+
+
+async def decider_of(gate: Gate, user: str, office: Office) -> Principal:
+    """Whoever is about to decide at a gate, with the groups that they are in now.
+
+    Slack is asked anew for the user groups that the gate's requirement names; and for the person
+    where the effect cannot be undone.
+
+    Raises:
+        Declined: They are nobody who decides, or that cannot be told now.
+    """
+    fresh = gate.stakes.reversibility in _FINAL
+    return await identify(user, office, groups=names_in(gate), fresh=fresh)
+
+
+async def identify(
+    user: str, office: Office, *, groups: Iterable[str] = (), fresh: bool = False
+) -> Principal:
+    """The person of the directory who has this user of Slack.
+
+    Args:
+        groups: Names among which may be user groups of Slack: those are asked for now.
+        fresh: Whether Slack is asked now about the person, too.
+
+    Raises:
+        Declined: There is none, or that cannot be told now.
+    """
+    people = office.team.people
+    person, lacking = await asyncio.gather(
+        people.who_is(user, fresh=fresh), _lacking(groups, office)
+    )
+    if isinstance(person, Unwelcome):
+        raise Declined(person.why)
+    if lacking is not None:
+        raise Declined(lacking)
+    try:
+        found = people.principal(person, office.coordinator.directory)
+    except DirectoryError as error:
+        raise Declined(_not_now(error)) from error
+    if isinstance(found, Unwelcome):
+        raise Declined(found.why)
+    return found
+
+
+async def _lacking(groups: Iterable[str], office: Office) -> str | None:
+    """Why it cannot be told now who is in these groups; None if it can."""
+    try:
+        await office.team.groups.refresh(groups)
+    except DirectoryUnavailable as error:
+        return _not_now(error)
+    return None
+
+
+def _not_now(error: DirectoryError) -> str:
+    return f"Nothing was decided: {sentence(str(error))} Try again in a moment."
+
+
+def names_in(gate: Gate) -> frozenset[str]:
+    """Everybody whom a gate's requirement ever names."""
+    rungs = gate.policy.rungs
+    waited = rungs[-1] if rungs else gate.policy.within
+    return frozenset({*gate.policy.names(waited), *gate.policy.veto})

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from approvals.testing import Message, Person, SlackServer
+from tests.slack.desks import Counter, counter_in
 
 Client = Any  # slack-sdk tells type checkers too little to be looked at by them
 ACK_WITHIN = timedelta(seconds=30)  # a slow machine is no fault of anybody's
@@ -113,3 +115,9 @@ async def app() -> AsyncGenerator[App]:
         yield said
     finally:
         await runner.cleanup()
+
+
+@pytest.fixture
+async def counter(slack: SlackServer, tmp_path: Path) -> AsyncGenerator[Counter]:
+    async with counter_in(slack, tmp_path) as made:
+        yield made

@@ -29,6 +29,7 @@ async def open_form(click: Click, ref: GateRef, office: Office) -> Answer:
     _check_editable(gate, office)
     person = await decider_of(gate, click.sender.user, office)
     view = await check_waits(gate, ref, office)
+    person = await office.coordinator.in_live_groups(person, [gate])
     bar = bar_to_edit(gate, person, now=office.now())
     if bar is not None:
         raise Declined(worded(gate, bar, office))

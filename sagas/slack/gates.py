@@ -58,6 +58,7 @@ async def ask_for_reason(
     gate = await find_gate(ref, office)
     person = await decider_of(gate, click.sender.user, office)
     view = await check_waits(gate, ref, office)
+    person = await office.coordinator.in_live_groups(person, [gate])
     rights = await _rights(gate, person, office)
     if not rights:
         raise Declined(rights.bar or "You have no say here.")
@@ -77,6 +78,7 @@ async def turn_page(click: Click, ref: GateRef, office: Office) -> Answer:
 async def _details(click: Click, ref: GateRef, office: Office) -> dict[str, object]:
     gate = await find_gate(ref, office)
     person = await identify(click.sender.user, office)
+    person = await office.coordinator.in_live_groups(person, [gate])
     rights = await _rights(gate, person, office)
     approves = rights.approve and gate.stakes.reversibility not in office.team.web_only
     whole = len(gate.arguments) <= LONGEST_SHOWN

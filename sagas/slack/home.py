@@ -5,7 +5,6 @@ Touches: the journal by its port, Slack.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from approvals import Gate, Principal
 from approvals.channels.notice import InterventionView
@@ -18,7 +17,7 @@ from sagas.rights import rights_of
 from sagas.slack.answers import Declined
 from sagas.slack.office import Office
 from sagas.slack.saying import Voice
-from sagas.slack.who import identify, names_in
+from sagas.slack.who import identify
 
 __all__ = ["Homes"]
 
@@ -69,21 +68,18 @@ class Homes:
             person = await identify(user, self._office)
         except Declined as no:
             return {"type": "home", "blocks": [header("Approvals"), section(no.text)]}
-        waiting = await self._gates(user, person)
+        waiting = await self._gates(person)
         questions = await self._questions(_MOST - len(waiting))
         voted = await self._office.coordinator.store.voted_by(person.name, limit=_VOTES)
         decided = [await self._presented(gate) for gate in voted[:_MOST]]
         return home_view([*waiting, *questions], decided, link=self._office.link)
 
-    async def _gates(self, user: str, person: Principal) -> Sequence[Presentation]:
+    async def _gates(self, person: Principal) -> Sequence[Presentation]:
         """What this person can decide, what ends first first."""
         coordinator = self._office.coordinator
         acting = await coordinator.acting_for(person)
         found = await self._candidates([person.name, *(each.right.name for each in acting)])
-        with suppress(Declined):  # whoever is in no group now is shown what they can decide alone
-            groups = {name for gate in found.values() for name in names_in(gate)}
-            person = await identify(user, self._office, groups=groups)
-            acting = await coordinator.acting_for(person)
+        person = await coordinator.in_live_groups(person, list(found.values()))
         now = self._office.now()
         theirs = [gate for gate in found.values() if rights_of(person, gate, now, acting)]
         first = sorted(theirs, key=lambda gate: (gate.deadline, gate.id))[:_MOST]

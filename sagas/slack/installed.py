@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
-from approvals.channels.slack.groups import SlackGroups
 from approvals.channels.slack.people import SlackPeople
 from approvals.channels.slack.settings import SlackSettings
 from approvals.errors import ChannelDefinitionError
@@ -43,26 +42,18 @@ class Installed:
     web_only: frozenset[Reversibility]
     """Classes of effects that are not approved in Slack, only rejected."""
     people: SlackPeople
-    groups: SlackGroups
 
     async def close(self) -> None:
         """Let go of the connections to Slack."""
         await self.client.session.close()
 
 
-async def installed(
-    settings: SlackSettings,
-    *,
-    now: Callable[[], datetime],
-    groups: SlackGroups | None = None,
-) -> Installed:
+async def installed(settings: SlackSettings, *, now: Callable[[], datetime]) -> Installed:
     """Ask Slack whose the token is.
 
     Args:
         settings: With the token.
         now: The time; aware.
-        groups: Those that the directory asks, where it was made before; it is asked by them that
-            a vote counts, so that the desk refreshes these and no others.
 
     Raises:
         ChannelDefinitionError: The token is none of an app in the workspaces that are set, or a
@@ -71,7 +62,7 @@ async def installed(
     """
     client = _client(settings)
     try:
-        return await _asked(client, settings, now, groups)
+        return await _asked(client, settings, now)
     except Unanswered as error:
         await client.session.close()
         raise error.told(is_repeatable=True) from None
@@ -96,9 +87,7 @@ def _client(settings: SlackSettings) -> Any:
     return client
 
 
-async def _asked(
-    client: Any, settings: SlackSettings, now: Callable[[], datetime], groups: SlackGroups | None
-) -> Installed:
+async def _asked(client: Any, settings: SlackSettings, now: Callable[[], datetime]) -> Installed:
     said = await answer(client.auth_test())
     team, enterprise = _id(said, "team_id"), _id(said, "enterprise_id")
     bot_user, bot = _id(said, "user_id"), _id(said, "bot_id")
@@ -118,7 +107,6 @@ async def _asked(
             "Slack does not say which app the bot token is of: copy the Bot User OAuth Token "
             "(xoxb-...) from OAuth & Permissions of the app into SAGAS_SLACK_BOT_TOKEN"
         )
-    home = enterprise or team
     return Installed(
         client=client,
         app=app,
@@ -134,7 +122,6 @@ async def _asked(
             guests=settings.guests,
             by_email=settings.by_email,
         ),
-        groups=groups or SlackGroups(client=client, team=team, now=now, home=home),
     )
 
 

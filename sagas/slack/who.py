@@ -3,20 +3,19 @@
 Touches: Slack, the directory.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from approvals import Gate, Principal
 from approvals.channels.slack.actions import Sender
 from approvals.channels.slack.people import Unwelcome
-from approvals.errors import DirectoryError, DirectoryUnavailable
+from approvals.errors import DirectoryError
 from reversibility import Reversibility
 from sagas.slack.answers import Declined, sentence
 from sagas.slack.installed import Installed
 from sagas.slack.office import Office
 
-__all__ = ["check_sender", "decider_of", "identify", "is_ours", "names_in"]
+__all__ = ["check_sender", "decider_of", "identify", "is_ours"]
 
 _FINAL = frozenset({Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN})
 
@@ -53,62 +52,32 @@ def _are_ours(named: Iterable[object], enterprise: object, team: Installed) -> b
 
 
 async def decider_of(gate: Gate, user: str, office: Office) -> Principal:
-    """Whoever is about to decide at a gate, with the groups that they are in now.
-
-    Slack is asked anew for the user groups that the gate's requirement names; and for the person
-    where the effect cannot be undone.
+    """Whoever is about to decide at a gate; Slack is asked now where nothing can be undone.
 
     Raises:
         Declined: They are nobody who decides, or that cannot be told now.
     """
-    fresh = gate.stakes.reversibility in _FINAL
-    return await identify(user, office, groups=names_in(gate), fresh=fresh)
+    return await identify(user, office, fresh=gate.stakes.reversibility in _FINAL)
 
 
-async def identify(
-    user: str, office: Office, *, groups: Iterable[str] = (), fresh: bool = False
-) -> Principal:
+async def identify(user: str, office: Office, *, fresh: bool = False) -> Principal:
     """The person of the directory who has this user of Slack.
 
     Args:
-        groups: Names among which may be user groups of Slack: those are asked for now.
-        fresh: Whether Slack is asked now about the person, too.
+        fresh: Whether Slack is asked now about the person, and not believed for a minute.
 
     Raises:
         Declined: There is none, or that cannot be told now.
     """
     people = office.team.people
-    person, lacking = await asyncio.gather(
-        people.who_is(user, fresh=fresh), _lacking(groups, office)
-    )
+    person = await people.who_is(user, fresh=fresh)
     if isinstance(person, Unwelcome):
         raise Declined(person.why)
-    if lacking is not None:
-        raise Declined(lacking)
     try:
         found = people.principal(person, office.coordinator.directory)
     except DirectoryError as error:
-        raise Declined(_not_now(error)) from error
+        told = f"Nothing was decided: {sentence(str(error))} Try again in a moment."
+        raise Declined(told) from error
     if isinstance(found, Unwelcome):
         raise Declined(found.why)
     return found
-
-
-async def _lacking(groups: Iterable[str], office: Office) -> str | None:
-    """Why it cannot be told now who is in these groups; None if it can."""
-    try:
-        await office.team.groups.refresh(groups)
-    except DirectoryUnavailable as error:
-        return _not_now(error)
-    return None
-
-
-def _not_now(error: DirectoryError) -> str:
-    return f"Nothing was decided: {sentence(str(error))} Try again in a moment."
-
-
-def names_in(gate: Gate) -> frozenset[str]:
-    """Everybody whom a gate's requirement ever names."""
-    rungs = gate.policy.rungs
-    waited = rungs[-1] if rungs else gate.policy.within
-    return frozenset({*gate.policy.names(waited), *gate.policy.veto})

@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from approvals import Gate, TomlDirectory, approval
 from approvals.channels import Channels, Routes
-from approvals.channels.slack.groups import DirectoryWithSlack
+from approvals.channels.slack.groups import SlackGroups
 from approvals.channels.slack.message import message_of, news_of
 from approvals.channels.slack.posting import SlackChannel
 from approvals.channels.slack.settings import SlackSettings
@@ -87,11 +87,21 @@ class Counter:
     replies: list[Reply] = field(default_factory=list[Reply])
     tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
-    def __getattr__(self, name: str) -> Person:
-        try:
-            return self.__dict__["people"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+    @property
+    def ana(self) -> Person:
+        return self.people["ana"]
+
+    @property
+    def ben(self) -> Person:
+        return self.people["ben"]
+
+    @property
+    def cy(self) -> Person:
+        return self.people["cy"]
+
+    @property
+    def dee(self) -> Person:
+        return self.people["dee"]
 
     async def asks(
         self,
@@ -217,15 +227,14 @@ async def counter_in(
     slack.usergroup("S1", handle="finance", members=["U2"])
     channel = SlackChannel(slack.bot_token, message_of, story=news_of, api_url=slack.base_url)
     routes = Routes(interventions=[otherwise], otherwise=[otherwise])
+    team = await installed(settings_of(slack, **more), now=slack.clock.now)
+    groups = SlackGroups(team.client, "T1", slack.clock.now)
     async with connect(
         f"sqlite:///{folder / 'desk.db'}",
         shop.shop,
         till,
-        directory=DirectoryWithSlack(
-            directory(folder / "people.toml", people),
-            (team := await installed(settings_of(slack, **more), now=slack.clock.now)).groups,
-        ),
-        channels=Channels([channel], routes=routes, link=LINK),
+        directory=directory(folder / "people.toml", people),
+        channels=Channels([channel], routes=routes, link=LINK, groups=groups),
         user="olga",
     ) as coordinator:
         desk = Desk(coordinator, team, link=LINK)

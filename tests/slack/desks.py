@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -217,7 +217,7 @@ async def counter_in(
     people: Mapping[str, str] = PEOPLE,
     otherwise: str = "slack:C1",
     **more: Any,
-) -> AsyncIterator[Counter]:
+) -> AsyncGenerator[Counter]:
     """A desk, over a journal of its own."""
     known = {
         name: slack.person(user, name=name, email=f"{name}@example.org")

@@ -6,8 +6,10 @@ import signal
 from dataclasses import dataclass
 from datetime import timedelta
 
-from approvals.channels import Channels, Routes
+from approvals.channels import Channel, Channels, Routes
 from approvals.channels.mail import Mail
+from approvals.channels.slack.message import message_of, news_of
+from approvals.channels.slack.posting import SlackChannel
 from sagas import Catalog, Coordinator, Reversibility, approval, connect
 from sagas.ports import DeliveryState, FaultPoints
 
@@ -35,18 +37,43 @@ async def settle(invoice: str) -> None:
 
 
 @dataclass(frozen=True)
+class ByMail:
+    """A mail server, by its port."""
+
+    port: int
+    place = "mail:ana@example.org"
+
+    def opened(self) -> Channel:
+        """Write to it."""
+        return Mail(host="127.0.0.1", port=self.port, sender="sagas@example.org", security="none")
+
+
+@dataclass(frozen=True)
+class InSlack:
+    """A Slack, by its address and the token for it."""
+
+    url: str
+    token: str
+    place = "slack:C1"
+
+    def opened(self) -> Channel:
+        """Write to it."""
+        return SlackChannel(self.token, message_of, story=news_of, api_url=self.url)
+
+
+@dataclass(frozen=True)
 class Life:
     """What one process is to do.
 
     Attributes:
-        port: Where the mail server listens.
+        channel: Makes the channel over which people are told, and names a place of it.
         kill_at: The boundary at which it is killed; None for one that sees it to the end.
         asks: Whether it starts the saga that asks.
         rejects: Whether it rejects what was asked, once that was sent, and tells nobody.
     """
 
     url: str
-    port: int
+    channel: "ByMail | InSlack"
     kill_at: str | None = None
     asks: bool = False
     rejects: bool = False
@@ -70,8 +97,7 @@ def main(life: Life) -> None:
 
 
 async def _live(life: Life) -> None:
-    mail = Mail(host="127.0.0.1", port=life.port, sender="sagas@example.org", security="none")
-    channels = Channels([mail], Routes(otherwise=["mail:ana@example.org"]))
+    channels = Channels([life.channel.opened()], Routes(otherwise=[life.channel.place]))
     async with connect(
         life.url, office, channels=channels, user="eve", fault_points=KillAt(life.kill_at)
     ) as coordinator:

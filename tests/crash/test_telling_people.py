@@ -1,18 +1,22 @@
 """Processes that are killed while they tell people something: nothing is lost, hardly anything twice.
 
-What arrived is counted where it arrived: in the mailbox of a real server.
+What arrived is counted where it arrived: in the mailbox of a real server, and in a channel of a local
+Slack, where nothing comes twice because it is looked for.
 """
 
 import asyncio
 import multiprocessing
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 import pytest
 
+from approvals.testing import Message, SlackServer
+from sagas import connect
 from sagas.journal import migrate
-from tests.crash.telling import POINTS, SENT_AND_NOT_RECORDED, Life, main
+from tests.crash.stages import SOAK
+from tests.crash.telling import POINTS, SENT_AND_NOT_RECORDED, ByMail, InSlack, Life, main
 from tests.journal.templates import Ground, ground_on
 from tests.postbox import Postbox, postbox
 
@@ -20,8 +24,12 @@ pytestmark = pytest.mark.crash
 
 SEEN_TO_THE_END = 0
 
+SLACK_POINTS = POINTS if SOAK else SENT_AND_NOT_RECORDED[:1]
+
 _processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.crash.telling", "asyncpg", "aiosmtplib"])
+_processes.set_forkserver_preload(
+    ["tests.crash.telling", "asyncpg", "aiosmtplib", "slack_sdk.web.async_client"]
+)
 
 
 @pytest.fixture
@@ -76,8 +84,8 @@ def ids(box: Postbox) -> Counter[str]:
 async def test_what_is_asked_arrives_whenever_the_process_is_killed(
     box: Postbox, url: str, point: str
 ) -> None:
-    assert await live(Life(url, box.port, kill_at=point, asks=True)) == -signal.SIGKILL
-    assert await live(Life(url, box.port, asks=True)) == SEEN_TO_THE_END
+    assert await live(Life(url, ByMail(box.port), kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, ByMail(box.port), asks=True)) == SEEN_TO_THE_END
     [times] = ids(box).values()
     assert times == (2 if point in SENT_AND_NOT_RECORDED else 1)
 
@@ -86,9 +94,9 @@ async def test_what_is_asked_arrives_whenever_the_process_is_killed(
 async def test_what_has_become_of_it_arrives_whenever_the_process_is_killed(
     box: Postbox, url: str, point: str
 ) -> None:
-    assert await live(Life(url, box.port, asks=True, rejects=True)) == SEEN_TO_THE_END
-    assert await live(Life(url, box.port, kill_at=point)) == -signal.SIGKILL
-    assert await live(Life(url, box.port)) == SEEN_TO_THE_END
+    assert await live(Life(url, ByMail(box.port), asks=True, rejects=True)) == SEEN_TO_THE_END
+    assert await live(Life(url, ByMail(box.port), kill_at=point)) == -signal.SIGKILL
+    assert await live(Life(url, ByMail(box.port))) == SEEN_TO_THE_END
     asked, told = ids(box).values()
     assert asked == 1
     assert told == (2 if point in SENT_AND_NOT_RECORDED else 1)
@@ -96,7 +104,71 @@ async def test_what_has_become_of_it_arrives_whenever_the_process_is_killed(
 
 async def test_a_message_outlives_every_process_that_dies_of_it(box: Postbox, url: str) -> None:
     for point in POINTS[:-1]:
-        assert await live(Life(url, box.port, kill_at=point, asks=True)) == -signal.SIGKILL
-    assert await live(Life(url, box.port, asks=True)) == SEEN_TO_THE_END
+        assert await live(Life(url, ByMail(box.port), kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, ByMail(box.port), asks=True)) == SEEN_TO_THE_END
     [times] = ids(box).values()
     assert times == 1 + len(SENT_AND_NOT_RECORDED)
+
+
+# --- in Slack, whose messages can be found again ----------------------------------------------
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackServer]:
+    async with SlackServer() as server:
+        server.channel("C1", name="approvals")
+        yield server
+
+
+def in_slack(slack: SlackServer) -> InSlack:
+    return InSlack(slack.base_url, slack.bot_token)
+
+
+async def receipts(url: str) -> list[Mapping[str, str] | None]:
+    """Where each message stands, as it is recorded."""
+    async with connect(url) as coordinator:
+        found = await coordinator.store.deliveries(saga_id=None, state=None, limit=10)
+    return [each.receipt for each in found]
+
+
+def story(slack: SlackServer) -> tuple[Message, list[Message]]:
+    """The one message in the channel, and what stands below it."""
+    [message] = [each for each in slack.messages("C1") if each.thread_ts is None]
+    return message, [each for each in slack.messages("C1") if each.thread_ts == message.ts]
+
+
+@pytest.mark.parametrize("point", SLACK_POINTS)
+async def test_in_slack_one_message_arrives_whenever_the_process_is_killed(
+    slack: SlackServer, url: str, point: str
+) -> None:
+    channel = in_slack(slack)
+    assert await live(Life(url, channel, kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, channel, asks=True)) == SEEN_TO_THE_END
+    message, below = story(slack)
+    assert below == []
+    [receipt] = await receipts(url)
+    assert receipt is not None
+    assert receipt["ts"] == message.ts  # by which a click on it is known
+
+
+@pytest.mark.parametrize("point", SLACK_POINTS)
+async def test_in_slack_what_has_become_of_it_is_told_once_whenever_the_process_is_killed(
+    slack: SlackServer, url: str, point: str
+) -> None:
+    channel = in_slack(slack)
+    assert await live(Life(url, channel, asks=True, rejects=True)) == SEEN_TO_THE_END
+    assert await live(Life(url, channel, kill_at=point)) == -signal.SIGKILL
+    assert await live(Life(url, channel)) == SEEN_TO_THE_END
+    message, below = story(slack)
+    assert message.text.startswith("Rejected")
+    assert [each.text.partition(":")[0] for each in below] == ["Rejected"]
+
+
+async def test_in_slack_a_message_outlives_every_process_that_dies_of_it(
+    slack: SlackServer, url: str
+) -> None:
+    channel = in_slack(slack)
+    for point in POINTS[:-1]:
+        assert await live(Life(url, channel, kill_at=point, asks=True)) == -signal.SIGKILL
+    assert await live(Life(url, channel, asks=True)) == SEEN_TO_THE_END
+    story(slack)

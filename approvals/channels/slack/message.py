@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from approvals.channels.headlines import news
-from approvals.channels.notice import InterventionView, Notice, Saying
+from approvals.channels.notice import Happening, InterventionView, Notice, Saying
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
 from approvals.channels.slack.parts import (
     consequences_in_brief,
@@ -57,6 +57,7 @@ _MOST_FALLBACK = 300
 _LONGEST_URL = 3_000
 _LINE = 700
 _MOST_CHOICES = 20
+_VOTED = "Somebody has voted, and that decides nothing yet"
 _FINAL = frozenset({Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN})
 
 
@@ -93,8 +94,17 @@ def news_of(notice: Notice) -> Message:
     """One step of the story for the thread below a message: what is so by now, without buttons."""
     view = notice.subject
     said, *more = _story(view)
-    blocks = [section(f"{news(notice)}. {said}", _LINE), *(section(each, _LINE) for each in more)]
-    return _message(notice, [*blocks, *_in_the_place_of(notice)])
+    headline = _VOTED if _is_vote(notice) else news(notice)
+    blocks = [section(f"{headline}. {said}", _LINE), *(section(each, _LINE) for each in more)]
+    told = _message(notice, [*blocks, *_in_the_place_of(notice)])
+    return replace(told, text=headline) if _is_vote(notice) else told
+
+
+def _is_vote(notice: Notice) -> bool:
+    """Whether the latest of the story is a vote that decided nothing."""
+    view = notice.subject
+    is_asked = notice.happening is Happening.WAITING and notice.follows is None
+    return is_asked and isinstance(view, Presentation) and bool(view.votes)
 
 
 def _story(view: Presentation | InterventionView) -> list[str]:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from approvals.channels.errors import MessageLost, OutcomeUnknown, Retry
+from approvals.channels.errors import MessageLost, OutcomeUnknown, Retry, Stop
 from approvals.channels.notice import Notice, Receipt
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
 from approvals.channels.slack.pacing import Pace
@@ -29,6 +29,7 @@ _TARGET = re.compile(r"[CDGUW][A-Z0-9]{1,30}\Z")
 _CHANNEL: Final = "channel"
 _TS: Final = "ts"
 _NO_THREAD = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})
+_NO_SCOPE: Final = "missing_scope"
 _PAGES = 10
 _ON_A_PAGE = 100
 _LOOKED_BACK = timedelta(days=1)
@@ -144,7 +145,7 @@ class SlackChannel:
         try:
             return await self._found(conversation, thread, since, reference=notice.reference)
         except Unanswered as error:
-            if error.code == "missing_scope":
+            if error.code == _NO_SCOPE:
                 log.warning("%s: posts cannot be looked for: %s", self._name, error)
                 return None
             raise error.told(is_repeatable=True) from None
@@ -189,7 +190,7 @@ class SlackChannel:
                 await self._post(conversation, said, thread)
         except Unanswered as error:
             told = error.told(is_repeatable=True)  # the next time, it is looked for first
-            if isinstance(told, Retry):
+            if isinstance(told, Retry | Stop) and error.code != _NO_SCOPE:
                 raise told from None
             log.warning("%s: nothing is told in a thread: %s", self._name, error)
 

@@ -1,10 +1,12 @@
 """The inbox as one application: pages, the API, and what stands in front of both."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from approvals import ApprovalError
 from sagas.coordinator import Coordinator
@@ -42,11 +44,13 @@ def make_app(
     site: Site,
     *,
     history: History,
+    signed: Mapping[str, ASGIApp] | None = None,
 ) -> Guard:
     """The inbox over a coordinator, as an ASGI application.
 
     Args:
         history: Tells a saga's whole history as one page.
+        signed: Applications by their paths that tell by a signature who sends to them.
     """
     office = Office(
         coordinator=coordinator,
@@ -70,7 +74,7 @@ def make_app(
     app.include_router(assets.router(), include_in_schema=False)
     _describe(app)
     _tell_refusals(app, site)
-    return Guard(app, site)
+    return Guard(app, site, signed=signed)
 
 
 def _describe(app: FastAPI) -> None:

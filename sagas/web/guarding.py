@@ -5,7 +5,7 @@ Touches: the clock that only goes forward.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import IPv6Address, IPv6Network
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -37,11 +37,20 @@ _STRICT = "max-age=31536000"
 
 
 class Guard:
-    """Passes on what may come in, and adds to every answer what browsers have to know."""
+    """Passes on what may come in, and adds to every answer what browsers have to know.
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    Args:
+        signed: Applications by their paths that tell by a signature who sends to them. How often
+            they are asked is not counted: behind a reverse proxy whoever is there too could spend
+            what is meant for them.
+    """
+
+    def __init__(
+        self, app: ASGIApp, site: Site, *, signed: Mapping[str, ASGIApp] | None = None
+    ) -> None:
         self._app = app
         self._site = site
+        self._signed = dict(signed or {})
         self._requests = Buckets(site.requests)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +66,8 @@ class Guard:
             return
         sent = _Sent(guarded)
         try:
-            await self._app(scope, _once(body, receive), sent)
+            app = self._signed.get(scope["path"], self._app)
+            await app(scope, _once(body, receive), sent)
         except Exception as error:  # noqa: BLE001  the last place where it can be told
             if sent.begun:
                 return  # it was answered and logged where it happened
@@ -69,6 +79,8 @@ class Guard:
             raise WebError(
                 421, "this inbox is not reached under this name: use the URL that it was given"
             )
+        if scope["path"] in self._signed:
+            return
         wait = self._requests.take(address(scope), time.monotonic())
         if wait is not None:
             raise too_often(wait)

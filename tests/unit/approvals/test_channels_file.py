@@ -167,7 +167,8 @@ def test_what_is_not_approved_in_slack_has_no_button_that_approves(tmp_path: Pat
     (tmp_path / "slack.toml").write_text(SLACK)
     [channel] = Channels.load(written(tmp_path, IN_SLACK)).channels
     assert isinstance(channel, SlackChannel)
-    final, other = channel._render(notice()), channel._render(compensatable())
+    final = channel._render(of_class(Reversibility.IRREVERSIBLE))
+    other = channel._render(of_class(Reversibility.COMPENSATABLE))
     assert isinstance(final, Message)
     assert isinstance(other, Message)
     assert not final.may_approve()
@@ -175,7 +176,7 @@ def test_what_is_not_approved_in_slack_has_no_button_that_approves(tmp_path: Pat
     assert "Reject" in str(final.blocks)
 
 
-def compensatable() -> Notice:
+def of_class(kind: Reversibility) -> Notice:
     asked = notice()
     assert isinstance(asked.subject, Presentation)
-    return replace(asked, subject=replace(asked.subject, reversibility=Reversibility.COMPENSATABLE))
+    return replace(asked, subject=replace(asked.subject, reversibility=kind))

@@ -3,9 +3,11 @@
 import gc
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from starlette.types import ASGIApp
 
 from sagas.cli import html
 from sagas.cli.failing import Mistake
@@ -78,9 +80,14 @@ async def serve(
     *,
     trusted_proxy: str | None,
     ready: Callable[[], None],
+    signed: Mapping[str, ASGIApp] | None = None,
 ) -> None:
-    """Serve the inbox until cancelled."""
-    app = make_app(coordinator, planned.site, history=history)
+    """Serve the inbox until cancelled.
+
+    Args:
+        signed: As for `make_app`.
+    """
+    app = make_app(coordinator, planned.site, history=history, signed=signed)
     keep_what_was_made()
     await serving.serve(app, planned.listener, trusted_proxies=trusted_proxy, ready=ready)
 

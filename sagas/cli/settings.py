@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from approvals import Directory, Principal
+from approvals.channels import Channels
 from sagas.cli.failing import Mistake
 from sagas.connecting import directory_source
 from sagas.errors import Refused
@@ -105,7 +106,7 @@ class Settings:
     directory: str | None = None
     as_user: str | None = None
     policies: str | None = None
-    channels: str | None = None
+    channels: str | Channels | None = None
     groups: str | None = None
     """The file of channels, where people are not told: those of its groups that are asked for."""
 

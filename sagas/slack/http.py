@@ -23,7 +23,7 @@ from sagas.coordinator import Coordinator
 from sagas.errors import JournalError
 from sagas.model import micros
 from sagas.slack.afterwards import Afterwards
-from sagas.slack.desk import Reply
+from sagas.slack.reply import Reply
 from sagas.slack.once import Once
 from sagas.slack.taking import Takes
 

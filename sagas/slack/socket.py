@@ -22,7 +22,7 @@ from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, web_
 from approvals.errors import ChannelDefinitionError
 from sagas.errors import JournalError
 from sagas.slack.afterwards import Afterwards
-from sagas.slack.desk import Reply
+from sagas.slack.reply import Reply
 from sagas.slack.once import Once
 from sagas.slack.taking import Takes
 
@@ -211,7 +211,8 @@ async def _opened(client: _Client) -> None:
                 ) from None
             log.warning("Slack opens no socket now: %s; it is asked again", error)
             await asyncio.sleep((error.after or _AGAIN).total_seconds())
-    await client.connect()
+    opening: Any = client  # the library says nothing of what its methods take
+    await opening.connect()
 
 
 def _may_pass(error: ChannelError) -> bool:
@@ -222,7 +223,8 @@ async def _closed(client: _Client) -> None:
     """End a socket and everything that the library began for it."""
     begun = [client.message_receiver, client.message_processor, client.current_session_monitor]
     try:
-        await client.close()
+        closing: Any = client
+        await closing.close()
     except Exception as error:  # noqa: BLE001  the library names none
         log.debug("a socket to Slack did not close: %s", type(error).__name__)
     tasks = [task for task in begun if task is not None]

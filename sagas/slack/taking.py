@@ -6,7 +6,7 @@ Pure.
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sagas.slack.desk import Reply
+from sagas.slack.reply import Reply
 
 __all__ = ["Takes"]
 

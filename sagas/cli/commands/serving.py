@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 
 from approvals import Principal
 from approvals.channels import Channels
+from approvals.channels.configuration import slack_settings
 from sagas.cli import targets
 from sagas.cli.logs import logged
 from sagas.cli.opening import opened
@@ -31,6 +32,9 @@ from sagas.errors import Refused, SagaError
 from sagas.web.site import Claim
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from approvals.channels.slack.settings import SlackSettings
     from sagas.cli.inbox import Plan
 
 log = logging.getLogger("sagas")
@@ -105,28 +109,32 @@ def serve(  # noqa: PLR0913  one for each option
     """Serve the inbox and the HTTP API, until SIGTERM, SIGHUP or Ctrl-C.
 
     It drives no saga: `sagas worker` does. If there are channels, people are told what waits for
-    them. With the targets it shows the classes of their actions,
+    them, and with Slack's signing secret they decide there. With the targets it shows the classes of their actions,
     and checks results that people give.
     """
     from sagas.cli import inbox
 
-    settings = Settings(db=db, directory=directory, as_user=as_user, channels=channels)
+    told = Channels.load(channels) if channels else None  # a mistake shows before a port is taken
+    slack = slack_settings(channels) if channels else {}
+    settings = Settings(db=db, directory=directory, as_user=as_user, channels=told)
     catalogs = targets.catalogs(target or [])
     check_catalogs(catalogs)
-    if channels:
-        Channels.load(channels)  # a mistake in it shows before a port is taken
     provider = inbox.provider(oidc_issuer, oidc_client_id, oidc_claim)
     plan = inbox.plan(host=host, port=port, url=url, links=links, provider=provider)
 
     async def main() -> int:
         async with opened(settings, *catalogs, make=True) as coordinator:
             link = await _own_link(coordinator, settings, plan)
-            async with _dispatching(coordinator, settings):
+            async with (
+                dispatching(coordinator, settings),
+                _slack_requests(coordinator, told, slack) as signed,
+            ):
                 await inbox.serve(
                     coordinator,
                     plan,
                     trusted_proxy=trusted_proxy,
                     ready=lambda: _tell(plan.site.url, link),
+                    signed=signed,
                 )
         return 0
 
@@ -135,7 +143,22 @@ def serve(  # noqa: PLR0913  one for each option
 
 
 @asynccontextmanager
-async def _dispatching(coordinator: Coordinator, settings: Settings) -> AsyncGenerator[None]:
+async def _slack_requests(
+    coordinator: Coordinator, channels: Channels | None, slack: Mapping[str, "SlackSettings"]
+) -> AsyncGenerator["Mapping[str, ASGIApp]"]:
+    """What takes the requests of Slack, if it is among the channels."""
+    if channels is None or not slack:
+        yield {}
+        return
+    from sagas.cli import hearing
+
+    [chosen] = slack.values()
+    async with hearing.requests(coordinator, chosen, channels) as served:
+        yield served
+
+
+@asynccontextmanager
+async def dispatching(coordinator: Coordinator, settings: Settings) -> AsyncGenerator[None]:
     """Tell people what waits for them, while the block lasts, if there are channels."""
     task = asyncio.ensure_future(_dispatch(coordinator)) if settings.channels else None
     try:

@@ -23,8 +23,8 @@ from sagas.coordinator import Coordinator
 from sagas.errors import JournalError
 from sagas.model import micros
 from sagas.slack.afterwards import Afterwards
-from sagas.slack.reply import Reply
 from sagas.slack.once import Once
+from sagas.slack.reply import Reply
 from sagas.slack.taking import Takes
 
 __all__ = ["PATHS", "SlackHttp"]

@@ -22,8 +22,8 @@ from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, web_
 from approvals.errors import ChannelDefinitionError
 from sagas.errors import JournalError
 from sagas.slack.afterwards import Afterwards
-from sagas.slack.reply import Reply
 from sagas.slack.once import Once
+from sagas.slack.reply import Reply
 from sagas.slack.taking import Takes
 
 __all__ = ["CONNECTIONS", "SlackSocket"]

@@ -28,7 +28,7 @@ async def requests(
         yield {}
         return
     signatures = Signatures(settings.needs_signing_secrets(), now=coordinator.now)
-    opening = Opening(coordinator, settings, link=channels.link, groups=channels.groups)
+    opening = Opening(coordinator, settings, link=channels.link)
     served = SlackHttp(coordinator, opening.desk, signatures)
     asking = asyncio.ensure_future(opening.try_to_open())
     try:
@@ -49,7 +49,7 @@ async def by_sockets(
         ChannelDefinitionError: A token cannot be right; the message says what to do.
     """
     token = settings.needs_app_token()
-    opening = Opening(coordinator, settings, link=channels.link, groups=channels.groups)
+    opening = Opening(coordinator, settings, link=channels.link)
     try:
         desk = await opening.opened()
         socket = SlackSocket(

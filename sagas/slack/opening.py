@@ -9,9 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from approvals.channels.errors import ChannelError
-from approvals.channels.slack.groups import SlackGroups
 from approvals.channels.slack.settings import SlackSettings
-from approvals.directory import LiveGroups
 from approvals.errors import ChannelDefinitionError
 from sagas.coordinator import Coordinator
 from sagas.slack.desk import Desk
@@ -31,7 +29,6 @@ class Opening:
         coordinator: Through which everything is decided.
         settings: What is set for Slack.
         link: The address of the web inbox, without a path, if there is one.
-        groups: Those that the coordinator's directory asks.
         again: How long is waited before Slack is asked again.
     """
 
@@ -41,13 +38,11 @@ class Opening:
         settings: SlackSettings,
         *,
         link: str | None = None,
-        groups: LiveGroups | None = None,
         again: timedelta = _AGAIN,
     ) -> None:
         self._coordinator = coordinator
         self._settings = settings
         self._link = link
-        self._groups = groups if isinstance(groups, SlackGroups) else None
         self._again = again
         self._team: Installed | None = None
         self._desk: Desk | None = None
@@ -64,9 +59,7 @@ class Opening:
         """
         while self._desk is None:
             try:
-                self._team = await installed(
-                    self._settings, now=self._coordinator.now, groups=self._groups
-                )
+                self._team = await installed(self._settings, now=self._coordinator.now)
             except ChannelError as error:
                 log.warning("nobody can decide in Slack yet: %s; it is asked again", error)
                 await asyncio.sleep(self._again.total_seconds())

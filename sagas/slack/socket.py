@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 from slack_sdk.socket_mode.aiohttp import SocketModeClient
@@ -152,8 +152,8 @@ class SlackSocket:
         self._afterwards.do(reply.after)
         return reply.body
 
-    async def _handed(self, request: SocketModeRequest) -> Reply:
-        payload = cast("Mapping[str, Any]", request.payload)
+    async def _handed(self, request: Any) -> Reply:
+        payload: Mapping[str, Any] = request.payload
         if request.type == "interactive":
             return await self._desk.interaction(payload)
         if request.type == "events_api":
@@ -178,8 +178,8 @@ class _Client(SocketModeClient):
             raise
 
     async def _address(self) -> str:
-        call: Any = self.web_client.apps_connections_open(app_token=self.app_token)
-        url = (await answer(call)).get("url")
+        web: Any = self.web_client  # the library says too little of its arguments
+        url = (await answer(web.apps_connections_open(app_token=self.app_token))).get("url")
         if not isinstance(url, str) or not url:
             raise Unanswered("no_answer")
         return url
@@ -221,10 +221,10 @@ def _may_pass(error: ChannelError) -> bool:
 
 async def _closed(client: _Client) -> None:
     """End a socket and everything that the library began for it."""
-    begun = [client.message_receiver, client.message_processor, client.current_session_monitor]
+    known: Any = client  # the library says too little of what it holds
+    begun = [known.message_receiver, known.message_processor, known.current_session_monitor]
     try:
-        closing: Any = client
-        await closing.close()
+        await known.close()
     except Exception as error:  # noqa: BLE001  the library names none
         log.debug("a socket to Slack did not close: %s", type(error).__name__)
     tasks = [task for task in begun if task is not None]

@@ -19,6 +19,7 @@ from approvals.channels.slack.message import message_of, news_of
 from approvals.channels.slack.posting import SlackChannel
 from approvals.channels.slack.settings import SlackSettings
 from approvals.testing import Message, Outcome, Person, SlackServer
+from approvals.testing.interactions import clicked
 from approvals.testing.workspace import View
 from reversibility import Reversibility
 from sagas import Catalog, connect
@@ -160,6 +161,27 @@ class Counter:
         await self.opens(person, message, "Reject")
         person.fill("reason", reason)
         return await person.submit()
+
+    async def takes(self, payload: Mapping[str, Any]) -> Reply:
+        """Have the desk take a payload, as if a transport had brought it."""
+        reply = await self.desk.interaction(payload)
+        if reply.after is not None:
+            await reply.after()
+        return reply
+
+    def clicked(self, person: Person, where: Message, what: str) -> dict[str, Any]:
+        """What Slack would bring for a click, to be changed before it is brought."""
+        tenant: Any = person._tenant  # pyright: ignore[reportPrivateUsage]
+        [element] = [
+            (block, each)
+            for block in where.blocks
+            if block["type"] == "actions"
+            for each in block["elements"]
+            if each.get("text", {}).get("text") == what
+        ]
+        return clicked(
+            tenant, person.profile, where, block=element[0], element=element[1], chosen={}
+        )
 
     async def settled(self) -> None:
         """Wait until everything is done that follows from what was acknowledged."""

@@ -70,7 +70,7 @@ async def send_changes(sent: Submission, ref: GateRef, office: Office) -> Answer
             channel=CHANNEL,
         )
     except (Refused, PayloadError) as error:
-        raise await refusal(error, ref, office) from error
+        raise await refusal(f"nothing was changed: {error}", ref, office) from error
     told = (
         f"Revision {revised.revision} is to be decided now, by somebody else than you; votes on "
         "earlier revisions count no more."
@@ -117,7 +117,7 @@ async def _drafted(gate: Gate, sent: Submission, ref: GateRef, office: Office) -
     try:
         arguments = await office.coordinator.drafted(gate.id, text)
     except Refused as error:
-        raise await refusal(error, ref, office) from error
+        raise await refusal(f"nothing was changed: {error}", ref, office) from error
     except PayloadError as error:
         beside = _beside(error.__cause__, form)
         return Faulty(beside or {REASON: worded(gate, str(error), office)})
@@ -128,7 +128,7 @@ async def _form(gate: Gate, ref: GateRef, office: Office) -> EditForm | None:
     try:
         schema = await office.coordinator.edit_schema(gate.id)
     except Refused as error:
-        raise await refusal(error, ref, office) from error
+        raise await refusal(f"nothing was changed: {error}", ref, office) from error
     return form_of(schema, gate.arguments, _redaction(gate, office))
 
 

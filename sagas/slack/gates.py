@@ -137,7 +137,7 @@ async def _vote(
     try:
         decided = await _cast(ref, person, office, kind=kind, reason=reason)
     except Refused as error:
-        raise await refusal(error, ref, office) from error
+        raise await refusal(str(error), ref, office) from error
     return Said(title=_TITLES[kind], text=await _counted(decided, person, office, kind=kind))
 
 
@@ -237,10 +237,10 @@ async def check_waits(gate: Gate, ref: GateRef, office: Office) -> Presentation:
     return view
 
 
-async def refusal(error: Exception, ref: GateRef, office: Office) -> Declined:
+async def refusal(why: str, ref: GateRef, office: Office) -> Declined:
     """Why something has no effect, with what the gate asks by now if that is something else."""
     gate = await find_gate(ref, office)
-    told = worded(gate, str(error), office)
+    told = worded(gate, why, office)
     if not gate.state.is_open or gate.digest == ref.digest:
         return Declined(told)
     return _outdated(told, await office.coordinator.presentation(gate.id))

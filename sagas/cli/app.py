@@ -11,6 +11,7 @@ from sagas.cli.commands import (
     deciding,
     delegating,
     delivering,
+    demonstrating,
     drilling,
     exporting,
     keeping,
@@ -67,6 +68,7 @@ def options(
 
 
 NAMES: dict[object, str] = {
+    demonstrating.slack: "demo slack",
     exporting.export: "history export",
     keying.create: "token create",
     keying.list_: "token list",
@@ -112,6 +114,7 @@ for command in (
     checking.check,
     linting.lint,
     drilling.drill,
+    demonstrating.slack,
     keeping.migrate,
     keeping.verify,
 ):

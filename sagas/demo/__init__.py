@@ -1,0 +1,1 @@
+"""The trip that `sagas demo` plays, with partners that need no network."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from approvals.channels.notice import InterventionView
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
-from approvals.channels.slack.parts import moment, ref_of
+from approvals.channels.slack.parts import became, moment, ref_of, sentence
 from approvals.channels.slack.texts import Element, button, context, header, section
 from approvals.presentation import Presentation
 
@@ -64,13 +64,13 @@ def _waiting(view: Presentation | InterventionView) -> list[Element]:
     told = [each for each in (view.label, view.cost, view.recipients) if each is not None]
     return [
         _row(f"{view.title}\n{', '.join(told)}", more),
-        context(f"Decide by {moment(view)}. {view.still_needed}", most=_LINE),
+        context(f"Decide by {moment(view)}. {sentence(view.still_needed)}", most=_LINE),
     ]
 
 
 def _decided(view: Presentation) -> list[Element]:
     more = button("Details", Asked.DETAILS.value, value=value_of(ref_of(view, whole=False)))
-    return [_row(f"{view.title}\n{view.standing}", more)]
+    return [_row(f"{view.title}\n{became(view.standing)}", more)]
 
 
 def _row(text: str, more: Element) -> Element:

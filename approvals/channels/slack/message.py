@@ -11,6 +11,7 @@ from approvals.channels.headlines import news
 from approvals.channels.notice import Happening, InterventionView, Notice, Saying
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
 from approvals.channels.slack.parts import (
+    became,
     consequences_in_brief,
     facts_in_brief,
     gate_in_brief,
@@ -18,6 +19,7 @@ from approvals.channels.slack.parts import (
     moment,
     question_whole,
     ref_of,
+    sentence,
     small_print,
 )
 from approvals.channels.slack.texts import (
@@ -95,7 +97,8 @@ def news_of(notice: Notice) -> Message:
     view = notice.subject
     said, *more = _story(view)
     headline = _VOTED if _is_vote(notice) else news(notice)
-    blocks = [section(f"{headline}. {said}", _LINE), *(section(each, _LINE) for each in more)]
+    first = said if said.startswith(headline) else f"{headline}. {said}"
+    blocks = [section(first, _LINE), *(section(each, _LINE) for each in more)]
     told = _message(notice, [*blocks, *_in_the_place_of(notice)])
     return replace(told, text=headline) if _is_vote(notice) else told
 
@@ -112,12 +115,8 @@ def _story(view: Presentation | InterventionView) -> list[str]:
     if isinstance(view, InterventionView):
         return [view.question if view.is_open else view.standing]
     if not view.is_open:
-        return [_sentence(view.standing), *map(_sentence, view.afterwards)]
+        return [became(view.standing), *map(sentence, view.afterwards)]
     return [f"Decide by {moment(view)}: {view.still_needed}", *view.votes[-1:]]
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _reminder(notice: Notice) -> Message:
@@ -257,8 +256,8 @@ def _cut(notice: Notice, view: Presentation) -> list[Element]:
 def _closed(notice: Notice, view: Presentation) -> list[Element]:
     return [
         header(news(notice)),
-        section(_sentence(view.standing), 2 * _LINE),
-        *(section(_sentence(each), _LINE) for each in view.afterwards),
+        section(became(view.standing), 2 * _LINE),
+        *(section(sentence(each), _LINE) for each in view.afterwards),
         *gate_in_brief(view),
         *facts_in_brief(view),
         section(f"Done so far: {'; '.join(view.done_so_far[-5:]) or 'nothing'}", _LINE),
@@ -280,7 +279,7 @@ def _question(notice: Notice, view: InterventionView) -> list[Element]:
     if not view.is_open:
         return [
             header(news(notice)),
-            section(_sentence(view.standing), 2 * _LINE),
+            section(became(view.standing), 2 * _LINE),
             *said,
             *_way_in(notice),
         ]

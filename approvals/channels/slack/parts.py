@@ -20,6 +20,7 @@ from approvals.channels.slack.texts import (
 from approvals.presentation import Presentation
 
 __all__ = [
+    "became",
     "consequences_in_brief",
     "facts_in_brief",
     "gate_in_brief",
@@ -27,6 +28,7 @@ __all__ = [
     "moment",
     "question_whole",
     "ref_of",
+    "sentence",
     "small_print",
 ]
 
@@ -60,6 +62,16 @@ def ref_of(view: Presentation, *, whole: bool = True, page: int = 1) -> GateRef:
 def moment(view: Presentation) -> str:
     """The deadline, which stays true while the message stands."""
     return f"{view.deadline:%Y-%m-%d %H:%M} UTC"
+
+
+def became(standing: str) -> str:
+    """Where something stands, as what is read later says it; "already" is for who comes late."""
+    return sentence(standing.removeprefix("already "))
+
+
+def sentence(text: str) -> str:
+    """The same, with a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def gate_whole(view: Presentation) -> list[Element]:
@@ -196,7 +208,9 @@ def _undoable(view: Presentation) -> str | None:
 
 
 def _where_it_stands(view: Presentation) -> str:
-    return f"{view.still_needed}. {view.at_deadline}" if view.is_open else view.standing
+    if not view.is_open:
+        return became(view.standing)
+    return f"{sentence(view.still_needed)}. {view.at_deadline}"
 
 
 def _edited(view: Presentation) -> str:

@@ -92,10 +92,14 @@ def find_car() -> Booked | None:
     return _found(partners.find(key=current_step().idempotency_key))
 
 
+def _reaching(to: str) -> Magnitude:
+    return Magnitude(recipients=len(to.split(",")))
+
+
 @travel.action(
     reversibility=Reversibility.IRREVERSIBLE,
     approval=approval(by="@travel-desk", within=timedelta(hours=4)),
-    magnitude=lambda to: Magnitude(recipients=len(to.split(","))),
+    magnitude=_reaching,
     definite=(partners.NoSuchAddress,),
 )
 def email_itinerary(to: str, subject: str, text: str) -> None:

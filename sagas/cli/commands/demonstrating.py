@@ -1,6 +1,7 @@
 """`demo slack`: approvals in a local Slack, to see them before there is a workspace."""
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -28,13 +29,10 @@ def slack(
     There is no workspace and no token, and nothing leaves this machine. Ctrl-C ends it and leaves
     nothing running.
     """
-    try:
-        import aiohttp  # noqa: F401  asked for here, so that the lack of it is told in words
-        import pydantic_settings  # noqa: F401
-    except ModuleNotFoundError as missing:
+    if not all(map(find_spec, ("aiohttp", "pydantic_settings"))):
         raise Mistake(
             "the demo needs libraries that are not installed: pip install 'agent-sagas[slack]'"
-        ) from missing
+        )
     with tempfile.TemporaryDirectory(prefix="sagas-demo-") as folder:
         return interruptible(_played(Path(folder), db, port), "the demo has ended", clean=True)
 

@@ -85,7 +85,9 @@ class WebApi:
         if fault is not None and fault.error is None:
             return web.Response(status=call.status)
         retry = fault.retry_after if fault is not None else None
-        headers = None if retry is None else {"Retry-After": str(retry)}
+        headers = {} if retry is None else {"Retry-After": str(retry)}
+        if key == self._tenant.bot_token:
+            headers["X-OAuth-Scopes"] = ",".join(sorted(self._tenant.scopes))
         return web.json_response(call.answer, status=call.status, headers=headers)
 
     async def _failed(self, request: web.Request, call: Call, fault: Fault) -> None:

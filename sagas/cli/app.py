@@ -22,6 +22,7 @@ from sagas.cli.commands import (
     ruling,
     running,
     serving,
+    slacking,
 )
 
 
@@ -77,6 +78,8 @@ NAMES: dict[object, str] = {
     ruling.list_: "rules list",
     ruling.show_: "rules show",
     ruling.revoke: "rules revoke",
+    slacking.manifest: "slack manifest",
+    slacking.check: "slack check",
 }
 """The names of commands that are not those of their functions."""
 
@@ -107,6 +110,9 @@ for command in (
     ruling.revoke,
     serving.serve,
     serving.login,
+    slacking.slack,
+    slacking.manifest,
+    slacking.check,
     measuring.metrics,
     keying.create,
     keying.list_,

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
 from approvals.channels.slack.manifest import SCOPES
@@ -180,7 +180,8 @@ async def _conversation(asking: _Asking, place: str) -> Finding:
         return Finding(
             what=place, is_well=False, said=str(error), mend="name its id, and invite the app there"
         )
-    members = [str(each) for each in listed] if isinstance(listed, list) else []
+    named = cast("list[object]", listed) if isinstance(listed, list) else []
+    members = [each for each in named if isinstance(each, str)]
     known = [asking.directory.identified(SLACK_CLAIM, f"{asking.home}/{each}") for each in members]
     return _known(asking, place, members, [each.name for each in known if each is not None])
 

@@ -48,13 +48,13 @@ class _Act:
 
 
 _ACTS = (
-    _Act("Lisbon", "eve@example.org", "approve it, and its thread tells that the mail was sent"),
-    _Act("Rome", "eve@example.org", "reject it, and see it undone; the hotel keeps a fee"),
+    _Act("Lisbon", "eve@example.org", "Approve it, and its thread tells that the mail was sent."),
+    _Act("Rome", "eve@example.org", "Reject it, and see it undone; the hotel keeps a fee."),
     _Act(
         "Oslo",
         "eve@example.invalid",
-        "nobody has that address: edit it as Ana and approve it as Ben; approved as it is, the "
-        "mail is refused and the trip undone",
+        "Nobody has that address: edit it as Ana and approve it as Ben. Approved as it is, the mail "
+        "is refused and the trip undone.",
     ),
 )
 
@@ -249,7 +249,7 @@ async def _trips(stage: _Stage, settings: Settings) -> None:
             stage.say("")
             words = ("--id", name, "--input", json.dumps(trip), "--no-wait")
             await stage.run("run", TARGET, *words)
-            stage.say(f"{name}, to {act.city}: {act.hint}")
+            stage.say(f"{name} goes to {act.city}. {act.hint}")
             stage.say(f"{name} {_ENDS[await _end(coordinator, name)]}")
 
 

@@ -1,7 +1,7 @@
 """Pictures of what people see in Slack, drawn by the page of the local Slack.
 
 `python -m tests.slack.gallery DIRECTORY` writes one of each state of a message, of each modal and
-of the App Home; those in docs/ are made by it.
+of the App Home; the `slack-` pictures in docs/images are made by it.
 """
 
 import asyncio

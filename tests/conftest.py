@@ -1,6 +1,7 @@
 """Fixtures of every ring: databases that are fresh for each test."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ import freezegun
 import hypothesis
 import pytest
 
+from sagas.journal import migrate
 from tests.postgres import SERVER_VARIABLE, running_server
 
 # It tells pytest's workers to measure what is covered; the processes that tests start need not.
@@ -67,3 +69,18 @@ async def _administer(server: str, statement: str) -> None:
 def sqlite_url(tmp_path: Path) -> str:
     """The URL of an SQLite database file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'sagas.db'}"
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite journal without a saga, to copy: that takes a moment, and migrating many."""
+    path = tmp_path_factory.mktemp("empty") / "journal.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def journal_url(sqlite_url: str, empty_file: Path) -> str:
+    """The URL of an SQLite journal without a saga: the file of `sqlite_url`, which is there now."""
+    shutil.copy(empty_file, sqlite_url.removeprefix("sqlite:///"))
+    return sqlite_url

@@ -1,11 +1,9 @@
 """Every scenario runs against an empty world, and its journal is checked when it is over."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -113,14 +111,6 @@ def world() -> World:
 
 
 @pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite journal without a saga, to copy."""
-    path = tmp_path_factory.mktemp("empty") / "journal.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
 def template(postgres_server: str) -> str:
     """The name of a PostgreSQL database that holds an empty journal, to copy."""
     name = f"template_{uuid4().hex}"
@@ -161,14 +151,11 @@ def on_both() -> None:
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty journal."""
-    if request.param == "postgres":
-        copied: str = request.getfixturevalue("copied_postgres_url")
-        return copied
-    path = tmp_path / "sagas.db"
-    shutil.copy(request.getfixturevalue("empty_file"), path)
-    return f"sqlite:///{path}"
+    fixture = "copied_postgres_url" if request.param == "postgres" else "journal_url"
+    found: str = request.getfixturevalue(fixture)
+    return found
 
 
 @pytest.fixture

@@ -242,8 +242,8 @@ async def office_at(
 
 
 @pytest.fixture
-async def office(sqlite_url: str) -> AsyncIterator[Office]:
-    async with office_at(sqlite_url, Board(), HandClock()) as office:
+async def office(journal_url: str) -> AsyncIterator[Office]:
+    async with office_at(journal_url, Board(), HandClock()) as office:
         yield office
 
 

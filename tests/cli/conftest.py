@@ -1,6 +1,7 @@
 """The command line as a test uses it: in this process where it can be, in another where it must."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -68,10 +69,12 @@ def sagas(capsys: pytest.CaptureFixture[str]) -> Sagas:
 
 
 @pytest.fixture
-def trip(sagas: Sagas) -> Callable[..., str]:
+def trip(sagas: Sagas, desk: Path, empty_file: Path) -> Callable[..., str]:
     """Run a saga up to where it has to wait, and return its id."""
 
     def start(name: str, saga_id: str = "t1", trouble: str = "") -> str:
+        if not (desk / "sagas.db").exists():
+            shutil.copy(empty_file, desk / "sagas.db")
         given = f'{{"city": "Oslo", "trouble": "{trouble}"}}'
         sagas("run", f"{TRIPS}:travel.{name}", "--input", given, "--id", saga_id, "--no-wait")
         return saga_id

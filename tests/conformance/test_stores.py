@@ -35,8 +35,8 @@ class StoreSuite(
 
 class TestSqlite(StoreSuite):
     @pytest.fixture
-    def database_url(self, sqlite_url: str) -> str:
-        return sqlite_url
+    def database_url(self, journal_url: str) -> str:
+        return journal_url
 
 
 @pytest.mark.postgres

@@ -28,9 +28,9 @@ def files(tmp_path: Path, slack: SlackServer) -> Files:
 
 
 @pytest.fixture
-async def coordinator(sqlite_url: str, files: Files) -> AsyncIterator[Coordinator]:
+async def coordinator(journal_url: str, files: Files) -> AsyncIterator[Coordinator]:
     async with connect(
-        sqlite_url, post, directory=files.people, channels=files.channels, user="agent"
+        journal_url, post, directory=files.people, channels=files.channels, user="agent"
     ) as opened:
         assert opened._groups is not None
         await opened._groups.refresh(["slack:S1"])  # so that no gate waits for the first answer

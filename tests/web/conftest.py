@@ -108,10 +108,10 @@ def sealed(page: httpx.Response, action: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def coordinator(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Coordinator]:
+async def coordinator(journal_url: str, tmp_path: Path) -> AsyncIterator[Coordinator]:
     """A coordinator that drives what it starts."""
     async with connect(
-        sqlite_url, shop.shop, directory=shop.directory(tmp_path), user="ana"
+        journal_url, shop.shop, directory=shop.directory(tmp_path), user="ana"
     ) as opened:
         yield opened
 

@@ -23,6 +23,8 @@ from tests.examples.travelled import Travelled, travelling
 # A process that ends while its HTTP client connects leaves an attempt that was never begun.
 
 
+pytestmark = pytest.mark.unmeasured
+
 SOAK = "SAGAS_SOAK" in os.environ
 ARTICLE = Article(slug="on-undoing", title="On undoing", body="Some things cannot be undone.")
 DAY = date(2027, 3, 1)

@@ -35,12 +35,14 @@ async def test_a_planted_defect_is_found(defect: Defect) -> None:
         assert defect.rule in await found_in(defect.broken(), defect.rule), defect.what
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("defect", USERS.values(), ids=USERS.keys())
 async def test_nothing_is_found_where_the_defect_is_mended(defect: Defect) -> None:
     assert defect.sound is not None
     assert await found_in(defect.sound()) == set()
 
 
+@pytest.mark.unmeasured
 async def test_nothing_is_found_where_a_standing_rule_allows_a_call_and_counts_it() -> None:
     with replaced(*ruled()):
         assert await found_in(SAMPLES["a_gate_before_the_end"]()) == set()

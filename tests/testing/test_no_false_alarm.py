@@ -17,6 +17,7 @@ LARGE = {"fan_out", "quorum_and_groups"}
 """What is systematic about them alone takes seconds."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("make", SAMPLES.values(), ids=SAMPLES.keys())
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_found_in_a_correct_saga(make: Make, seed: int) -> None:

@@ -13,7 +13,8 @@ from sagas.slack.installed import Installed, installed
 
 
 def settings(slack: SlackServer, **more: Any) -> SlackSettings:
-    given = {"bot_token": SecretStr(slack.bot_token), "teams": frozenset({"T1"}), **more}
+    token: Any = SecretStr(slack.bot_token)
+    given: dict[str, Any] = {"bot_token": token, "teams": frozenset({"T1"}), **more}
     return SlackSettings(**given, api_url=slack.base_url)
 
 

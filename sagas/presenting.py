@@ -70,7 +70,8 @@ def afterwards(gate: Gate, state: SagaState, now: datetime) -> list[str]:
     step = state.steps.get(gate.path)
     used = step is not None and gate.state is GateState.CONSUMED
     course = _course(step, Direction(gate.direction), now) if step is not None and used else []
-    return [*course, *_unwound(state, now)]
+    said = gate.path if gate.state is GateState.REJECTED else None
+    return [*course, *_unwound(state, now, said)]
 
 
 def _course(step: Step, direction: Direction, now: datetime) -> list[str]:
@@ -91,8 +92,12 @@ def _course(step: Step, direction: Direction, now: datetime) -> list[str]:
     return [*([told[track.phase]] if track.phase in told else []), *later]
 
 
-def _unwound(state: SagaState, now: datetime) -> list[str]:
-    """How far the undoing of a saga has come, with what remains; nothing of one that is not undone."""
+def _unwound(state: SagaState, now: datetime, said: str | None) -> list[str]:
+    """How far the undoing of a saga has come, with what remains; nothing of one that is not undone.
+
+    Args:
+        said: The step whose failure is told beside it, so that it is no reason to be told again.
+    """
     over = state.ended is not None and state.ended.status == Status.RESIDUAL
     if state.unwind is None and not over:
         return []
@@ -103,16 +108,17 @@ def _unwound(state: SagaState, now: datetime) -> list[str]:
     )
     left = remains(state, named, late=state.unwind is None)
     return [
-        _end(state, now),
+        _end(state, now, said),
         *_told("undone, in this order", [named[step.path] for step in undone]),
         *_told("remains", [f"{item.label}: {item.text}" for item in left]),
     ]
 
 
-def _end(state: SagaState, now: datetime) -> str:
+def _end(state: SagaState, now: datetime, said: str | None) -> str:
     ended, unwind = state.ended, state.unwind
     reason = unwind.reason if unwind is not None else ended.reason if ended is not None else None
-    why = f": {reason}" if reason else ""
+    is_told = not reason or (said is not None and reason.startswith(f"{said}: "))
+    why = "" if is_told else f": {reason}"
     if ended is None:
         return f"the saga is being undone{why}"
     what = "ended" if unwind is None else "was undone"

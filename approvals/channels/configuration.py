@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channels", "live_groups", "slack_settings"]
 
-_PATIENCE = timedelta(seconds=5)
+_PATIENCE = timedelta(seconds=2)
 """How long a decision waits for Slack to tell who is in a group."""
 
 

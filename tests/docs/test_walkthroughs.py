@@ -43,6 +43,10 @@ def test_other_ids_instants_and_durations_match() -> None:
     assert compare(shown, printed) == {"g-v67aj6979cfd": "g-q9sv4prmt72w"}
 
 
+def test_an_instant_of_another_day_matches() -> None:
+    assert compare("until 07:52 UTC\n", "until 2026-11-24 01:10 UTC\n") == {}
+
+
 def test_a_changed_definition_takes_the_place_of_the_old_one() -> None:
     source = "@a.action()\nasync def f() -> int:\n    return 1\n\n\nx = 1\n"
     assert change(source, "@a.action(k=2)\nasync def f() -> int:\n    return 2\n") == (

@@ -29,8 +29,9 @@ _ID = re.compile(r"\b[gi]-[0-9a-z]{12}\b")
 _ELISION = "..."
 _VARYING = (
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HEX"),
+    # with its day where that is not today's
+    (re.compile(r"\b(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?"), "TIME"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:,? UTC)?"), "DATE"),
-    (re.compile(r"\b\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?"), "TIME"),
     (re.compile(r"\b\d+\.\d+s\b"), "SPAN"),
     (re.compile(r"(?:<?\b\d+(?:\.\d+)? (?:ms|s|min|h)\b ?)+"), "SPAN "),
     (re.compile(r"([=_])\1\1+"), r"\1\1\1"),  # as wide as the terminal

@@ -248,7 +248,7 @@ def _cut(notice: Notice, view: Presentation) -> list[Element]:
         ),
         *facts_in_brief(view),
         *consequences_in_brief(view),
-        *small_print(view, whole=False),
+        *small_print(view, whole=False, is_cut=True),
         _row(notice, gate_buttons(view, whole=False, approves=False, edits=False)),
     ]
 

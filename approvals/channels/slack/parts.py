@@ -124,9 +124,14 @@ def consequences_in_brief(view: Presentation) -> list[Element]:
     ]
 
 
-def small_print(view: Presentation, *, whole: bool = True) -> list[Element]:
-    """Which request it is exactly, to compare by eye across channels."""
-    digest = view.short_digest if whole else view.digest
+def small_print(view: Presentation, *, whole: bool = True, is_cut: bool = False) -> list[Element]:
+    """Which request it is exactly, to compare by eye across channels.
+
+    Args:
+        whole: Cut no name.
+        is_cut: Whether the digest stands for arguments that are not all shown: all of it then.
+    """
+    digest = view.digest if is_cut else view.short_digest
     which = f"Digest {digest}, revision {view.revision}{_edited(view)}"
     where = f"Step {view.path} of saga {view.saga_id}, gate {view.gate_id}"
     if not whole:

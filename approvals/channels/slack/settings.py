@@ -97,7 +97,10 @@ class SlackSettings(BaseSettings):
     by_email: bool = False
     """Whether whoever is not in the directory by their Slack id counts by confirmed address."""
     web_only: Annotated[frozenset[Reversibility], NoDecode, BeforeValidator(_parted)] = frozenset()
-    """Classes of effects that are not approved in Slack, only rejected."""
+    """Classes of effects that are not approved in Slack, only rejected.
+
+    An effect whose class nobody knows counts as irreversible.
+    """
     api_url: str | None = None
     """Where Slack's Web API is, for tests and demonstrations."""
 
@@ -165,6 +168,13 @@ class SlackSettings(BaseSettings):
             raise ValueError("there are more than two")
         if not all(secret.get_secret_value().strip() for secret in value):
             raise ValueError("one of them is blank")
+        return value
+
+    @checks("web_only")
+    @classmethod
+    def _counts_the_unknown(cls, value: frozenset[Reversibility]) -> frozenset[Reversibility]:
+        if Reversibility.IRREVERSIBLE in value:
+            return value | {Reversibility.UNKNOWN}
         return value
 
     @checks("teams")

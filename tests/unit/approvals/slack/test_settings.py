@@ -61,7 +61,7 @@ def test_a_file_says_the_same_and_the_environment_counts_first(
     found = SlackSettings.load(write(tmp_path, text))
     assert found.needs_app_token() == APP
     assert found.teams == {"T0999"}
-    assert found.web_only == {Reversibility.IRREVERSIBLE}
+    assert found.web_only == {Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN}
     assert found.guests
 
 

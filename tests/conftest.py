@@ -1,5 +1,6 @@
 """Fixtures of every ring: databases that are fresh for each test."""
 
+import gc
 import os
 import shutil
 import sys
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if "postgres_url" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.postgres)
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what all tests are made of: each full collection would look at all of it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -14,10 +14,12 @@ from sagas.testing.exploring import garbage
 
 @pytest.fixture(autouse=True)
 def switched_on() -> Iterator[None]:
-    gc.enable()
-    yield
+    """The collector on, and nothing set aside; afterwards as our tests have it."""
     gc.enable()
     gc.unfreeze()
+    yield
+    gc.enable()
+    gc.freeze()
 
 
 async def test_nothing_is_collected_within_a_schedule() -> None:
@@ -69,6 +71,15 @@ def test_whoever_has_set_aside_something_finds_it_there() -> None:
         pass
 
     assert gc.get_freeze_count() >= before > 0
+
+
+def test_it_is_off_within_although_somebody_has_set_aside_something() -> None:
+    gc.freeze()
+
+    with garbage.set_aside():
+        assert not gc.isenabled()
+
+    assert gc.isenabled()
 
 
 def test_an_exploration_within_another_does_not_switch_it_on() -> None:

@@ -18,19 +18,23 @@ SCHEDULES = 10
 def set_aside() -> Generator[None]:
     """Keep what is there already from being looked at, and collect only where `collect` says so.
 
-    Whoever has switched the collector off, or has set aside what is there, finds it that way.
+    Whoever has switched the collector off finds it off; what somebody has set aside already stays
+    aside, and then nothing more is.
     """
-    is_ours = gc.isenabled() and not gc.get_freeze_count()
+    if not gc.isenabled():
+        yield
+        return
+    is_ours = not gc.get_freeze_count()
+    gc.disable()
+    gc.collect()
     if is_ours:
-        gc.disable()
-        gc.collect()
         gc.freeze()
     try:
         yield
     finally:
         if is_ours:
             gc.unfreeze()
-            gc.enable()
+        gc.enable()
 
 
 def collect(schedule: int) -> None:

@@ -50,7 +50,8 @@ class Directory(Protocol):
         """Identify the one person of whom a provider of log-ins says this, or None.
 
         Args:
-            claim: `sub`, `email` or `slack`.
+            claim: `sub`, `email` or `slack`; or `slack-email`: the address that Slack confirms, of
+                somebody for whom the directory has no Slack id.
         """
         ...
 

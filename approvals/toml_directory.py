@@ -24,7 +24,7 @@ import hashlib
 import hmac
 import tomllib
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -109,18 +109,14 @@ class TomlDirectory:
         return self._principal(name, f"token of {name}")
 
     def identified(self, claim: str, value: str) -> Principal | None:
-        """Identify the one person whose `sub`, `email` or `slack` this is, or None.
+        """Identify the one person whose `sub`, `email`, `slack` or `slack-email` this is, or None.
 
         Addresses are compared without regard to case.
         """
-        if claim == "sub":
-            found = [name for name, user in self._users.items() if user.sub == value]
-        elif claim == "email":
-            found = [name for name, user in self._users.items() if _address(user) == _low(value)]
-        elif claim == "slack":
-            found = [name for name, user in self._users.items() if user.slack == value]
-        else:
+        says = _CLAIMS.get(claim)
+        if says is None:
             return None
+        found = [name for name, user in self._users.items() if says(user, value)]
         return self._principal(found[0], f"{claim} {value}") if len(found) == 1 else None
 
     def members(self, group: str) -> frozenset[str]:
@@ -156,6 +152,14 @@ def _address(user: _User) -> str | None:
 
 def _low(address: str) -> str:
     return address.casefold()
+
+
+_CLAIMS: Mapping[str, Callable[[_User, str], bool]] = {
+    "sub": lambda user, value: user.sub == value,
+    "email": lambda user, value: _address(user) == _low(value),
+    "slack": lambda user, value: user.slack == value,
+    "slack-email": lambda user, value: user.slack is None and _address(user) == _low(value),
+}
 
 
 def _login(name: str, user: _User) -> str:

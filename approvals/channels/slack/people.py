@@ -17,10 +17,20 @@ from approvals.principal import Principal
 if TYPE_CHECKING:
     from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-__all__ = ["SLACK_CLAIM", "AsksWhoIs", "SlackPeople", "SlackPerson", "Unwelcome"]
+__all__ = [
+    "SLACK_CLAIM",
+    "SLACK_EMAIL_CLAIM",
+    "AsksWhoIs",
+    "SlackPeople",
+    "SlackPerson",
+    "Unwelcome",
+]
 
 SLACK_CLAIM: Final = "slack"
 """What a directory is asked by: ``identified("slack", "T0123/U0456")``."""
+
+SLACK_EMAIL_CLAIM: Final = "slack-email"
+"""What a directory is asked by for whoever has no Slack id there: the address, as Slack has it."""
 
 _USER = re.compile(r"[UW][A-Z0-9]{1,30}\Z")
 _HOME = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
@@ -78,7 +88,7 @@ class SlackPeople:
         now: The time; aware.
         guests: Whether guests of these workspaces may take part.
         by_email: Whether whoever is not in the directory by their Slack id is looked for by their
-            confirmed address.
+            confirmed address, among those who have no Slack id there.
     """
 
     def __init__(
@@ -96,6 +106,7 @@ class SlackPeople:
         self._guests = guests
         self._by_email = by_email
         self._known: dict[str, tuple[datetime, SlackPerson | Unwelcome]] = {}
+        self._forgotten = 0
 
     async def who_is(self, user: str, *, fresh: bool = False) -> SlackPerson | Unwelcome:
         """Say who a user is, as Slack said within the last minute.
@@ -106,18 +117,19 @@ class SlackPeople:
         """
         if not _USER.match(user):
             return Unwelcome("This did not come from a user of Slack, and counts for nothing.")
-        known = self._known.get(user)
-        if known is not None and not fresh and self._now() - known[0] < _REMEMBERED:
+        known = None if fresh else self._known.get(user)
+        if known is not None and timedelta(0) <= self._now() - known[0] < _REMEMBERED:
             return known[1]
-        asked_at = self._now()
+        asked_at, forgotten = self._now(), self._forgotten
         found = await self._ask(user)
-        if isinstance(found, Unwelcome) and found.may_pass:
-            return found
-        self._remember(user, asked_at, found)
+        is_clear = not (isinstance(found, Unwelcome) and found.may_pass)
+        if is_clear and forgotten == self._forgotten:  # else it may be older than what was told
+            self._remember(user, asked_at, found)
         return found
 
     def forget(self, user: str) -> None:
         """Forget what was said of a user, since Slack tells that it has changed."""
+        self._forgotten += 1
         self._known.pop(user, None)
 
     def principal(self, person: SlackPerson, directory: Directory) -> Principal | Unwelcome:
@@ -126,7 +138,7 @@ class SlackPeople:
         if found is not None:
             return replace(found, evidence=f"Slack user {person.key}")
         if self._by_email and person.email is not None:
-            found = directory.identified("email", person.email)
+            found = directory.identified(SLACK_EMAIL_CLAIM, person.email)
             if found is not None:
                 evidence = f"Slack user {person.key}, by the confirmed address {person.email}"
                 return replace(found, evidence=evidence)
@@ -183,6 +195,9 @@ class SlackPeople:
         return (str(home), str(team)) if belongs & self._teams else None
 
     def _remember(self, user: str, at: datetime, found: SlackPerson | Unwelcome) -> None:
+        known = self._known.get(user)
+        if known is not None and at < known[0] <= self._now():
+            return  # a slow answer does not hide a later one
         if len(self._known) >= _MOST_REMEMBERED and user not in self._known:
             self._known.pop(next(iter(self._known)))
         self._known[user] = (at, found)

@@ -42,6 +42,9 @@ __all__ = ["SlackSettings"]
 
 _PREFIX: Final = "SAGAS_SLACK_"
 _TEAM = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
+_LOOPBACK = re.compile(
+    r"http://(?:127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}(?:/[A-Za-z0-9/.-]*)?\Z"
+)
 _MENDS: Final = {
     "bot_token": "copy the Bot User OAuth Token (xoxb-...) from OAuth & Permissions of the app",
     "app_token": (
@@ -187,7 +190,7 @@ class SlackSettings(BaseSettings):
     @checks("api_url")
     @classmethod
     def _is_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://127.0.0.1:", "http://localhost:")):
+        if value is not None and not _LOOPBACK.match(value):
             raise ValueError("it is not on this machine's loopback")
         return value
 

@@ -25,6 +25,7 @@ Headers = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 """As a server hands them over: a mapping, or pairs; a name may come twice in pairs."""
 
 _WINDOW = timedelta(seconds=300)
+_REMEMBERED = timedelta(hours=2)
 _TIMESTAMP: Final = "x-slack-request-timestamp"
 _SIGNATURE: Final = "x-slack-signature"
 _SECONDS = re.compile(r"[0-9]{1,12}\Z")
@@ -40,7 +41,8 @@ class Accepted:
     sent_at: datetime
     """When Slack says that it sent it; aware, in UTC."""
     remember_until: datetime
-    """From then on the window refuses it by itself; aware, in UTC."""
+    """When it may be forgotten; aware, in UTC. The window has refused it by itself for long then,
+    so that a clock which is set forward and back again lets no request count twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Signatures:
         return Accepted(
             replay_key=hashlib.sha256(signature.encode("ascii")).hexdigest(),
             sent_at=sent_at,
-            remember_until=sent_at + _WINDOW + timedelta(seconds=1),
+            remember_until=sent_at + _REMEMBERED,
         )
 
     def _is_signed(self, body: bytes, timestamp: str, signature: str, now: datetime) -> bool:

@@ -1,6 +1,9 @@
 """Who clicked, as Slack and the directory say, and who is refused with which sentence."""
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -35,6 +38,22 @@ def people(
 
 def a_user(**different: object) -> dict[str, object]:
     return {"user": {**ANA, **different}}
+
+
+class SlowSlack:
+    """Gives its first answer when it is let, and the others at once."""
+
+    def __init__(self, *answers: dict[str, object]) -> None:
+        self._left = list(answers)
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def users_info(self, *, user: str) -> Any:
+        said = SimpleNamespace(data=self._left.pop(0))
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.go_on.wait()
+        return said
 
 
 async def test_a_person_of_the_workspace_is_known_by_workspace_and_id(slack: LocalSlack) -> None:
@@ -185,6 +204,41 @@ async def test_that_slack_could_not_tell_is_not_remembered(slack: LocalSlack) ->
     assert isinstance(await asked.who_is("U0456"), SlackPerson)
 
 
+async def test_what_is_remembered_of_a_time_that_has_not_come_is_not_believed(
+    slack: LocalSlack,
+) -> None:
+    slack.says("users.info", a_user(), a_user(deleted=True))
+    clock = Clock()
+    asked = people(slack, clock=clock)
+    await asked.who_is("U0456")
+    clock.go_on(seconds=-3600)
+    assert isinstance(await asked.who_is("U0456"), Unwelcome)
+
+
+async def test_a_slow_answer_does_not_hide_a_later_one() -> None:
+    clock = Clock()
+    late = SlowSlack(a_user(), a_user(deleted=True))
+    asked = SlackPeople(late, teams=frozenset({"T0123"}), now=clock)
+    first = asyncio.ensure_future(asked.who_is("U0456"))
+    await late.asked.wait()
+    clock.go_on(seconds=1)
+    await asked.who_is("U0456", fresh=True)
+    late.go_on.set()
+    await first
+    assert isinstance(await asked.who_is("U0456"), Unwelcome)
+
+
+async def test_what_is_forgotten_while_slack_is_asked_is_not_remembered() -> None:
+    late = SlowSlack(a_user(), a_user(deleted=True))
+    asked = SlackPeople(late, teams=frozenset({"T0123"}), now=Clock())
+    first = asyncio.ensure_future(asked.who_is("U0456"))
+    await late.asked.wait()
+    asked.forget("U0456")
+    late.go_on.set()
+    await first
+    assert isinstance(await asked.who_is("U0456"), Unwelcome)
+
+
 # --- whom the directory knows them as ------------------------------------------------------------
 
 OFFICE = """
@@ -251,3 +305,13 @@ def test_whoever_is_not_in_the_directory_is_told_what_to_ask_for(
     found = people(slack, by_email=True).principal(person("U0999", "zoe@example.org"), office)
     assert isinstance(found, Unwelcome)
     assert 'slack = "T0123/U0999"' in found.why
+
+
+def test_whoever_has_a_slack_id_in_the_directory_is_nobody_of_another_id(
+    slack: LocalSlack, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.toml"
+    file.write_text('[users.ana]\nslack = "T0123/U0456"\nemail = "ana@example.org"\n')
+    office = TomlDirectory.load(file)
+    other = person("U0999", "ana@example.org")
+    assert isinstance(people(slack, by_email=True).principal(other, office), Unwelcome)

@@ -134,3 +134,29 @@ def test_a_transport_that_lacks_its_secret_says_which() -> None:
         found.needs_app_token()
     with pytest.raises(ChannelDefinitionError, match="SAGAS_SLACK_SIGNING_SECRETS is not set"):
         found.needs_signing_secrets()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:80@evil.example.org/api/",
+        "http://localhost:x@evil.example.org/",
+        "http://127.0.0.1:80\\@evil.example.org/",
+        "http://127.0.0.1:9/\n",
+        "http://127.0.0.1:8/api/?next=",
+        "http://127.0.0.1.evil.example.org:80/",
+        "ftp://127.0.0.1:80/",
+    ],
+)
+def test_a_token_goes_to_loopback_or_to_slack(
+    environment: pytest.MonkeyPatch, address: str
+) -> None:
+    environment.setenv("SAGAS_SLACK_API_URL", address)
+    with pytest.raises(ChannelDefinitionError, match="API_URL cannot be right"):
+        SlackSettings.load()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_slack_for_tests_is_on_loopback(environment: pytest.MonkeyPatch, host: str) -> None:
+    environment.setenv("SAGAS_SLACK_API_URL", f"http://{host}:8080/api/")
+    assert SlackSettings.load().api_url == f"http://{host}:8080/api/"

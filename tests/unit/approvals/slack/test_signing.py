@@ -174,3 +174,9 @@ def test_no_secret_a_blank_one_and_a_third_are_errors_that_say_where_it_is_found
 
 def test_a_secret_is_not_shown() -> None:
     assert SECRET not in repr(signatures())
+
+
+def test_a_request_is_remembered_while_a_clock_is_set_forward_and_back() -> None:
+    found = signatures().check(BODY, headers())
+    assert isinstance(found, Accepted)
+    assert found.remember_until >= NOW + timedelta(hours=1)

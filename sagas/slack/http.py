@@ -204,6 +204,9 @@ def _interaction(request: Request, body: bytes) -> Mapping[str, Any]:
         _Refused: It is no such form.
     """
     _check_type(request, _FORM)
+    if not body.startswith(b"payload="):
+        # the signature is not for a path: an event that Slack signed is no form, whatever it quotes
+        raise _Refused(400, "the form does not begin with its payload")
     try:
         fields = parse_qs(body.decode(), strict_parsing=True, max_num_fields=20)
     except ValueError:

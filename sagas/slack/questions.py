@@ -34,7 +34,7 @@ async def ask(click: Click, ref: QuestionRef, office: Office) -> Answer:
 async def answer(sent: Submission, ref: QuestionRef, office: Office) -> Answer:
     """Take an answer."""
     question = await _find(ref, office)
-    person = await identify(sent.sender.user, office)
+    person = await identify(sent.sender.user, office, fresh=True)
     _check_open(question, office)
     choice = sent.values.get(CHOICE)
     if not choice:

@@ -44,10 +44,10 @@ def is_ours(event: Mapping[str, Any], team: Installed) -> bool:
 
 def _are_ours(named: Iterable[object], enterprise: object, team: Installed) -> bool:
     """Whether the organization is ours, or else every workspace is that is named, and one is."""
-    ours = {*team.teams, team.team, team.enterprise}
-    if enterprise is not None and enterprise in ours:
+    ours = {*team.teams, team.team, team.enterprise} - {None}
+    if isinstance(enterprise, str) and enterprise in ours:
         return True
-    known = [each in ours for each in named if each is not None]
+    known = [isinstance(each, str) and each in ours for each in named if each is not None]
     return bool(known) and all(known)
 
 
@@ -70,6 +70,9 @@ async def identify(user: str, office: Office, *, fresh: bool = False) -> Princip
         Declined: There is none, or that cannot be told now.
     """
     people = office.team.people
+    if fresh and people.remembers(user):
+        # whoever counts for nothing anyway does not use up how often Slack may be asked
+        await identify(user, office)
     person = await people.who_is(user, fresh=fresh)
     if isinstance(person, Unwelcome):
         raise Declined(person.why)

@@ -167,6 +167,20 @@ async def test_events_of_another_app_are_ignored(counter: Counter) -> None:
     assert (await counter.desk.event(event)).after is None
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"api_app_id": []},
+        {"api_app_id": "A1", "team_id": ["T1"]},
+        {"api_app_id": "A1", "team_id": "T9", "enterprise_id": {}},
+        {"api_app_id": "A1", "team_id": "T1", "event": {"type": {}, "user": []}},
+        {"api_app_id": "A1", "team_id": "T1", "event": {"type": "user_change", "user": [7]}},
+    ],
+)
+async def test_no_event_is_a_crash(counter: Counter, event: dict[str, Any]) -> None:
+    assert (await counter.desk.event(event)).after is None
+
+
 async def test_events_of_another_organization_are_ignored(counter: Counter) -> None:
     event = {
         "api_app_id": "A1",

@@ -95,6 +95,24 @@ async def test_where_nothing_can_be_undone_slack_is_asked_each_time(counter: Cou
     assert await counter.state() == "pending"
 
 
+@pytest.mark.parametrize("who", ["a guest", "nobody of the directory"])
+async def test_clicks_that_count_for_nothing_use_up_no_questions_to_slack(
+    counter: Counter, who: str
+) -> None:
+    message = await counter.asks()
+    if who == "a guest":
+        counter.dee.change(guest=True)
+        clicks = [counter.clicked(counter.dee, message, "Approve")] * 5
+    else:
+        zoe = counter.slack.person("U9", name="zoe", email="zoe@example.org")
+        counter.slack.space.channels["C1"].members.add("U9")
+        clicks = [counter.clicked(zoe, message, "Approve")] * 5
+    for click in clicks:
+        await counter.takes(click)
+    assert len(counter.slack.called("users.info")) == 1
+    assert await counter.state() == "pending"
+
+
 async def test_whom_slack_tells_to_have_changed_is_asked_about_again(counter: Counter) -> None:
     message = await counter.asks(settle, PAYMENT)
     await counter.ben.click(message, "Approve")

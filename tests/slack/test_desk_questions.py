@@ -77,3 +77,15 @@ async def test_a_guest_answers_nothing(counter: Counter) -> None:
     counter.ben.change(guest=True)
     outcome = await counter.ben.click(message, "Retry")
     assert await outcome.told() == "You are a guest here, and guests do not decide."
+
+
+async def test_whoever_was_deactivated_while_a_form_was_open_answers_nothing(
+    counter: Counter,
+) -> None:
+    await opened(counter)
+    counter.ben.change(deleted=True)
+    outcome = await counter.ben.submit()
+    assert list(outcome.errors.values()) == [
+        "This account is deactivated, so that it decides nothing."
+    ]
+    assert (await counter.question()).state == "open"

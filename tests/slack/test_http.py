@@ -262,6 +262,13 @@ MALFORMED = [
 ]
 
 
+async def test_an_event_that_slack_signed_is_no_form_with_a_click_in_it(house: House) -> None:
+    status = "&payload=%7B%22type%22%3A%22block_actions%22%7D&x=y"
+    body = b'{"type":"event_callback","event":{"text":"a=b%s"}}' % status.encode()
+    assert (await house.send(body)).status_code == 400
+    assert house.desk.taken == []
+
+
 async def test_what_is_malformed_is_refused_though_it_is_signed(house: House) -> None:
     for path, kind, body in MALFORMED:
         said = await house.send(body, path=path, kind=kind)

@@ -117,15 +117,19 @@ class SlackPeople:
         """
         if not _USER.match(user):
             return Unwelcome("This did not come from a user of Slack, and counts for nothing.")
-        known = None if fresh else self._known.get(user)
-        if known is not None and timedelta(0) <= self._now() - known[0] < _REMEMBERED:
-            return known[1]
+        if not fresh and self.remembers(user):
+            return self._known[user][1]
         asked_at, forgotten = self._now(), self._forgotten
         found = await self._ask(user)
         is_clear = not (isinstance(found, Unwelcome) and found.may_pass)
         if is_clear and forgotten == self._forgotten:  # else it may be older than what was told
             self._remember(user, asked_at, found)
         return found
+
+    def remembers(self, user: str) -> bool:
+        """Whether Slack said within the last minute who a user is."""
+        known = self._known.get(user)
+        return known is not None and timedelta(0) <= self._now() - known[0] < _REMEMBERED
 
     def forget(self, user: str) -> None:
         """Forget what was said of a user, since Slack tells that it has changed."""

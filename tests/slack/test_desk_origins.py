@@ -148,7 +148,8 @@ async def test_a_decision_stands_where_nobody_could_be_told_of_it(counter: Count
 async def test_no_secret_and_no_argument_is_in_the_log(
     counter: Counter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in [None, *logging.root.manager.loggerDict]:
+        caplog.set_level(logging.DEBUG, name)
     payload = counter.clicked(counter.ben, await counter.asks(), "Approve")
     counter.slack.fail("chat.postEphemeral", Fault.broken())
     await counter.takes(payload)

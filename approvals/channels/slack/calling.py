@@ -230,8 +230,18 @@ def check_installed() -> None:
         )
 
 
+class _NoRequests(logging.Filter):
+    """Keeps out what the library says below a warning, whatever level somebody has set."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let warnings through."""
+        return record.levelno >= logging.WARNING
+
+
 def _quiet() -> logging.Logger:
     """A log of the library's that takes no requests: it writes whole bodies at DEBUG."""
     log = logging.getLogger("approvals.channels.slack.library")
     log.setLevel(logging.WARNING)
+    if not any(isinstance(each, _NoRequests) for each in log.filters):
+        log.addFilter(_NoRequests())
     return log

@@ -86,7 +86,18 @@ async def check(
     found = [each async for each in _of_token(asking, now)]
     if found[0].is_well:
         found += [each async for each in _of_use(asking, places)]
-    return [*found, *[each async for each in _of_transports(asking)]]
+    return [*_of_file(settings), *found, *[each async for each in _of_transports(asking)]]
+
+
+def _of_file(settings: SlackSettings) -> list[Finding]:
+    """Whether the tokens are kept from others on this machine."""
+    if settings.file is None:
+        return []
+    name = settings.file.name
+    if not settings.is_open_to_all():
+        return [Finding(what="settings file", is_well=True, said=f"others cannot read {name}")]
+    said = f"every user of this machine can read or change {name}, and speak as the app"
+    return [Finding(what="settings file", is_well=False, said=said, mend=f"chmod o-rwx {name}")]
 
 
 async def _of_token(asking: _Asking, now: Callable[[], datetime]) -> AsyncGenerator[Finding, None]:

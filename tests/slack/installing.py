@@ -67,4 +67,5 @@ def installed_in(folder: Path, slack: SlackServer, **more: str) -> Files:
         **more,
     }
     files.settings.write_text("".join(f"{key} = {value}\n" for key, value in said.items() if value))
+    files.settings.chmod(0o640)
     return files

@@ -48,7 +48,7 @@ async def test_where_nothing_is_missing_the_check_says_so(
     code, found = await looked_at(capsys, files)
     assert code == 0
     assert list(found) == [
-        *("bot token", "workspace", "scopes", "clock", "C1", "user groups"),
+        *("settings file", "bot token", "workspace", "scopes", "clock", "C1", "user groups"),
         *("app token", "signing secrets"),
     ]
     assert {each["mend"] for each in found.values()} == {None}
@@ -70,6 +70,15 @@ async def test_what_is_missing_is_told_with_what_to_do(
     assert "T1" in missing["workspace"]
     assert "invite" in missing["C1"]
     assert "xapp-1-other" not in str(found)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o602])
+async def test_a_file_of_secrets_that_everybody_can_read_or_change_is_told(
+    capsys: pytest.CaptureFixture[str], files: Files, mode: int
+) -> None:
+    files.settings.chmod(mode)
+    code, found = await looked_at(capsys, files)
+    assert (code, found["settings file"]["mend"]) == (1, "chmod o-rwx slack.toml")
 
 
 async def test_nobody_known_and_no_way_for_clicks_are_told(

@@ -14,12 +14,14 @@ In the environment, several are parted by commas. Whoever can read the file can 
 let nobody else read it. Touches: the environment, the file.
 """
 
+import os
 import re
+import stat
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo
 from pydantic import field_validator as checks
 from pydantic_core import ErrorDetails
 
@@ -106,6 +108,7 @@ class SlackSettings(BaseSettings):
     """
     api_url: str | None = None
     """Where Slack's Web API is, for tests and demonstrations."""
+    _file: Path | None = PrivateAttr(default=None)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "SlackSettings":
@@ -117,9 +120,25 @@ class SlackSettings(BaseSettings):
         """
         content = {} if path is None else _read(Path(path))
         try:
-            return cls(**content)
+            found = cls(**content)
         except ValidationError as error:
             raise ChannelDefinitionError(_faults(error, path)) from None
+        found._file = None if path is None else Path(path)
+        return found
+
+    @property
+    def file(self) -> Path | None:
+        """The file that was read, if one was."""
+        return self._file
+
+    def is_open_to_all(self) -> bool:
+        """Whether any user of this machine can read or change the file: the secrets in it are none.
+
+        Where files have no such rights, as on Windows, it says no.
+        """
+        if self._file is None or os.name != "posix":
+            return False
+        return bool(self._file.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
 
     @classmethod
     def settings_customise_sources(

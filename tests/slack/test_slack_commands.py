@@ -13,6 +13,7 @@ import pytest
 from approvals.testing import Fault, Person, SlackServer
 from sagas import connect
 from sagas.cli import main
+from sagas.coordinator import Coordinator
 from tests.slack.installing import Files, installed_in, post, write
 
 pytestmark = pytest.mark.usefixtures("ann")
@@ -127,6 +128,15 @@ def command(files: Files, journal: str, *words: str) -> subprocess.Popen[str]:
     )
 
 
+async def recorded(coordinator: Coordinator, saga: str) -> None:
+    """Wait until it is on record where the message is: a click before that is told to come again."""
+    [gate] = await coordinator.store.gates_of(saga)
+    while not any(  # noqa: ASYNC110  nothing tells of it
+        each.receipt for each in await coordinator.store.deliveries_about(gate.id)
+    ):
+        await asyncio.sleep(0.01)
+
+
 async def test_a_gate_is_told_and_decided_in_slack_by_socket_mode_and_by_http(
     slack: SlackServer, ann: Person, files: Files, sqlite_url: str
 ) -> None:
@@ -138,6 +148,7 @@ async def test_a_gate_is_told_and_decided_in_slack_by_socket_mode_and_by_http(
         try:
             await slack.until(lambda: slack.sockets.connected == 2)
             await slack.until(lambda: slack.messages("C1"))
+            await recorded(coordinator, "first")
             clicked = await ann.click(slack.messages("C1")[0], "Approve")
             assert clicked.acknowledged
             assert (await first.outcome(timeout=60)).result == "mailed to all"
@@ -157,6 +168,7 @@ async def test_a_gate_is_told_and_decided_in_slack_by_socket_mode_and_by_http(
             )
             await slack.until(lambda: any("ben" in str(m.blocks) for m in slack.messages("C1")))
             [message] = [m for m in slack.messages("C1") if "ben" in str(m.blocks)][:1]
+            await recorded(coordinator, "second")
             while not (await ann.click(message, "Approve")).acknowledged:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)  # it has not asked yet whose the app is
             assert (await second.outcome(timeout=60)).result == "mailed to ben"

@@ -9,6 +9,7 @@ from datetime import datetime
 from approvals import Gate, GateState, Presentation, Vote, present
 from approvals.deeds import Deed, Fate
 from approvals.delegation import Delegation
+from approvals.redaction import Redaction
 from approvals.wording import instant as moment
 from compensations.plan import Standing, plan
 from sagas import decide
@@ -32,6 +33,7 @@ def present_gate(
     state: SagaState | None,
     handlers: Handlers,
     *,
+    secrets: Redaction,
     votes: Sequence[Vote],
     delegations: Sequence[Delegation] = (),
     journal_id: str,
@@ -44,6 +46,7 @@ def present_gate(
     Args:
         state: The saga as it stands; None if it cannot be read here.
         handlers: Where declared residues are looked up, as far as the code is at hand.
+        secrets: What hides the saga's secrets in words.
         votes: What people have said.
         delegations: Who decides for whom now, as far as it matters here.
         now: When it is shown.
@@ -51,6 +54,7 @@ def present_gate(
         former: The arguments of the revision before, where there is one.
     """
     backwards = gate.direction == Direction.UNDO
+    later = [] if state is None or gate.state.is_open else afterwards(gate, state, now)
     return present(
         gate,
         now=now,
@@ -61,7 +65,7 @@ def present_gate(
         delegations=delegations,
         former=former,
         whole=whole,
-        afterwards=() if state is None or gate.state.is_open else afterwards(gate, state, now),
+        afterwards=[secrets.masked(each) for each in later],
     )
 
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from approvals import Gate, Presentation
 from approvals.delegation import Delegation
 from approvals.gate import expire
+from approvals.redaction import Redaction
+from sagas.discreet import redaction_of
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
     IMPATIENCE_SECONDS,
@@ -99,10 +101,12 @@ class Reader:
         if gate is None:
             raise Refused(f"there is no gate {gate_id}; `sagas inbox` lists those that wait")
         now = self._clock.now()
+        state, secrets = await self._told(gate.saga_id)
         return present_gate(
             expire(gate, now),
-            await self._told(gate.saga_id),
+            state,
             self._handlers,
+            secrets=secrets,
             votes=await self.store.votes(gate_id),
             delegations=await self._delegations(gate, now),
             former=await self._former(gate),
@@ -128,12 +132,13 @@ class Reader:
         ]
         return before[-1].arguments if before else None
 
-    async def _told(self, saga_id: str) -> SagaState | None:
-        """What is true of a saga; None if it cannot be read here."""
+    async def _told(self, saga_id: str) -> tuple[SagaState | None, Redaction]:
+        """What is true of a saga, or None if it cannot be read here, and what hides its secrets."""
         try:
-            return await self.state(saga_id)
+            entries = entries_of((await self.load(saga_id)).rows)
+            return fold(saga_id, entries), redaction_of(entries, self.store.journal_id)
         except Corrupt:
-            return None
+            return None, redaction_of([], self.store.journal_id)
 
     async def check(self) -> AsyncGenerator[Rehearsal]:
         """What this process's code would make of each saga that has not ended, one by one.

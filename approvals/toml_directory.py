@@ -26,8 +26,9 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,6 +38,8 @@ from approvals.names import GROUP_MARK, ROLE_MARK, SLACK_MARK, fault_of_name
 from approvals.principal import Principal
 
 __all__ = ["TomlDirectory"]
+
+_MOST_KEPT: Final = 8
 
 
 class _Stored(BaseModel):
@@ -82,12 +85,7 @@ class TomlDirectory:
         Raises:
             DirectoryError: The file cannot be read, or says something that cannot be right.
         """
-        source = str(path)
-        stored = _parse(_read(Path(path)), source)
-        _check(stored, source)
-        groups = {group: frozenset(members) for group, members in stored.groups.items()}
-        groups |= {f"{ROLE_MARK}{role}": _holders(of, groups) for role, of in stored.roles.items()}
-        return cls(source, stored.users, groups)
+        return _directory(_read(Path(path)), str(path))
 
     def principal(self, operating_system_user: str) -> Principal | None:
         """Identify the person who logs in as this user, or None."""
@@ -138,6 +136,16 @@ class TomlDirectory:
         )
 
 
+@lru_cache(maxsize=_MOST_KEPT)
+def _directory(content: bytes, source: str) -> TomlDirectory:
+    """What these bytes say; a file is read for each decision, and understood when it has changed."""
+    stored = _parse(_toml(content, source), source)
+    _check(stored, source)
+    groups = {group: frozenset(members) for group, members in stored.groups.items()}
+    groups |= {f"{ROLE_MARK}{role}": _holders(of, groups) for role, of in stored.roles.items()}
+    return TomlDirectory(source, stored.users, groups)
+
+
 def _holders(named: Iterable[str], groups: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Everyone who has a role, by name or through a group."""
     people = {name for name in named if not name.startswith(GROUP_MARK)}
@@ -166,17 +174,21 @@ def _login(name: str, user: _User) -> str:
     return user.login or name
 
 
-def _read(path: Path) -> Mapping[str, object]:
+def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return path.read_bytes()
     except OSError as error:
         raise DirectoryError(
             f"{path}: the directory cannot be read ({error.strerror}); create the file, or name "
             "another"
         ) from error
+
+
+def _toml(content: bytes, source: str) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DirectoryError(f"{path}: this is not TOML ({error}); mend the file") from error
+        raise DirectoryError(f"{source}: this is not TOML ({error}); mend the file") from error
 
 
 def _parse(content: Mapping[str, object], source: str) -> _File:

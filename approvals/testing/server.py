@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 
 from approvals.testing.changes import Changes
 from approvals.testing.clock import Clock
@@ -266,7 +266,8 @@ class SlackServer:
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self._tenant.url = f"http://{host}:{port}"
-        self.courier.session = ClientSession()
+        # a line that the app has closed meanwhile would lose a click
+        self.courier.session = ClientSession(connector=TCPConnector(limit=0, force_close=True))
         return self
 
     async def __aexit__(

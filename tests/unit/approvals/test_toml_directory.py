@@ -1,6 +1,7 @@
 """People and groups from a file, and every way in which the file can be wrong."""
 
 import hashlib
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -124,6 +125,22 @@ def test_an_empty_file_is_a_directory_of_nobody(tmp_path: Path) -> None:
 def test_a_path_may_be_given_as_text(tmp_path: Path) -> None:
     load(tmp_path, OFFICE)
     assert TomlDirectory.load(str(tmp_path / "people.toml")).members("board") == {"ana"}
+
+
+def test_a_change_counts_though_the_file_has_its_size_and_time_of_before(tmp_path: Path) -> None:
+    path = tmp_path / "people.toml"
+    path.write_text("[users.ana]\n")
+    before = path.stat()
+    assert TomlDirectory.load(path).groups_of("ana") is not None
+    path.write_text("[users.eva]\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert TomlDirectory.load(path).groups_of("ana") is None
+
+
+def test_a_file_that_has_not_changed_is_understood_once(tmp_path: Path) -> None:
+    path = tmp_path / "people.toml"
+    path.write_text("[users.ana]\n")
+    assert TomlDirectory.load(path) is TomlDirectory.load(path)
 
 
 def test_a_file_loaded_again_tells_what_has_changed(tmp_path: Path) -> None:

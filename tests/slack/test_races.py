@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -85,7 +85,7 @@ def people(slack: SlackServer) -> dict[str, Person]:
 @asynccontextmanager
 async def process(
     slack: SlackServer, url: str, folder: Path, transport: str | None, **more: Any
-) -> AsyncIterator[Office]:
+) -> AsyncGenerator[Office]:
     """One process over the journal."""
     people = {name: slack.somebody(f"U{n}") for n, name in enumerate(NAMES, start=1)}
     async with office_in(
@@ -103,7 +103,7 @@ async def process(
 @pytest.fixture
 async def office(
     slack: SlackServer, people: dict[str, Person], sqlite_url: str, tmp_path: Path, transport: str
-) -> AsyncIterator[Office]:
+) -> AsyncGenerator[Office]:
     async with process(slack, sqlite_url, tmp_path, transport) as office:
         yield office
 

@@ -125,7 +125,11 @@ async def _check(coordinator: Coordinator, names: Sequence[str]) -> None:
         assert gate.state is GateState.APPROVED, gate.state
 
 
-async def on_sqlite(directory: Path, count: int) -> list[str]:
+Measure = Callable[[str, Path, Timed, int], Awaitable[list[str]]]
+"""Measures at a journal, beside commits to the same database."""
+
+
+async def on_sqlite(directory: Path, count: int, measure: Measure = measure) -> list[str]:
     """The report for SQLite."""
     with closing(sqlite3.connect(directory / "raw.db", isolation_level=None)) as raw:
         raw.execute("pragma journal_mode = wal")
@@ -139,7 +143,9 @@ async def on_sqlite(directory: Path, count: int) -> list[str]:
         return await measure(url, shop.directory(directory), commit, count)
 
 
-async def on_postgres(directory: Path, server: str, count: int) -> list[str]:
+async def on_postgres(
+    directory: Path, server: str, count: int, measure: Measure = measure
+) -> list[str]:
     """The report for PostgreSQL."""
     raw = await asyncpg.connect(server)
     try:

@@ -457,11 +457,17 @@ def _read_option(field: Field, given: str) -> object:
 
 def _read_json(field: Field, given: str) -> object:
     try:
-        return json.loads(given, parse_constant=_refuse)
+        return json.loads(given, parse_constant=_refuse, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
         raise ValueError(
             'this is no JSON: write a text in double quotes, or such as {"a": 1}'
         ) from (None)
+
+
+def _once_each(members: list[tuple[str, object]]) -> object:
+    if len(dict(members)) < len(members):
+        raise ValueError("a member comes twice")
+    return dict(members)
 
 
 def _refuse(constant: str) -> object:

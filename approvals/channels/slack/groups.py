@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from approvals.channels.slack.calling import Unanswered, answer
@@ -80,6 +81,10 @@ class SlackGroups:
     _said: dict[str, Snapshot] = field(default_factory=dict[str, Snapshot])
     _watched: set[str] = field(default_factory=set[str])
     _is_to_ask: asyncio.Event = field(default_factory=asyncio.Event)
+    _turns: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+    _next: dict[str, asyncio.Future[None]] = field(
+        default_factory=dict[str, "asyncio.Future[None]"]
+    )
 
     def over(self, directory: Directory) -> "DirectoryWithSlack":
         """A directory whose people are in these groups, too."""
@@ -168,6 +173,28 @@ class SlackGroups:
         self.team = team
 
     async def _ask(self, group: str) -> None:
+        """Wait for an answer to a question that is put from now on, together with others who do.
+
+        Slack bears a few of these questions in a minute, and many may decide in the same second.
+        """
+        asking = self._next.get(group)
+        if asking is None:
+            asking = self._next[group] = asyncio.ensure_future(self._ask_in_turn(group))
+            asking.add_done_callback(partial(self._end, group))
+        await asyncio.shield(asking)
+
+    async def _ask_in_turn(self, group: str) -> None:
+        async with self._turns.setdefault(group, asyncio.Lock()):
+            del self._next[group]  # whoever comes from here on is told what is asked after this
+            await self._ask_now(group)
+
+    def _end(self, group: str, done: asyncio.Future[None]) -> None:
+        if self._next.get(group) is done:  # it was ended before it came to ask
+            del self._next[group]
+        if not done.cancelled():
+            done.exception()  # whoever waits is told; perhaps nobody does any more
+
+    async def _ask_now(self, group: str) -> None:
         asked_at = self.now()
         try:
             said = await answer(

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -237,3 +239,47 @@ async def test_a_failure_does_not_end_the_asking(
     await until(lambda: _is_told(office, DESK))
     keeping.cancel()
     await asyncio.wait([keeping])
+
+
+class SlowSlack:
+    """Answers when it is let, with the members that there are when it is asked."""
+
+    def __init__(self) -> None:
+        self.members = ["U01"]
+        self.asked = 0
+        self.go_on = asyncio.Event()
+
+    async def auth_test(self) -> Any:
+        raise AssertionError("the workspace is known")
+
+    async def usergroups_users_list(self, **_: object) -> Any:
+        self.asked += 1
+        said = SimpleNamespace(data={"users": list(self.members)})
+        await self.go_on.wait()
+        return said
+
+
+async def test_many_who_ask_at_once_are_told_what_was_asked_after_they_came(clock: Clock) -> None:
+    late = SlowSlack()
+    asked = SlackGroups(late, "T0123", clock)
+    first = asyncio.ensure_future(asked.refresh([DESK]))
+    while not late.asked:  # noqa: ASYNC110  nothing tells of it
+        await asyncio.sleep(0)
+    late.members = []
+    others = [asyncio.ensure_future(asked.refresh([DESK])) for _ in range(100)]
+    await asyncio.sleep(0)
+    late.go_on.set()
+    await asyncio.gather(first, *others)
+    assert (late.asked, asked.members(DESK)) == (2, frozenset())
+
+
+async def test_whoever_does_not_wait_any_more_ends_no_question_of_others(clock: Clock) -> None:
+    late = SlowSlack()
+    asked = SlackGroups(late, "T0123", clock)
+    first, other = (asyncio.ensure_future(asked.refresh([DESK])) for _ in range(2))
+    while not late.asked:  # noqa: ASYNC110  nothing tells of it
+        await asyncio.sleep(0)
+    first.cancel()
+    late.go_on.set()
+    await other
+    assert asked.members(DESK) == {"T0123/U01"}

@@ -259,6 +259,12 @@ def test_what_no_field_can_hold_is_edited_as_json(kind: dict[str, Any], value: o
     assert filled(form, a="[1, null]") == {"a": [1, None]}
 
 
+def test_json_that_says_two_things_of_one_member_is_refused() -> None:
+    form = of({"type": "object", "additionalProperties": True}, {"x": 1})
+    with pytest.raises(FormFaults, match="no JSON"):
+        filled(form, a='{"to": "ana", "to": "eve"}')
+
+
 def test_a_model_within_itself_ends() -> None:
     schema = {
         "$defs": {"N": {"type": "object", "properties": {"n": {"$ref": "#/$defs/N"}}}},

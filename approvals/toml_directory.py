@@ -109,7 +109,7 @@ class TomlDirectory:
     def identified(self, claim: str, value: str) -> Principal | None:
         """Identify the one person whose `sub`, `email`, `slack` or `slack-email` this is, or None.
 
-        Addresses are compared without regard to case.
+        Addresses are compared without regard to the case of ASCII's letters.
         """
         says = _CLAIMS.get(claim)
         if says is None:
@@ -159,7 +159,8 @@ def _address(user: _User) -> str | None:
 
 
 def _low(address: str) -> str:
-    return address.casefold()
+    # beyond ASCII, letters of different addresses fold to the same ones
+    return address.lower() if address.isascii() else address
 
 
 _CLAIMS: Mapping[str, Callable[[_User, str], bool]] = {

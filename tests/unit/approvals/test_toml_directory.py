@@ -291,3 +291,15 @@ def test_whoever_has_a_role_may_decide_where_it_is_asked_for(tmp_path: Path) -> 
 def test_a_role_that_cannot_be_right_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(DirectoryError, match=words):
         load(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "alike", ["stra\u00dfe@example.org", "\u017ftrasse@example.org", "STRA\u1e9eE@example.org"]
+)
+def test_an_address_of_other_letters_is_another_address(tmp_path: Path, alike: str) -> None:
+    file = tmp_path / "people.toml"
+    file.write_text('[users.ana]\nemail = "Strasse@example.org"\n', encoding="utf-8")
+    found = TomlDirectory.load(file)
+    assert found.identified("email", alike) is None
+    assert found.identified("slack-email", alike) is None
+    assert found.identified("email", "sTRASSE@EXAMPLE.ORG") is not None

@@ -1,8 +1,9 @@
 """Everything of a gate, in a view: what was not seen whole is not approved."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,6 +140,46 @@ async def test_hostile_reasons_reach_nobody_s_attention(counter: Counter) -> Non
     await counter.takes(shown)
     assert "<!channel>" in counter.cy.ephemerals[-1]
     assert [each.mentions for each in counter.slack.ephemerals if each.mentions] == []
+
+
+def texts_of(node: Any, holder: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, str]]:
+    """Every text, by its key, with the type of what holds it."""
+    if isinstance(node, dict):
+        for name, each in node.items():
+            yield from texts_of(each, node, name)
+    elif isinstance(node, list):
+        for each in node:
+            yield from texts_of(each, holder, key)
+    elif isinstance(node, str):
+        yield key, str(holder.get("type")), node
+
+
+async def test_no_message_unfurls_or_mentions_whatever_people_and_agents_write(
+    counter: Counter,
+) -> None:
+    words = "EVIL <!channel> <@U1> *b* ```c``` <https://e.example|x>\u202e\u200b\nApproved by: ana"
+    letter = shop.Letter(to=words, subject=words, body=words)
+    message = await counter.asks(given=letter)
+    shown = counter.clicked(counter.cy, message, "Approve")
+    await counter.opens(counter.ben, message, "Details")
+    await counter.ben.close(everything=True)
+    await counter.ben.open_home()
+    await counter.rejects(counter.ben, message, words)
+    await counter.settled()
+    await counter.slack.until(lambda: len(counter.slack.messages("C1")) > 1)
+    await counter.takes(shown)
+    told = [each for call in counter.slack.calls for each in texts_of(call.body, {}, "")]
+    assert {(key, kind) for key, kind, text in told if "EVIL" in text} == {
+        ("text", "plain_text"),
+        ("text", "text"),
+    }
+    assert [text for _, _, text in told if {"\u202e", "\u200b"} & set(text)] == []
+    posted = [call.body for call in counter.slack.called("chat.postMessage")]
+    assert {(each["unfurl_links"], each["unfurl_media"]) for each in posted} == {(False, False)}
+    assert {"link_names", "parse"} & {key for each in counter.slack.calls for key in each.body} == (
+        set()
+    )
+    assert [each for each in counter.slack.messages("C1") if each.mentions] == []
 
 
 async def test_a_reference_to_no_gate_is_told_so(counter: Counter) -> None:

@@ -10,6 +10,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 THREATS = range(1, 29)
 RACES = PAGE.partition("\n## Races\n")[2]
+SLACK = PAGE.partition("\n## In Slack\n")[2].partition("\n## ")[0]
+THREATS_IN_SLACK = (2, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 19, 21, 22, 23, 28)
+EVERYWHERE = PAGE.replace(SLACK, "")
 
 
 def names_of_tests() -> frozenset[str]:
@@ -27,8 +30,14 @@ TESTS = names_of_tests()
 
 @pytest.mark.parametrize("number", THREATS)
 def test_a_threat_has_a_row_that_names_a_test_of_it(number: int) -> None:
-    [row] = re.findall(rf"^\| T{number} \|.*$", PAGE, re.MULTILINE)
+    [row] = re.findall(rf"^\| T{number} \|.*$", EVERYWHERE, re.MULTILINE)
     assert f"`test_t{number}_" in row
+
+
+@pytest.mark.parametrize("number", THREATS_IN_SLACK)
+def test_a_threat_that_comes_by_slack_too_has_a_row_with_tests_of_it(number: int) -> None:
+    [row] = re.findall(rf"^\| T{number} \|.*$", SLACK, re.MULTILINE)
+    assert "`test_" in row
 
 
 def test_a_race_names_its_test() -> None:

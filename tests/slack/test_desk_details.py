@@ -10,6 +10,7 @@ import pytest
 from approvals.channels.slack.actions import value_of
 from approvals.channels.slack.parts import ref_of
 from approvals.testing import Message, SlackServer
+from approvals.testing.payloads import is_list, is_object
 from reversibility import Reversibility
 from tests.slack.desks import PAYMENT, Counter, counter_in, settle, words_of
 from tests.web import shop
@@ -144,10 +145,10 @@ async def test_hostile_reasons_reach_nobody_s_attention(counter: Counter) -> Non
 
 def texts_of(node: Any, holder: Mapping[str, Any], key: str) -> Iterator[tuple[str, str, str]]:
     """Every text, by its key, with the type of what holds it."""
-    if isinstance(node, dict):
+    if is_object(node):
         for name, each in node.items():
             yield from texts_of(each, node, name)
-    elif isinstance(node, list):
+    elif is_list(node):
         for each in node:
             yield from texts_of(each, holder, key)
     elif isinstance(node, str):

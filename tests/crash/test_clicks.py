@@ -22,6 +22,7 @@ from approvals.testing import Message, Outcome, Person, SlackServer
 from compensations import Choice, InterventionKind
 from sagas import Coordinator, Status, connect
 from sagas.journal import migrate
+from sagas.ports import DeliveryState
 from tests.crash.clicking import Life, bank, main
 from tests.crash.stages import SOAK, Count, is_over
 from tests.journal.templates import Ground, ground_on
@@ -181,9 +182,12 @@ class Sweep:
             await asyncio.sleep(0.01)
 
     async def _is_told(self, saga_id: str) -> bool:
-        message = await self.message(saga_id)
-        below = [each for each in self.slack.messages("C1") if each.thread_ts == message.ts]
-        return message.text.startswith("Done") or any("Done" in each.text for each in below)
+        [gate] = await self.reader.store.gates_of(saga_id)
+        told = await self.reader.store.deliveries_about(gate.id)
+        return all(
+            each.state is DeliveryState.UPDATED and (each.says or "").endswith("done")
+            for each in told
+        )
 
     async def end(self) -> int | None:
         """Kill the process if it lives; how it ended."""

@@ -38,7 +38,7 @@ SECRETS = {
     "a result": "voucher-7391",
     "a before-image": "limit-was-5512",
     "a result that a person gave": "voucher-by-hand",
-    "a short one": "4711",
+    "a short one": "ZQ7W",  # of no digits: no instant, key or hash holds it by chance
 }
 INPUT, IBAN, MEMO, REVISED, NUMBER, VOUCHER, BEFORE, BY_HAND, SHORT = SECRETS.values()
 

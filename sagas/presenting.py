@@ -16,6 +16,7 @@ from sagas import decide
 from sagas.driving.environment import Handlers
 from sagas.model import Direction, Status, instant
 from sagas.state import Phase, SagaState, Step
+from sagas.story.refusals import plainly
 from sagas.story.steps import remains
 from sagas.story.wording import labels
 
@@ -121,8 +122,8 @@ def _unwound(state: SagaState, now: datetime, said: str | None) -> list[str]:
 def _end(state: SagaState, now: datetime, said: str | None) -> str:
     ended, unwind = state.ended, state.unwind
     reason = unwind.reason if unwind is not None else ended.reason if ended is not None else None
-    is_told = not reason or (said is not None and reason.startswith(f"{said}: "))
-    why = "" if is_told else f": {reason}"
+    is_told = said is not None and (reason or "").startswith(f"{said}: ")
+    why = "" if is_told or not reason else f": {plainly(state, reason)}"
     if ended is None:
         return f"the saga is being undone{why}"
     what = "ended" if unwind is None else "was undone"

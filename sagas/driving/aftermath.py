@@ -44,6 +44,8 @@ def _succeeded(state: SagaState, entry: e.Succeeded) -> Found:
 
 
 def _failed(state: SagaState, entry: e.Failed) -> Found:
+    if entry.via == "gate":
+        return None  # it was refused: nothing was called that could fail
     return _step(state, entry.path, Direction.DO, Aftermath.FAILED)
 
 

@@ -36,6 +36,7 @@ from sagas.errors import (
 from sagas.model import Direction, Status
 from sagas.ports import Op, Project
 from sagas.state import Phase, Step
+from sagas.story.refusals import plainly
 
 DEFECTS = (
     NameError,
@@ -435,6 +436,7 @@ class Run:
         if decide.may_unwind(drive.state, drive.saga.after_pivot):
             await drive.begin_unwind(reason, "failure")
             return
+        reason = plainly(drive.state, reason)
         pivot = drive.state.pivot
         if path is not None and drive.state.is_rolled_back(path):
             path, reason = None, f"{reason} (in a block that was undone)"

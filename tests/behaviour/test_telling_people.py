@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from approvals import Presentation, Principal
 from approvals.channels import (
     Channel,
     Channels,
+    InterventionView,
     MessageLost,
     Notice,
     Receipt,
@@ -40,7 +42,7 @@ from sagas.errors import NotExecuted, Refused
 from sagas.model import micros
 from sagas.ports import Announcement
 from tests.behaviour.conftest import People
-from tests.board import Board
+from tests.board import Board, Note
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -168,6 +170,18 @@ async def tour(city: str) -> None:
     await book_room(city)
     await rent(city)
     raise OSError("the bus broke down")
+
+
+@travel.saga
+async def tour_with_a_letter(city: str) -> None:
+    await rent(city)
+    await mail(city)
+
+
+@travel.saga
+async def two_letters(city: str) -> None:
+    await post(city)
+    await mail(city)
 
 
 @travel.saga
@@ -597,6 +611,47 @@ async def test_a_message_says_what_was_undone_and_what_remains_of_what_was_appro
         "undone, in this order: rent; book_room",
         "remains: rent: a fee of 40 EUR",
     )
+
+
+async def rejected_after_another(office: Office, work: Any) -> list[Note]:
+    """What people were told once the first call was approved and the second one rejected."""
+    handle = await office.coordinator.start(work, "Oslo", id="tour-1")
+    await handle.settled()
+    await office.tell()
+    await approved(office)
+    await (await office.coordinator.resume("tour-1")).settled()
+    await office.tell()
+    [gate] = await office.coordinator.store.waiting_gates()
+    await office.coordinator.reject(gate.id, by="ana", reason="not on a Sunday")
+    await (await office.coordinator.resume("tour-1")).settled()
+    await office.tell()
+    return office.board.notes
+
+
+async def test_the_rejection_of_another_step_is_told_in_plain_words(office: Office) -> None:
+    first, *_ = await rejected_after_another(office, tour_with_a_letter)
+    view = first.shown[-1].subject
+    assert isinstance(view, Presentation)
+    assert view.afterwards[2] == (
+        "the saga was undone at 10:00 UTC: mail was rejected by ana: not on a Sunday"
+    )
+
+
+async def test_a_rejection_past_what_cannot_be_undone_is_asked_about_in_plain_words(
+    office: Office,
+) -> None:
+    notes = await rejected_after_another(office, two_letters)
+    question = notes[-1].shown[-1].subject
+    assert isinstance(question, InterventionView)
+    assert question.question == (
+        "it failed after two_letters/post#1, which cannot be undone: "
+        "mail was rejected by ana: not on a Sunday"
+    )
+
+
+async def test_what_was_rejected_is_not_said_to_have_failed(office: Office) -> None:
+    notes = await rejected_after_another(office, two_letters)
+    assert [note.shown[-1].version for note in notes[:-1]][-1] == "rejected.1"
 
 
 async def test_a_message_says_that_the_block_of_its_step_was_undone(office: Office) -> None:

@@ -25,6 +25,10 @@ class Clock:
         base = datetime.now(UTC) if self._running else self._start
         return base + self._moved
 
+    def dated(self) -> datetime:
+        """The instant that an answer bears: it goes on with the machine's, and moves when moved."""
+        return datetime.now(UTC) + self._moved
+
     def advance(self, by: timedelta) -> None:
         """Move it forward."""
         self._moved += by

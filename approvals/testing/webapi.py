@@ -5,6 +5,7 @@ Touches: the network, loopback only.
 
 import asyncio
 import json
+from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
@@ -85,7 +86,8 @@ class WebApi:
         if fault is not None and fault.error is None:
             return web.Response(status=call.status)
         retry = fault.retry_after if fault is not None else None
-        headers = {} if retry is None else {"Retry-After": str(retry)}
+        headers = {"Date": format_datetime(self._tenant.clock.dated(), usegmt=True)}
+        headers |= {} if retry is None else {"Retry-After": str(retry)}
         if key == self._tenant.bot_token:
             headers["X-OAuth-Scopes"] = ",".join(sorted(self._tenant.scopes))
         return web.json_response(call.answer, status=call.status, headers=headers)

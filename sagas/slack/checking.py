@@ -13,7 +13,8 @@ from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, reco
 from approvals.channels.slack.manifest import SCOPES
 from approvals.channels.slack.people import SLACK_CLAIM
 from approvals.channels.slack.settings import SlackSettings
-from approvals.directory import Directory
+from approvals.directory import Directory, OperatingSystemDirectory
+from approvals.names import ANYONE, GROUP_MARK, SLACK_MARK
 
 __all__ = ["Finding", "check"]
 
@@ -21,7 +22,7 @@ _PATIENCE: Final = timedelta(seconds=10)
 _MOST_SKEW: Final = timedelta(seconds=60)
 _BY_EMAIL: Final = "users:read.email"
 _MEMBERS: Final = 200
-_ANEW: Final = "add it under OAuth & Permissions of the app, and install the app anew"
+_ANEW: Final = "add what is missing under OAuth & Permissions of the app, and install the app anew"
 _BOT_MEND: Final = "copy the Bot User OAuth Token (xoxb-...) from OAuth & Permissions of the app"
 _SOCKET_MEND: Final = (
     "make an app-level token (xapp-...) with connections:write under Basic Information of the app, "
@@ -66,6 +67,7 @@ async def check(
     settings: SlackSettings,
     *,
     places: Collection[str],
+    names: Collection[str],
     directory: Directory,
     now: Callable[[], datetime],
 ) -> Sequence[Finding]:
@@ -74,6 +76,7 @@ async def check(
     Args:
         settings: What is set.
         places: The targets on the channel of Slack that routes name.
+        names: The people and groups that there are routes for.
         directory: Who may decide.
         now: The time that signatures are held against; aware.
     """
@@ -86,6 +89,7 @@ async def check(
     found = [each async for each in _of_token(asking, now)]
     if found[0].is_well:
         found += [each async for each in _of_use(asking, places)]
+    found += _strangers(directory, names)
     return [*_of_file(settings), *found, *[each async for each in _of_transports(asking)]]
 
 
@@ -105,7 +109,7 @@ async def _of_token(asking: _Asking, now: Callable[[], datetime]) -> AsyncGenera
     try:
         said = await asking.ask(asking.client.auth_test())
     except Unanswered as error:
-        yield Finding(what="bot token", is_well=False, said=str(error), mend=_BOT_MEND)
+        yield _refused("bot token", error, _BOT_MEND)
         return
     team, above = said.get("team_id"), said.get("enterprise_id")
     asking.home = str(above or team)
@@ -165,9 +169,7 @@ async def _person(asking: _Asking, place: str) -> Finding:
     try:
         await asking.ask(asking.client.users_info(user=place))
     except Unanswered as error:
-        return Finding(
-            what=place, is_well=False, said=str(error), mend="name the id of a person of Slack"
-        )
+        return _refused(place, error, "name the id of a person of Slack")
     known = asking.directory.identified(SLACK_CLAIM, f"{asking.home}/{place}")
     return _known(asking, place, [place], [] if known is None else [known.name])
 
@@ -188,13 +190,16 @@ async def _conversation(asking: _Asking, place: str) -> Finding:
             await asking.ask(asking.client.conversations_members(channel=place, limit=_MEMBERS))
         ).get("members")
     except Unanswered as error:
-        return Finding(
-            what=place, is_well=False, said=str(error), mend="name its id, and invite the app there"
-        )
+        return _refused(place, error, "name its id, and invite the app there")
     named = cast("list[object]", listed) if isinstance(listed, list) else []
     members = [each for each in named if isinstance(each, str)]
     known = [asking.directory.identified(SLACK_CLAIM, f"{asking.home}/{each}") for each in members]
     return _known(asking, place, members, [each.name for each in known if each is not None])
+
+
+def _refused(what: str, error: Unanswered, otherwise: str) -> Finding:
+    """What Slack refused, with the mend that its code tells, or else another one."""
+    return Finding(what=what, is_well=False, said=error.fault, mend=error.mend or otherwise)
 
 
 def _known(asking: _Asking, place: str, members: Sequence[str], known: Sequence[str]) -> Finding:
@@ -205,19 +210,42 @@ def _known(asking: _Asking, place: str, members: Sequence[str], known: Sequence[
         said = "the app reaches it; people are looked for by their addresses"
         return Finding(what=place, is_well=True, said=said)
     example = next(iter(members), "U0123")
+    mend = f'give people their Slack ids in it, such as slack = "{asking.home}/{example}"'
+    if isinstance(asking.directory, OperatingSystemDirectory):
+        mend = f"name a file of people with --directory, and {mend}"
     return Finding(
         what=place,
         is_well=False,
         said=f"nobody there is known in {asking.directory.source}",
-        mend=f'give people their Slack ids there, such as slack = "{asking.home}/{example}"',
+        mend=mend,
     )
+
+
+def _strangers(directory: Directory, names: Collection[str]) -> list[Finding]:
+    """Routes of nobody: a group without members, or a person whom the directory does not know."""
+    if isinstance(directory, OperatingSystemDirectory):
+        return []
+    mend = f"write the name as {directory.source} has it, or add it there"
+    return [
+        Finding(what=f"route of {name}", is_well=False, said="nobody is known by it", mend=mend)
+        for name in sorted(names)
+        if not _is_known(directory, name)
+    ]
+
+
+def _is_known(directory: Directory, name: str) -> bool:
+    if name == ANYONE or name.startswith(GROUP_MARK + SLACK_MARK):
+        return True  # Slack alone knows who is in its user groups
+    if name.startswith(GROUP_MARK):
+        return bool(directory.members(name.removeprefix(GROUP_MARK)))
+    return directory.groups_of(name) is not None
 
 
 async def _groups(asking: _Asking) -> Finding:
     try:
         await asking.ask(asking.client.usergroups_list())
     except Unanswered as error:
-        return Finding(what="user groups", is_well=False, said=str(error), mend=_ANEW)
+        return _refused("user groups", error, _ANEW)
     return Finding(what="user groups", is_well=True, said="they can be read")
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,51 @@ async def test_nobody_known_and_no_way_for_clicks_are_told(
     assert code == 1
     assert 'slack = "T1/' in found["C1"]["mend"]
     assert "SAGAS_SLACK_APP_TOKEN" in found["clicks"]["mend"]
+
+
+async def test_a_scope_that_messages_are_found_again_by_is_told_if_it_is_missing(
+    capsys: pytest.CaptureFixture[str], files: Files, slack: SlackServer
+) -> None:
+    slack.scopes.difference_update({"channels:history", "groups:history"})
+    _, found = await looked_at(capsys, files)
+    assert found["scopes"]["said"] == "missing: channels:history, groups:history"
+
+
+async def test_each_fault_is_told_with_one_mend(
+    capsys: pytest.CaptureFixture[str], files: Files, slack: SlackServer
+) -> None:
+    slack.scopes.discard("channels:read")
+    _, found = await looked_at(capsys, files)
+    assert found["C1"]["said"] == "Slack answers missing_scope (it needs channels:read)"
+    assert found["C1"]["mend"] == "add it to the app and install the app anew"
+
+
+async def test_a_route_of_nobody_is_told(capsys: pytest.CaptureFixture[str], files: Files) -> None:
+    known = 'ann = ["slack:C1"]\nanyone = ["slack:C1"]\n"@slack:S1" = ["slack:C1"]\n'
+    wrong = 'anna = ["slack:C1"]\n"@dsk" = ["slack:C1"]\n'
+    files.channels.write_text(f"{files.channels.read_text()}\n[routes]\n{known}{wrong}")
+    code, found = await looked_at(capsys, files)
+    assert code == 1
+    assert {what for what, each in found.items() if not each["ok"]} == {
+        *("route of anna", "route of @dsk"),
+    }
+
+
+async def test_without_a_directory_the_mend_is_to_name_one(
+    capsys: pytest.CaptureFixture[str], files: Files
+) -> None:
+    await asyncio.to_thread(main, ["slack", "check", "--channels", str(files.channels), "--json"])
+    found = {each["what"]: each for each in json.loads(capsys.readouterr().out)}
+    assert "--directory" in found["C1"]["mend"]
+
+
+async def test_a_clock_that_differs_from_that_of_slack_is_told(
+    capsys: pytest.CaptureFixture[str], files: Files, slack: SlackServer
+) -> None:
+    slack.clock.advance(timedelta(minutes=7))
+    code, found = await looked_at(capsys, files)
+    assert code == 1
+    assert "NTP" in found["clock"]["mend"]
 
 
 async def test_a_token_that_is_none_is_told_and_the_rest_is_not_asked(

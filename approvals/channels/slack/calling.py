@@ -82,7 +82,9 @@ _MENDS = {
     "missing_scope": "add it to the app and install the app anew",
     "not_in_channel": "invite the app to the conversation",
     "channel_not_found": "name a conversation that the app can see, and invite the app to it",
-    "invalid_auth": "copy the bot token from OAuth & Permissions of the app",
+    "invalid_auth": (
+        "copy the Bot User OAuth Token (xoxb-...) from OAuth & Permissions of the app"
+    ),
     "token_revoked": "install the app anew, and copy its new bot token",
     "account_inactive": "install the app anew, and copy its new bot token",
     "token_expired": "copy a bot token of an app without token rotation",
@@ -107,10 +109,19 @@ class Unanswered(Exception):
         self.after = after
         self.needed = needed
 
-    def __str__(self) -> str:
+    @property
+    def fault(self) -> str:
+        """What is wrong."""
         needed = f" (it needs {self.needed})" if self.needed else ""
-        mend = _MENDS.get(self.code)
-        return f"Slack answers {self.code}{needed}" + (f": {mend}" if mend else "")
+        return f"Slack answers {self.code}{needed}"
+
+    @property
+    def mend(self) -> str | None:
+        """What to do about it; None where the code alone does not tell."""
+        return _MENDS.get(self.code)
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {self.mend}" if self.mend else self.fault
 
     def told(self, *, is_repeatable: bool) -> ChannelError:
         """As an error of a channel.

@@ -1,7 +1,7 @@
 """`slack`: deciding in Slack without a public address, and setting it up."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,19 +124,20 @@ def check(
     channels: ChannelsFile = None,
 ) -> int:
     """Tell what is missing before people can decide in Slack, and what to do about it."""
-    chosen, places = _checked(channels)
+    chosen, places, names = _checked(channels)
     settings = Settings(db=db, directory=directory)
     from sagas.slack.checking import check as checked
 
-    async def main() -> list["Finding"]:
+    async def found_by(now: Callable[[], datetime]) -> Sequence["Finding"]:
+        people = settings.people()
+        return await checked(chosen, places=places, names=names, directory=people, now=now)
+
+    async def main() -> Sequence["Finding"]:
         try:
             async with opened(settings) as coordinator:
-                now = coordinator.now
-                people = settings.people()
-                return [*await checked(chosen, places=places, directory=people, now=now)]
+                return await found_by(coordinator.now)
         except NoJournalYet:
-            people = settings.people()
-            return [*await checked(chosen, places=places, directory=people, now=_host_time)]
+            return await found_by(_host_time)
 
     found = asyncio.run(main())
     if json:
@@ -146,15 +147,16 @@ def check(
     return 0 if all(each.is_well for each in found) else ERROR
 
 
-def _checked(channels: str | None) -> tuple["SlackSettings", list[str]]:
-    """What is set for Slack, and the places that routes name there."""
+def _checked(channels: str | None) -> tuple["SlackSettings", list[str], list[str]]:
+    """What is set for Slack, the places that routes name there, and whom there are routes for."""
     if channels is None:
         from approvals.channels.slack.settings import SlackSettings
 
-        return SlackSettings.load(), []
+        return SlackSettings.load(), [], []
     told, chosen = _named(channels)
     named: Mapping[str, object] = slack_settings(channels)
-    return chosen, [each.target for each in told.routes.places() if each.channel in named]
+    places = [each.target for each in told.routes.places() if each.channel in named]
+    return chosen, places, list(told.routes.by_name)
 
 
 def _host_time() -> datetime:
@@ -170,7 +172,7 @@ def _shape(found: "Finding") -> shapes.Shape:
     }
 
 
-def _table(found: list["Finding"]) -> Part:
+def _table(found: Sequence["Finding"]) -> Part:
     table = grid("", "", "rest")
     for each in found:
         word = Text("ok", style="green") if each.is_well else Text("!!", style="bold red")

@@ -8,6 +8,9 @@ from approvals import Gate, Presentation
 from approvals.delegation import Delegation
 from approvals.gate import expire
 from approvals.redaction import Redaction
+from reversibility import Reversibility
+from sagas.audit import AuditRecord, Criteria, Unaudited, given, given_period
+from sagas.auditing import rollbacks
 from sagas.discreet import redaction_of
 from sagas.driving.environment import Handlers
 from sagas.driving.rehearsal import (
@@ -139,6 +142,45 @@ class Reader:
             return fold(saga_id, entries), redaction_of(entries, self.store.journal_id)
         except Corrupt:
             return None, redaction_of([], self.store.journal_id)
+
+    def audit(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        saga: str | None = None,
+        action: str | None = None,
+        reversibility: Reversibility | str | None = None,
+        approver: str | None = None,
+        end: Status | str | None = None,
+    ) -> AsyncGenerator[AuditRecord | Unaudited]:
+        """Every saga of which something was undone in a period, told by its entries alone.
+
+        They come one by one, by the instant at which undoing began in the period; of each its chain
+        is verified, and what is declared to be secret is left out. One that was changed or does not
+        read comes as an `Unaudited`, whatever else was asked for. A saga that fits is told whole.
+
+        Args:
+            since: From that instant on (aware); from the beginning if left out.
+            until: Before that instant (aware).
+            saga: Only sagas of that full name.
+            action: Only those with a step of that action that was undone, or remains.
+            reversibility: Only those with such a step of that class.
+            approver: Only those in which this person decided something.
+            end: Only those that ended so, or stand there.
+
+        Raises:
+            TimerError: An instant is not aware, or nothing lies between the two.
+            Refused: There is no such class or end.
+        """
+        criteria = Criteria(
+            saga=saga,
+            action=action,
+            reversibility=given("class", Reversibility, reversibility),
+            approver=approver,
+            end=given("end", Status, end),
+        )
+        return rollbacks(self.store, given_period(since, until), criteria)
 
     async def check(self) -> AsyncGenerator[Rehearsal]:
         """What this process's code would make of each saga that has not ended, one by one.

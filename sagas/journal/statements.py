@@ -370,6 +370,16 @@ order by id limit $2
 """
 """A page of committed rows; one that is begun while they are read may be missed."""
 
+ROLLBACK_MARKS = """
+select written_at, saga_id, seq from entry
+where kind in ('UnwindBegan', 'RollbackBegan', 'Reopened', 'CompensationIntended', 'Compensated',
+               'CompensationFailed', 'InterventionClosed')
+    and (written_at, saga_id, seq) > ($1, $2, $3) and written_at < $4
+order by written_at, saga_id, seq limit $5
+"""
+"""A page of committed entries, by instant; one that is committed later with an earlier instant may be
+missed by whoever is further on. The kinds are those of the index, word for word."""
+
 GATE = "select {gate} from gate where id = $1"
 """A committed row; may be decided a moment later."""
 

@@ -349,6 +349,12 @@ class SqlStore:
         """Sagas that have not ended, in the order of their ids, from the one after that."""
         return await self._look(lambda: library.live_sagas(after, limit))
 
+    async def rollback_marks(
+        self, after: tuple[int, str, int], *, until: int, limit: int
+    ) -> list[tuple[int, str, int]]:
+        """A page of the entries that tell of undoing, by instant, saga and `seq`, after that one."""
+        return await self._look(lambda: library.rollback_marks(after, until=until, limit=limit))
+
     async def waiting_gates(
         self,
         *,

@@ -58,7 +58,8 @@ Instants are microseconds since 1970 in UTC: what is hashed is what is stored, a
 come in between. Only `worker.lease_until` is measured by another clock on SQLite, whose processes
 share one machine: microseconds of its uptime, which nobody sets. Entries, arguments and payloads are the exact JSON text, never a JSON type, which
 would rewrite it. There is no foreign key on `entry`: checking it would lock the saga's row at each
-append.
+append. Those of its rows that tell of undoing are indexed by their instants, so that an audit finds
+what was undone in a period without trusting a row that can be changed.
 
 Least privilege (PostgreSQL): the role that migrates owns the tables and is used for nothing else. A
 worker's role, which the page about operating grants what it needs, cannot change or remove an entry
@@ -175,6 +176,15 @@ class Saga(_Table, table=True):
 
 class Entry(_Table, table=True):
     """One fact about one saga; never changed, never removed."""
+
+    __table_args__: ClassVar[Any] = (
+        _where(
+            "entry_undoing",
+            "written_at saga_id seq",
+            "kind in ('UnwindBegan', 'RollbackBegan', 'Reopened', 'CompensationIntended',"
+            " 'Compensated', 'CompensationFailed', 'InterventionClosed')",
+        ),
+    )
 
     saga_id: str = Field(sa_type=Text, primary_key=True)
     seq: int = Field(sa_type=BigInteger, primary_key=True)

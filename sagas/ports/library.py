@@ -32,6 +32,20 @@ class Library(Protocol):
         """A page of sagas that have not ended, in the order of their ids, after that one."""
         ...
 
+    async def rollback_marks(
+        self, after: tuple[int, str, int], *, until: int, limit: int
+    ) -> list[tuple[int, str, int]]:
+        """A page of the entries that tell of undoing, in the order of their instants.
+
+        They are those that `sagas.audit.MARKS` names, found without looking at others or at rows of
+        sagas.
+
+        Args:
+            after: The page begins after the entry with this instant (microseconds), saga and `seq`.
+            until: Only entries before this instant.
+        """
+        ...
+
     async def gates_of(self, saga_id: str) -> list[Gate]:
         """Every gate of a saga, in the order in which they opened."""
         ...

@@ -90,12 +90,13 @@ def remains(state: SagaState, labels: Mapping[str, str], *, late: bool) -> tuple
         if late and not step.late:
             continue
         standing = standings.get(step.path, Standing.SETTLED)
-        for why, text in _left(step, standing, ended=state.ended is not None):
+        for why, text in left(step, standing, ended=state.ended is not None):
             found.append(Remainder(step.path, labels.get(step.path, step.path), why, text))
     return tuple(found)
 
 
-def _left(step: Step, standing: Standing, *, ended: bool) -> list[tuple[Lasting, str]]:
+def left(step: Step, standing: Standing, *, ended: bool) -> list[tuple[Lasting, str]]:
+    """Why something of a step is left in the world, and what; nothing, if nothing is."""
     if step.residue is not None:
         return [(Lasting.RESIDUE, str(step.residue))]
     if standing is Standing.REMAINS:

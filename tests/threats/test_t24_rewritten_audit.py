@@ -9,8 +9,8 @@ from approvals import Gate, GateState, Principal, Vote, VoteKind, approval
 from approvals.gate import open_gate
 from approvals.parties import Parties
 from approvals.subject import GateSubject
-from sagas.auditing import decided_twice, flaw_of_decision, flaws_of_uses, never_opened
 from sagas.entries import Entry, GateConsumed, GateDecided, GateOpened
+from sagas.flaws import decided_twice, flaw_of_decision, flaws_of_uses, never_opened
 from sagas.ports import Request, RuleUse
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)

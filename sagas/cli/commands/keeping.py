@@ -6,13 +6,6 @@ from typing import Annotated
 
 import typer
 
-from sagas.auditing import (
-    decided_twice,
-    flaw_of_decision,
-    flaw_of_row,
-    flaws_of_uses,
-    never_opened,
-)
 from sagas.chain import Break
 from sagas.chain import verify as verify_chain
 from sagas.cli import shapes
@@ -23,6 +16,13 @@ from sagas.cli.terminal import safe, show
 from sagas.coordinator import Coordinator
 from sagas.entries import GateOpened
 from sagas.errors import Corrupt
+from sagas.flaws import (
+    decided_twice,
+    flaw_of_decision,
+    flaw_of_row,
+    flaws_of_uses,
+    never_opened,
+)
 from sagas.journal import migrate as bring_up_to_date
 from sagas.journal.urls import parse
 from sagas.restoring import readable
@@ -42,7 +42,7 @@ def migrate(db: Db = DEFAULT_DB) -> int:
 
 
 @dataclass(slots=True)
-class Audit:
+class Verified:
     """What was verified, and what was found broken."""
 
     sagas: int
@@ -64,63 +64,63 @@ def verify(
     """
     settings = Settings(db=db)
 
-    async def main() -> Audit:
+    async def main() -> Verified:
         async with opened(settings) as coordinator:
-            return await _audit(coordinator, id_)
+            return await _verify(coordinator, id_)
 
-    audit = asyncio.run(main())
+    found = asyncio.run(main())
     if json:
         print(
             shapes.dump(
                 {
-                    "sagas": audit.sagas,
-                    "entries": audit.entries,
+                    "sagas": found.sagas,
+                    "entries": found.entries,
                     "broken": [
                         {"id": item.saga_id, "seq": item.seq, "reason": item.reason}
-                        for item in audit.broken
+                        for item in found.broken
                     ],
                 }
             )
         )
     else:
-        _tell(audit)
-    return ERROR if audit.broken else 0
+        _tell(found)
+    return ERROR if found.broken else 0
 
 
-def _tell(audit: Audit) -> None:
-    for item in audit.broken:
+def _tell(found: Verified) -> None:
+    for item in found.broken:
         show(safe(f"{item.saga_id}: {item.reason}", "bold red"))
-    intact = audit.sagas - len({item.saga_id for item in audit.broken})
+    intact = found.sagas - len({item.saga_id for item in found.broken})
     show(
         safe(
-            f"{plural(audit.sagas, 'saga')}, {plural(audit.entries, 'entry', 'entries')}: {intact} intact"
+            f"{plural(found.sagas, 'saga')}, {plural(found.entries, 'entry', 'entries')}: {intact} intact"
         )
     )
 
 
-async def _audit(coordinator: Coordinator, saga_id: str | None) -> Audit:
+async def _verify(coordinator: Coordinator, saga_id: str | None) -> Verified:
     if saga_id is not None:
         ids = [(await coordinator.get(saga_id)).id]
     else:
         ids = [row.id for row in await coordinator.list(limit=EVERY)]
-    audit = Audit(len(ids), 0, [])
+    verified = Verified(len(ids), 0, [])
     for each in ids:
-        await _audit_one(coordinator, each, audit)
-    return audit
+        await _verify_one(coordinator, each, verified)
+    return verified
 
 
-async def _audit_one(coordinator: Coordinator, saga_id: str, audit: Audit) -> None:
+async def _verify_one(coordinator: Coordinator, saga_id: str, verified: Verified) -> None:
     loaded = await coordinator.load(saga_id)
     journal_id = coordinator.store.journal_id
-    audit.entries += len(loaded.rows)
+    verified.entries += len(loaded.rows)
     row = loaded.row
     found = verify_chain(journal_id, saga_id, loaded.rows, head=row.head, head_hash=row.head_hash)
     if found is not None:
-        audit.broken.append(found)
+        verified.broken.append(found)
     flaws = await _flaws(coordinator, saga_id)
     if flaws:  # somebody may have decided between two of the looks
         flaws = [flaw for flaw in await _flaws(coordinator, saga_id) if flaw in flaws]
-    audit.broken += [Break(saga_id, 0, flaw) for flaw in flaws]
+    verified.broken += [Break(saga_id, 0, flaw) for flaw in flaws]
 
 
 async def _flaws(coordinator: Coordinator, saga_id: str) -> list[str]:

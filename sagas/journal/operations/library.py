@@ -31,6 +31,14 @@ def live_sagas(after: str, limit: int) -> Operation[list[SagaRow]]:
     return [records.saga_row(row) for row in found]
 
 
+def rollback_marks(
+    after: tuple[int, str, int], *, until: int, limit: int
+) -> Operation[list[tuple[int, str, int]]]:
+    """A page of the entries that tell of undoing, in the order of their instants."""
+    found = yield Query(statements.ROLLBACK_MARKS, (*after, until, limit))
+    return [(row[0], row[1], row[2]) for row in found]
+
+
 _BEGINNING = (-1, "")
 """Before whatever waits."""
 

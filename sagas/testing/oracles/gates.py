@@ -9,7 +9,6 @@ from typing import TypeAlias, TypeGuard
 from approvals import Gate, GateState, GateSubject
 from approvals.gate import may_move
 from reversibility import is_worse
-from sagas.auditing import flaws_of_uses
 from sagas.decide import KEY_MARGIN
 from sagas.entries import (
     CompensationIntended,
@@ -20,6 +19,7 @@ from sagas.entries import (
     GateRevised,
     Intended,
 )
+from sagas.flaws import flaws_of_uses
 from sagas.model import span
 from sagas.testing.oracles.evidence import Evidence, GateEntry, Intent, direction_of
 from sagas.testing.oracles.steps import DO, Step

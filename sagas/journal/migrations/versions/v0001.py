@@ -13,6 +13,10 @@ branch_labels = None
 depends_on = None
 
 _NOT_ENDED = "status not in ('completed', 'compensated', 'residual')"
+_UNDOING = (
+    "kind in ('UnwindBegan', 'RollbackBegan', 'Reopened', 'CompensationIntended',"
+    " 'Compensated', 'CompensationFailed', 'InterventionClosed')"
+)
 
 _SQLITE_GUARDS = (
     """
@@ -171,6 +175,7 @@ def _entry() -> None:
         _text("payload", nullable=True),
         _text("hash"),
     )
+    _index("entry_undoing", "entry", ["written_at", "saga_id", "seq"], _UNDOING)
 
 
 def _gate() -> None:

@@ -4,11 +4,12 @@ What is kept while it is told does not grow with the journal. Touches: the store
 """
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
+from difflib import get_close_matches
 
 from sagas.audit import AuditRecord, Criteria, Period, Unaudited, audited, first_mark
 from sagas.discreet import redaction_of, without_secrets
-from sagas.errors import Corrupt
+from sagas.errors import Corrupt, Refused
 from sagas.ports import Loaded, Store
 from sagas.restoring import check_intact, entries_of
 
@@ -18,13 +19,19 @@ REMEMBERED = 20_000
 
 
 async def rollbacks(
-    store: Store, period: Period, criteria: Criteria
+    store: Store, period: Period, criteria: Criteria, *, known: Iterable[str] = ()
 ) -> AsyncGenerator[AuditRecord | Unaudited]:
     """The sagas of which something was undone in a period, by the instant of the first such entry.
 
     Those that cannot be told are told as such, whatever the criteria.
+
+    Args:
+        known: The names of sagas that there are, whether or not one was started.
+
+    Raises:
+        Refused: None is told, and there is no saga of the name that was asked for.
     """
-    seen = _Seen()
+    seen, is_empty = _Seen(), True
     place = (period.since, "", 0)
     while page := await store.rollback_marks(place, until=period.until, limit=PAGE):
         for _, saga_id, seq in page:
@@ -32,8 +39,22 @@ async def rollbacks(
                 continue
             told = await _told(store, saga_id, seq, period)
             if isinstance(told, Unaudited) or (told is not None and criteria.fit(told)):
+                is_empty = False
                 yield told
         place = page[-1]
+    if is_empty and criteria.saga is not None:
+        await _check_name(store, criteria.saga, known)
+
+
+async def _check_name(store: Store, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that no saga has. It is looked at last: rows can be changed, entries cannot."""
+    names = set(known)
+    if name in names or await store.sagas(status=None, saga=name, since=None, limit=1):
+        return
+    names |= {row.saga for row in await store.sagas(status=None, saga=None, since=None, limit=PAGE)}
+    near = get_close_matches(name, sorted(names), n=1)
+    meant = f" (did you mean {near[0]}?)" if near else "; `sagas list` shows those there are"
+    raise Refused(f"no saga is called {name!r} in this journal{meant}")
 
 
 class _Seen:
@@ -62,7 +83,7 @@ async def _told(
     if first_mark(((row.kind, row.at, row.seq) for row in loaded.rows), period) != seq:
         return None
     try:
-        return _read(store.journal_id, loaded)
+        return account(store.journal_id, loaded)
     except Corrupt as error:
         return Unaudited(id=saga_id, reason=str(error))
     except (LookupError, ValueError) as error:
@@ -70,7 +91,14 @@ async def _told(
         return Unaudited(id=saga_id, reason=reason)
 
 
-def _read(journal_id: str, loaded: Loaded) -> AuditRecord | None:
+def account(journal_id: str, loaded: Loaded) -> AuditRecord | None:
+    """One saga's audit record; None if nothing of it was undone.
+
+    Raises:
+        Corrupt: Its entries were changed, or cannot be read.
+        LookupError: They do not fit together.
+        ValueError: They do not fit together.
+    """
     check_intact(journal_id, loaded)
     entries = entries_of(loaded.rows)
     shown = without_secrets(entries, redaction_of(entries, journal_id))

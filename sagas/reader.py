@@ -171,7 +171,7 @@ class Reader:
 
         Raises:
             TimerError: An instant is not aware, or nothing lies between the two.
-            Refused: There is no such class or end.
+            Refused: There is no such class or end, or, while it is read, no saga of that name.
         """
         criteria = Criteria(
             saga=saga,
@@ -180,7 +180,8 @@ class Reader:
             approver=approver,
             end=given("end", Status, end),
         )
-        return rollbacks(self.store, given_period(since, until), criteria)
+        names = (name for name, _ in self._handlers.sagas)
+        return rollbacks(self.store, given_period(since, until), criteria, known=names)
 
     async def check(self) -> AsyncGenerator[Rehearsal]:
         """What this process's code would make of each saga that has not ended, one by one.

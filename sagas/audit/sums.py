@@ -22,6 +22,7 @@ class Sum:
         attempts: How often their undo was called.
         remaining: How many things remain.
         waived: How many of them a person left as they are.
+        in_words: How many of them are known in words alone, without an amount.
         money: What remains in money, by currency; without one under the empty text.
     """
 
@@ -30,6 +31,7 @@ class Sum:
     attempts: int = 0
     remaining: int = 0
     waived: int = 0
+    in_words: int = 0
     money: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
@@ -70,4 +72,5 @@ class AuditSums:
 def _remains(one: Sum, item: Remaining) -> None:
     one.remaining += 1
     one.waived += item.waived_by is not None
+    one.in_words += item.amount is None
     add_money(one.money, item)

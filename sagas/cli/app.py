@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from sagas.cli.commands import (
+    accounting,
     checking,
     deciding,
     delegating,
@@ -91,6 +92,7 @@ for command in (
     looking.history,
     exporting.export,
     looking.preview,
+    accounting.audit,
     deciding.inbox,
     deciding.approve,
     deciding.reject,

@@ -69,8 +69,11 @@ def json_value(given: str, what: str) -> object:
     return value
 
 
-def since(text: str | None, now: datetime) -> datetime | None:
+def since(text: str | None, now: datetime, what: str = "--since") -> datetime | None:
     """An instant: ISO 8601 (UTC unless it says otherwise), or a span before now such as `2h`.
+
+    Args:
+        what: The option that it was given for.
 
     Raises:
         Mistake: It is neither.
@@ -84,7 +87,7 @@ def since(text: str | None, now: datetime) -> datetime | None:
         found = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise Mistake(
-            f"--since takes an instant such as 2027-03-01T09:00 or a span such as 2h or 7d, not "
+            f"{what} takes an instant such as 2027-03-01T09:00 or a span such as 2h or 7d, not "
             f"{text!r}"
         ) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

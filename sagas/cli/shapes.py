@@ -32,6 +32,11 @@ def dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode()
 
 
+def line(value: object) -> str:
+    """The same on one line, for what is read line by line."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
 def time(micros: int | None) -> str | None:
     """An instant in ISO 8601, UTC."""
     if micros is None:

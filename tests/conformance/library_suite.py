@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from approvals import VoteKind
+from sagas.audit import MARKS
+from sagas.entries import KINDS
 from sagas.errors import Refused
 from sagas.model import Status, micros
 from sagas.ports import OpenGate, Project, Store
@@ -102,6 +104,31 @@ class LibrarySuite:
         await store.commit(lease, [ended.unit(1, done)])
         pages = [[row.id for row in await store.live_sagas(after, 3)] for after in ("", "trip-2")]
         assert pages == [["trip-0", "trip-1", "trip-2"], ["trip-3"]]
+
+    async def test_entries_that_tell_of_undoing_come_page_by_page_by_their_instants(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        wrote = {"late": AT + 9, "b": AT + 1, "a": AT + 1, "early": AT - 1}
+        for saga_id, at in wrote.items():
+            tale = await begun(store, lease, saga_id)
+            unit = tale.marked("UnwindBegan", at)
+            await store.commit(lease, [unit])
+        first = await store.rollback_marks((AT, "", 0), until=AT + 9, limit=1)
+        assert first == [(AT + 1, "a", 2)]
+        rest = await store.rollback_marks(first[-1], until=AT + 9, limit=9)
+        assert rest == [(AT + 1, "b", 2)]
+        assert await store.rollback_marks(rest[-1], until=AT + 9, limit=9) == []
+
+    @pytest.mark.parametrize("kind", sorted(KINDS))
+    async def test_only_entries_that_an_audit_looks_for_are_marks(
+        self, store: Store, kind: str
+    ) -> None:
+        lease = await registered(store)
+        tale = await begun(store, lease)
+        await store.commit(lease, [tale.marked(kind, AT)])
+        found = await store.rollback_marks((0, "", 0), until=AT + 1, limit=9)
+        assert bool(found) == (kind in MARKS)
 
     async def test_a_saga_that_does_not_exist_is_not_shown(self, store: Store) -> None:
         assert await store.saga("nowhere") is None

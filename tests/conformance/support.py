@@ -56,17 +56,22 @@ class Tale:
         before = (self.head, self.hash)
         return Unit(self.saga_id, self.entries(count), list(ops), guarded, before)
 
+    def marked(self, kind: str, at: int) -> Unit:
+        """The next entry, of a kind and an instant of its own, as a unit."""
+        before = (self.head, self.hash)
+        return Unit(self.saga_id, [self._entry("{}", None, kind, at)], [], False, before)
+
     def beginning(self, count: int = 1, *ops: Op, at: int = AT) -> Unit:
         """A unit that creates the saga."""
         create = CreateSaga("travel.book_trip", 1, "digest", "ana", at)
         return self.unit(count, create, *ops)
 
-    def _entry(self, body: str, payload: str | None) -> Row:
+    def _entry(self, body: str, payload: str | None, kind: str = "Noted", at: int = AT) -> Row:
         self.head += 1
         stored = None if payload is None else payload.encode()
-        fields = Fields(self.head, "Noted", 1, AT, body.encode(), stored)
+        fields = Fields(self.head, kind, 1, at, body.encode(), stored)
         self.hash = link(self.hash, fields)
-        return Row(self.saga_id, self.head, "Noted", 1, AT, body, payload, self.hash)
+        return Row(self.saga_id, self.head, kind, 1, at, body, payload, self.hash)
 
 
 async def begun(store: Store, lease: Lease, saga_id: str = "trip-1", **creating: Any) -> Tale:

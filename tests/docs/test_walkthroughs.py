@@ -25,6 +25,11 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     Walkthrough(tmp_path).play((ROOT / "docs" / "prove-it.md").read_text())
 
 
+@pytest.mark.slow
+def test_the_page_about_auditing_does_what_it_says(tmp_path: Path) -> None:
+    Walkthrough(tmp_path).play((ROOT / "docs" / "auditing.md").read_text())
+
+
 def test_another_output_does_not_match() -> None:
     assert compare("trip-1 completed\n", "trip-1 stuck\n") is None
 

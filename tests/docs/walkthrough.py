@@ -28,6 +28,7 @@ _TITLE = re.compile(r'title="([^"]*)"')
 _ID = re.compile(r"\b[gi]-[0-9a-z]{12}\b")
 _ELISION = "..."
 _VARYING = (
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "INSTANT"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "HEX"),
     # with its day where that is not today's
     (re.compile(r"\b(?:\d{4}-\d\d-\d\d )?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: UTC)?"), "TIME"),

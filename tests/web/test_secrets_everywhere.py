@@ -247,12 +247,13 @@ async def command(
     asked = [("inbox",), ("list",), *(("inbox", subject) for subject in subjects)]
     for saga_id in ("pay-1", "card-1"):
         asked += [("show", saga_id), ("history", saga_id)]
-    for words in asked:
-        for more in ((), ("--json",)):
-            capsys.readouterr()
-            await asyncio.to_thread(main, (*words, *more))
-            said = capsys.readouterr()
-            faces.shown[f"sagas {' '.join((*words, *more))} {when}"] = said.out + said.err
+    ways = [(*words, *more) for words in asked for more in ((), ("--json",))]
+    ways += [("audit", "--format", form) for form in ("table", "json", "csv")]
+    for words in ways:
+        capsys.readouterr()
+        await asyncio.to_thread(main, words)
+        said = capsys.readouterr()
+        faces.shown[f"sagas {' '.join(words)} {when}"] = said.out + said.err
 
 
 async def test_t13_no_face_shows_what_was_declared_secret(
@@ -294,6 +295,9 @@ async def test_t13_no_face_shows_what_was_declared_secret(
         await ended(coordinator, "pay-1")
         await look(inbox, faces, "at the end", [gate, waiting])
         await command(faces, "at the end", capsys, [gate, waiting])
+        audited = [told async for told in coordinator.audit()]
+        assert {told.id for told in audited} == {"pay-1", "card-1"}
+        faces.shown["coordinator.audit"] = repr(audited)
         working.cancel()
         await asyncio.wait([working])
         for number, message in enumerate(box.messages):

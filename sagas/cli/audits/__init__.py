@@ -1,0 +1,1 @@
+"""An audit as it is printed: for people, line by line for programs, and for spreadsheets."""

@@ -14,14 +14,22 @@ from approvals.channels.errors import (
     Retry,
     Stop,
 )
-from approvals.channels.notice import Happening, InterventionView, Notice, Receipt, Saying
-from approvals.channels.port import Channel
+from approvals.channels.notice import (
+    Happening,
+    InterventionView,
+    Notice,
+    Receipt,
+    RoundUp,
+    Saying,
+)
+from approvals.channels.port import Channel, Gathers
 from approvals.channels.routes import Place, Routes
 
 __all__ = [
     "Channel",
     "ChannelError",
     "Channels",
+    "Gathers",
     "Happening",
     "InterventionView",
     "MessageLost",
@@ -32,6 +40,7 @@ __all__ = [
     "Rejected",
     "Reroute",
     "Retry",
+    "RoundUp",
     "Routes",
     "Saying",
     "Stop",

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 
 from approvals.aftermath import Aftermath
 from approvals.gate import GateState
 from approvals.presentation import Presentation
 
-__all__ = ["Happening", "InterventionView", "Notice", "Receipt", "Saying", "happening"]
+__all__ = ["Happening", "InterventionView", "Notice", "Receipt", "RoundUp", "Saying", "happening"]
+
+_VERSION_LENGTH = 16
 
 Receipt = Mapping[str, str]
 """What an adapter needs to find its message again; kept with the delivery."""
@@ -69,6 +72,26 @@ class InterventionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundUp:
+    """Several requests that one message shows, because many wait at its place."""
+
+    reference: str
+    """Of the message: that of the first notice it was posted for, which every change keeps."""
+    notices: tuple["Notice", ...]
+    """Everything that it shows, in order; the one that it is told with is among them."""
+    link: str | None
+    """The address of the web inbox."""
+    joins: bool = False
+    """Whether the notice that it is told with is new in it: then its line tells all there is."""
+
+    @property
+    def version(self) -> str:
+        """Names what the message says by now."""
+        said = (f"{each.reference} {each.version}" for each in self.notices)
+        return sha256("\n".join((self.reference, *said)).encode()).hexdigest()[:_VERSION_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One message to one target. Instants are aware and in UTC."""
 
@@ -96,6 +119,10 @@ class Notice:
     """Whether what has changed is worth a message of its own. Votes that decided nothing are not, nor
     that what was approved has run: a channel whose messages cannot be changed leaves an update
     without news out, and one with threads tells it there."""
+    round_up: RoundUp | None = None
+    """What the message shows instead of this alone; only for a channel that `Gathers`."""
+    among_others: bool = False
+    """Whether it is told in a thread that is about other requests too, and has to say which it is."""
 
     @property
     def is_open(self) -> bool:

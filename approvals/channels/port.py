@@ -6,11 +6,11 @@ and knows no database. Whatever it raises that is no `ChannelError` counts as an
 Pure.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from approvals.channels.notice import Notice, Receipt
 
-__all__ = ["Channel"]
+__all__ = ["Channel", "Gathers"]
 
 
 class Channel(Protocol):
@@ -57,4 +57,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Gathers(Protocol):
+    """What a channel offers besides, if one message of it can show several requests.
+
+    Its messages can be changed, and it shows the `round_up` of a notice that has one.
+    """
+
+    @property
+    def most_gathered(self) -> int:
+        """How many requests a message can show, each with a way to its details."""
         ...

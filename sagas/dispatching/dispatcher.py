@@ -14,8 +14,9 @@ from typing import Any
 from approvals import ApprovalError, Directory, Gate
 from approvals.channels import Channel, Channels, Notice, Saying
 from approvals.delegation import Delegation
+from sagas.dispatching.gathering import Gathering
 from sagas.dispatching.planning import Members, entitled, looking_again, plan
-from sagas.dispatching.sending import send
+from sagas.dispatching.sending import Attempt, send
 from sagas.dispatching.viewing import Present, Viewer
 from sagas.errors import JournalError
 from sagas.model import micros
@@ -71,6 +72,7 @@ class Dispatcher:
         self._routes = channels.routes
         self._channels = channels.by_name()
         self._viewer = Viewer(store, present, channels.link)
+        self._gathering = Gathering(store, self._viewer, channels.round_up_above)
         self._directory = directory
         self._clock = clock
         self._lease = lease
@@ -220,18 +222,22 @@ class Dispatcher:
     async def _carry(self, lease: Lease, delivery: Delivery) -> None:
         """Bring one message to where it belongs, and record that."""
         await self._reached("after-claim", delivery)
-        found = await self._sent(self._channels[delivery.channel], delivery)
-        await self._reached("before-record", delivery)
-        _tell(delivery, found)
-        await self._record(lease, delivery, found)
+        channel = self._channels[delivery.channel]
+        async with self._gathering.turn(channel, delivery) as attempt:
+            found = await self._sent(channel, delivery, attempt)
+            await self._reached("before-record", delivery)
+            _tell(delivery, found)
+            await self._record(lease, delivery, found)
         await self._reached("after-record", delivery)
 
-    async def _sent(self, channel: Channel, delivery: Delivery) -> Settlement:
+    async def _sent(
+        self, channel: Channel, delivery: Delivery, attempt: Attempt | None
+    ) -> Settlement:
         notice = await self._notice(delivery)
         if isinstance(notice, Settlement):
             return notice
         await self._reached("before-post", delivery)
-        found = await send(channel, delivery, notice)
+        found = await send(channel, delivery, notice, attempt)
         await self._reached("after-post", delivery)
         if found.pause is not None:
             self._paused[delivery.channel] = found.pause

@@ -7,6 +7,7 @@ and then given up aloud.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from approvals.channels import (
@@ -36,11 +37,20 @@ ANSWER_SECONDS = 60.0
 """Past this a channel that does not answer is taken for one whose answer was lost."""
 
 
-async def send(channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
-    """Do what a message needs now, and say what became of it."""
+Attempt = Callable[[Channel, Delivery, Notice], Awaitable[Settlement]]
+
+
+async def send(
+    channel: Channel, delivery: Delivery, notice: Notice, attempt: "Attempt | None" = None
+) -> Settlement:
+    """Do what a message needs now, and say what became of it.
+
+    Args:
+        attempt: How that is done; left out, the message shows nothing but this notice.
+    """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await _attempt(channel, delivery, notice)
+            return await (attempt or _attempt)(channel, delivery, notice)
     except ChannelError as error:
         return after_failure(delivery, notice, error)
     except Exception as error:
@@ -51,26 +61,35 @@ async def send(channel: Channel, delivery: Delivery, notice: Notice) -> Settleme
 
 
 async def _attempt(channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
+    if delivery.state is DeliveryState.STALE:
+        receipt = await channel.update(delivery.receipt or {}, notice)
+        return Settlement(
+            state=DeliveryState.UPDATED, at=micros(notice.at), says=notice.version, receipt=receipt
+        )
+    return await instead_of_posting(channel, delivery, notice) or await posted(channel, notice)
+
+
+async def instead_of_posting(
+    channel: Channel, delivery: Delivery, notice: Notice
+) -> Settlement | None:
+    """What becomes of a message that is there by now, or not needed any more; None if neither."""
     at = micros(notice.at)
-    match delivery.state:
-        case DeliveryState.STALE:
-            receipt = await channel.update(delivery.receipt or {}, notice)
-            return Settlement(
-                state=DeliveryState.UPDATED, at=at, says=notice.version, receipt=receipt
-            )
-        case DeliveryState.UNKNOWN:
-            found = await channel.find(notice)
-            if found is not None:  # it says what it said then; if that is over, it is repaired
-                return Settlement(
-                    state=DeliveryState.SENT, at=at, says=delivery.says, receipt=found
-                )
-            if not notice.is_open:
-                why = "it may have arrived, cannot be found, and needs no answer any more"
-                return Settlement(state=DeliveryState.LOST, at=at, error=why)
-        case _:
-            if not notice.is_open:
-                return Settlement(state=DeliveryState.MOOT, at=at)
+    if delivery.state is DeliveryState.UNKNOWN:
+        found = await channel.find(notice)
+        if found is not None:  # it says what it said then; if that is over, it is repaired
+            return Settlement(state=DeliveryState.SENT, at=at, says=delivery.says, receipt=found)
+        if not notice.is_open:
+            why = "it may have arrived, cannot be found, and needs no answer any more"
+            return Settlement(state=DeliveryState.LOST, at=at, error=why)
+    if not notice.is_open:
+        return Settlement(state=DeliveryState.MOOT, at=at)
+    return None
+
+
+async def posted(channel: Channel, notice: Notice) -> Settlement:
+    """A message that was posted."""
     receipt = await channel.post(notice)
+    at = micros(notice.at)
     return Settlement(state=DeliveryState.SENT, at=at, says=notice.version, receipt=receipt)
 
 

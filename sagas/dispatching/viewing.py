@@ -1,5 +1,6 @@
 """Deliveries as notices: what is so by now of what they are about, as people see it."""
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,19 +13,23 @@ from approvals.channels import (
     Happening,
     InterventionView,
     Notice,
-    Receipt,
+    RoundUp,
     Saying,
 )
 from approvals.channels.notice import happening
 from approvals.gate import expire
 from approvals.wording import cut, visible
 from approvals.wording import instant as moment
+from sagas.errors import JournalError
 from sagas.model import Status, instant
-from sagas.ports import Delivery, QuestionRow, Store
+from sagas.ports import Delivery, DeliveryState, QuestionRow, Store
+
+log = logging.getLogger("sagas")
 
 _REFERENCE_LENGTH = 32
 _TEXT_LIMIT = 2_000
 _NAME_LIMIT = 200
+_GIVEN_UP = frozenset({DeliveryState.DEAD, DeliveryState.LOST, DeliveryState.MOOT})
 _UNDOING = frozenset({Status.UNWINDING, Status.COMPENSATED, Status.RESIDUAL})
 
 Present = Callable[[str], Awaitable[Presentation]]
@@ -52,6 +57,28 @@ class Viewer:
         if question is None:
             raise LookupError(f"there is no gate and no intervention {delivery.subject}")
         return await self._of_question(question, delivery, now)
+
+    async def round_up(self, name: str, now: int, *, joins: bool) -> RoundUp:
+        """What the message says that shows several requests by now.
+
+        Args:
+            name: The reference that it was posted under.
+            joins: Whether it is told with a notice that is new in it.
+        """
+        rows = [each for each in await self.store.gathered(name) if each.state not in _GIVEN_UP]
+        shown = [await self._line(each, now) for each in rows]
+        notices = tuple(each for each in shown if each is not None)
+        return RoundUp(reference=name, notices=notices, link=self.link, joins=joins)
+
+    async def _line(self, delivery: Delivery, now: int) -> Notice | None:
+        """One of several; None if it cannot be shown, which is told of that one alone."""
+        try:
+            return await self.notice(delivery, now)
+        except JournalError:
+            raise
+        except Exception:
+            log.exception("%s: it cannot be shown among others", delivery.subject)
+            return None
 
     async def _of_gate(self, gate: Gate, delivery: Delivery, now: int) -> Notice:
         at = instant(now)
@@ -97,6 +124,7 @@ class Viewer:
         aftermath: Aftermath | None = None,
     ) -> Notice:
         path = f"/{where}/{quote(delivery.subject, safe='')}"
+        reminds_of = await self._reminded_of(delivery)
         return Notice(
             reference=self._reference(delivery),
             saying=Saying(delivery.saying),
@@ -105,11 +133,12 @@ class Viewer:
             target=delivery.target,
             subject=subject,
             link=None if self.link is None else self.link.rstrip("/") + path,
-            follows=await self._followed(delivery),
+            follows=None if reminds_of is None else reminds_of.receipt,
             at=instant(now),
             for_whom=tuple(cut(each, _NAME_LIMIT) for each in delivery.for_whom),
             aftermath=aftermath,
             is_news=is_news(delivery.says, version),
+            among_others=(reminds_of or delivery).round_up is not None,
         )
 
     def _reference(self, delivery: Delivery) -> str:
@@ -123,7 +152,7 @@ class Viewer:
         )
         return sha256("\x00".join(parts).encode()).hexdigest()[:_REFERENCE_LENGTH]
 
-    async def _followed(self, delivery: Delivery) -> Receipt | None:
+    async def _reminded_of(self, delivery: Delivery) -> Delivery | None:
         """What a reminder reminds of."""
         if delivery.saying != Saying.REMINDED:
             return None
@@ -131,9 +160,9 @@ class Viewer:
         return next(iter(_first_words(told, delivery)), None)
 
 
-def _first_words(told: Sequence[Delivery], delivery: Delivery) -> list[Receipt]:
+def _first_words(told: Sequence[Delivery], delivery: Delivery) -> list[Delivery]:
     return [
-        each.receipt
+        each
         for each in told
         if (each.channel, each.target) == (delivery.channel, delivery.target)
         and each.saying != Saying.REMINDED

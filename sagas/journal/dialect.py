@@ -29,7 +29,7 @@ _REFUSED_EDIT = (
 )
 _DELIVERY = (
     "id, saga_id, subject, channel, target, saying, level, rest, state, attempts, next_at, says, "
-    "receipt, error, made_at, changed_at, for_whom"
+    "receipt, error, made_at, changed_at, for_whom, round_up"
 )
 _DRILL = "drill_id, action, version, digest, result, detail, runs, sandbox, actor, drilled_at"
 _VOTE = (

@@ -390,6 +390,7 @@ def delivery(record: Record) -> Delivery:
         made_at=record[14],
         changed_at=record[15],
         for_whom=tuple(json.loads(record[16])),
+        round_up=record[17],
     )
 
 

@@ -96,7 +96,7 @@ LOCK_QUESTION_OF = "select {question} from intervention where id = $1 {for_updat
 SETTLE = """
 update delivery
 set state = $4, next_at = $5, says = coalesce($6, says), receipt = coalesce($7, receipt),
-    error = $8, changed_at = $9, holder = null,
+    error = $8, changed_at = $9, holder = null, round_up = coalesce($11, round_up),
     attempts = case when $10 then 0 else attempts end
 where id = $1 and holder = $2 and attempts = $3
 returning {delivery}
@@ -108,6 +108,18 @@ select state from delivery
 where subject = $1 and channel = $2 and target = $3 and saying = $4 and level = $5
 """
 """Read after `QUEUE` has inserted nothing."""
+
+WAITING_AT = """
+select {delivery} from delivery
+where channel = $1 and target = $2 and id < $3
+    and saying <> 'reminded' and state not in ('dead', 'lost', 'moot')
+    and (says = 'open' or substr(says, 1, 8) = 'pending.')
+order by id desc limit $4
+"""
+"""Committed rows, from the index of what waits at one place; no more than asked for."""
+
+GATHERED = "select {delivery} from delivery where round_up = $1 order by id"
+"""Committed rows: whoever was gathered before this is read is in it."""
 
 NEXT_DELIVERY = """
 select min(at) from (

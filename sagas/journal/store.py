@@ -625,6 +625,18 @@ class SqlStore:
         """The messages about a gate or an intervention, the oldest first."""
         return await self._look(lambda: delivering.deliveries_about(subject))
 
+    async def waiting_at(
+        self, channel: str, target: str, *, before: int, limit: int
+    ) -> list[Delivery]:
+        """The first messages at a place that say that somebody is waited for, the newest first."""
+        return await self._look(
+            lambda: delivering.waiting_at(channel, target, before=before, limit=limit)
+        )
+
+    async def gathered(self, round_up: str) -> list[Delivery]:
+        """The messages that are shown in one, the oldest first."""
+        return await self._look(lambda: delivering.gathered(round_up))
+
     async def deliveries(
         self, *, saga_id: str | None, state: str | None, limit: int
     ) -> list[Delivery]:

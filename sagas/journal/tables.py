@@ -42,7 +42,8 @@ holds it and until when; past that instant it counts for nothing, whoever has di
 it. Whoever opens or moves one, or notes the `aftermath` of a gate, sets it in the same transaction; nothing is told before that is
 committed, and nothing that is committed stays untold. A **delivery** is one message to one target:
 queued when its subject was announced, and repaired when what it says is no longer so. `holder` is the
-worker that has it in hand, and whose death makes it anybody's.
+worker that has it in hand, and whose death makes it anybody's. Deliveries with one `round_up` are
+shown in one message, which was posted under that reference.
 
 A **drill** is one rehearsed do and undo of one action against a sandbox: what code was drilled, and
 whether it passed. A newer one does not replace it; the one with the highest number counts.
@@ -435,6 +436,13 @@ class Permit(_Table, table=True):
     until: int = Field(sa_type=BigInteger)
 
 
+_WAITING = (
+    "saying <> 'reminded' and state not in ('dead', 'lost', 'moot')"
+    " and (says = 'open' or substr(says, 1, 8) = 'pending.')"
+)
+"""First messages that say that somebody is waited for."""
+
+
 class Delivery(_Table, table=True):
     """One message to one target, about one gate or intervention."""
 
@@ -443,6 +451,8 @@ class Delivery(_Table, table=True):
         Index("delivery_of_saga", "saga_id", "id"),
         _where("delivery_due", "channel next_at", "holder is null and next_at is not null"),
         _where("delivery_held", "holder", "holder is not null"),
+        _where("delivery_waiting", "channel target id", _WAITING),
+        _where("delivery_gathered", "round_up", "round_up is not null"),
         {"sqlite_autoincrement": True},
     )
 
@@ -464,6 +474,7 @@ class Delivery(_Table, table=True):
     made_at: int = Field(sa_type=BigInteger)
     changed_at: int = Field(sa_type=BigInteger)
     for_whom: str = Field(sa_type=Text)
+    round_up: str | None = Field(default=None, sa_type=Text)
 
 
 class Drill(_Table, table=True):

@@ -78,6 +78,8 @@ class Delivery(NewDelivery):
         says: What the message says, as `announcing.tells` names it.
         receipt: What the channel needs to find the message again.
         error: Why the last attempt failed.
+        round_up: The reference of the message that shows it together with others; None if it has a
+            message of its own.
     """
 
     id: int
@@ -91,6 +93,7 @@ class Delivery(NewDelivery):
     error: str | None
     made_at: int
     changed_at: int
+    round_up: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,8 @@ class Settlement:
         next_at: When to try again; None if there is nothing to do.
         says: What the message says by now; None if that did not change.
         reroute: Whether the next place of its route is tried.
+        round_up: The reference of the message that shows it together with others; None if that did
+            not change.
         pause: Until when the whole channel is left alone, if it asks for that.
     """
 
@@ -149,6 +154,7 @@ class Settlement:
     receipt: Mapping[str, str] | None = None
     error: str | None = None
     reroute: bool = False
+    round_up: str | None = None
     pause: int | None = None
 
 
@@ -189,6 +195,22 @@ class Deliveries(Protocol):
 
     async def deliveries_about(self, subject: str) -> list[Delivery]:
         """The messages about a gate or an intervention, the oldest first."""
+        ...
+
+    async def waiting_at(
+        self, channel: str, target: str, *, before: int, limit: int
+    ) -> list[Delivery]:
+        """The first messages at a place that say that somebody is waited for, the newest first.
+
+        Reminders, and what was given up, are none of them.
+
+        Args:
+            before: Only those with a lower number.
+        """
+        ...
+
+    async def gathered(self, round_up: str) -> list[Delivery]:
+        """The messages that are shown in one, the oldest first, with those that were given up."""
         ...
 
     async def deliveries(

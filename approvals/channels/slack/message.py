@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from approvals.channels.headlines import news
-from approvals.channels.notice import Happening, InterventionView, Notice, Saying
+from approvals.channels.notice import Happening, InterventionView, Notice, RoundUp, Saying
 from approvals.channels.slack.actions import Asked, QuestionRef, answer_action, value_of
 from approvals.channels.slack.parts import (
     became,
@@ -22,6 +22,7 @@ from approvals.channels.slack.parts import (
     sentence,
     small_print,
 )
+from approvals.channels.slack.round_ups import headline, name_of, round_up_blocks
 from approvals.channels.slack.texts import (
     Element,
     button,
@@ -87,9 +88,20 @@ def message_of(notice: Notice, *, may_approve: bool = True) -> Message:
     Args:
         may_approve: Whether a person may approve it in Slack at all, rather than reject it only.
     """
+    if notice.round_up is not None:
+        return _several(notice.round_up)
     if notice.follows is not None:
         return _reminder(notice)
     return _message(notice, _blocks(notice, may_approve=may_approve))
+
+
+def _several(round_up: RoundUp) -> Message:
+    """A message that shows several requests, none of which can be decided without its details."""
+    text = headline(round_up)
+    blocks = round_up_blocks(round_up, MOST_IN_ALL - weight(text))
+    return Message(
+        text=text, blocks=blocks, metadata=_metadata(round_up.reference, round_up.version)
+    )
 
 
 def news_of(notice: Notice) -> Message:
@@ -99,8 +111,13 @@ def news_of(notice: Notice) -> Message:
     headline = _VOTED if _is_vote(notice) else news(notice)
     first = said if said.startswith(headline) else f"{headline}. {said}"
     blocks = [section(first, _LINE), *(section(each, _LINE) for each in more)]
-    told = _message(notice, [*blocks, *_in_the_place_of(notice)])
+    told = _message(notice, [*_which(notice), *blocks, *_in_the_place_of(notice)])
     return replace(told, text=headline) if _is_vote(notice) else told
+
+
+def _which(notice: Notice) -> list[Element]:
+    """Which of several requests it is about, in a thread that is about all of them."""
+    return [section(name_of(notice.subject), _LINE)] if notice.among_others else []
 
 
 def _is_vote(notice: Notice) -> bool:
@@ -187,12 +204,18 @@ def _sure(view: Presentation) -> Element | None:
 
 
 def _message(notice: Notice, blocks: list[Element]) -> Message:
-    payload = {"reference": notice.reference, "version": notice.version}
     return Message(
         text=_fallback(notice),
         blocks=blocks,
-        metadata={"event_type": EVENT, "event_payload": payload},
+        metadata=_metadata(notice.reference, notice.version),
     )
+
+
+def _metadata(reference: str, version: str) -> Element:
+    return {
+        "event_type": EVENT,
+        "event_payload": {"reference": reference, "version": version},
+    }
 
 
 def _fallback(notice: Notice) -> str:

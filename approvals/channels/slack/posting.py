@@ -16,6 +16,7 @@ from approvals.channels.errors import MessageLost, OutcomeUnknown, Retry, Stop
 from approvals.channels.notice import Notice, Receipt
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
 from approvals.channels.slack.pacing import Pace
+from approvals.channels.slack.round_ups import MOST_GATHERED
 from approvals.errors import ChannelDefinitionError
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ class SlackChannel:
         """How routes name it."""
         return self._name
 
+    @property
+    def most_gathered(self) -> int:
+        """How many requests a message can show."""
+        return MOST_GATHERED
+
     def check(self, target: str) -> None:
         """Refuse what is no id of a conversation or a person.
 
@@ -169,7 +175,8 @@ class SlackChannel:
                 metadata=dict(said.metadata),
             )
         )
-        if self._story is not None and notice.follows is None:
+        is_told = notice.round_up is None or not notice.round_up.joins
+        if self._story is not None and notice.follows is None and is_told:
             await self._tell(conversation, ts, notice, self._story(notice))
         return receipt
 

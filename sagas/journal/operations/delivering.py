@@ -113,7 +113,8 @@ def settle(lease: Lease, delivery: Delivery, found: Settlement) -> Operation[Del
             None if found.receipt is None else records.mapped(found.receipt),
             None if found.error is None else records.storable(found.error),
             found.at,
-            state in _SUCCEEDED,
+            state in _SUCCEEDED or found.round_up is not None,
+            found.round_up,
         ),
     )
     if not rows:
@@ -137,6 +138,18 @@ def deliveries_about(subject: str) -> Operation[list[Delivery]]:
     """The messages about a gate or an intervention, the oldest first."""
     named = records.listed([subject])
     rows = yield Query(statements_deliveries.DELIVERIES_ABOUT, (named,))
+    return [records.delivery(row) for row in rows]
+
+
+def waiting_at(channel: str, target: str, *, before: int, limit: int) -> Operation[list[Delivery]]:
+    """The first messages at a place that say that somebody is waited for, the newest first."""
+    rows = yield Query(statements_deliveries.WAITING_AT, (channel, target, before, limit))
+    return [records.delivery(row) for row in rows]
+
+
+def gathered(round_up: str) -> Operation[list[Delivery]]:
+    """The messages that are shown in one, the oldest first."""
+    rows = yield Query(statements_deliveries.GATHERED, (round_up,))
     return [records.delivery(row) for row in rows]
 
 

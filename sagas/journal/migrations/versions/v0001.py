@@ -496,6 +496,7 @@ def _delivery() -> None:
         _large("made_at"),
         _large("changed_at"),
         _text("for_whom"),
+        _text("round_up", nullable=True),
         sa.UniqueConstraint(
             "subject", "channel", "target", "saying", "level", name="delivery_once"
         ),
@@ -505,6 +506,12 @@ def _delivery() -> None:
     due = "holder is null and next_at is not null"
     _index("delivery_due", "delivery", ["channel", "next_at"], due)
     _index("delivery_held", "delivery", ["holder"], "holder is not null")
+    waiting = (
+        "saying <> 'reminded' and state not in ('dead', 'lost', 'moot')"
+        " and (says = 'open' or substr(says, 1, 8) = 'pending.')"
+    )
+    _index("delivery_waiting", "delivery", ["channel", "target", "id"], waiting)
+    _index("delivery_gathered", "delivery", ["round_up"], "round_up is not null")
 
 
 def _name_the_journal() -> None:

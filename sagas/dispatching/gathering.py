@@ -1,0 +1,163 @@
+"""Many requests that wait at one place: shown together in one message, which each of them keeps true.
+
+A request for whom enough older ones wait at its place *joins* a round-up there, or begins one. What
+joins is recorded first and shown then: whoever writes a round-up reads afterwards who is in it, and
+writes it again until that has not changed, so that the last one to write has read the truth.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from approvals.channels import Channel, Gathers, MessageLost, Notice, Retry, RoundUp, Saying
+from sagas.dispatching.sending import Attempt, instead_of_posting, posted
+from sagas.dispatching.viewing import Viewer
+from sagas.errors import JournalError
+from sagas.model import micros, span
+from sagas.ports import Delivery, DeliveryState, Settlement, Store
+
+log = logging.getLogger("sagas")
+
+WITHIN = timedelta(minutes=10)
+"""A round-up takes in what was asked within this of its first request. Changing a message rings no
+bell: what comes later has another one posted."""
+
+_LATEST = 16
+"""So many of the newest requests at a place are looked at for a round-up to join."""
+
+_EVER = 2**63 - 1
+
+_Place = tuple[str, str]
+
+
+class Gathering:
+    """Finds out which requests are shown together, and shows them.
+
+    Args:
+        above: How many wait at one place with messages of their own; 0 if all do.
+    """
+
+    def __init__(self, store: Store, viewer: Viewer, above: int) -> None:
+        self._store = store
+        self._viewer = viewer
+        self._above = above
+        self._turns: dict[_Place, asyncio.Lock] = {}
+        self._shown: dict[_Place, str] = {}
+
+    @asynccontextmanager
+    async def turn(self, channel: Channel, delivery: Delivery) -> AsyncGenerator[Attempt | None]:
+        """How a message is brought there, one at a time, if it is shown among others; or None."""
+        if not isinstance(channel, Gathers) or not await self._is_gathered(delivery):
+            yield None
+            return
+        async with self._turns.setdefault(_place(delivery), asyncio.Lock()):
+            yield self._attempt
+
+    async def _is_gathered(self, delivery: Delivery) -> bool:
+        if delivery.round_up is not None:
+            return True
+        is_new = delivery.state is not DeliveryState.STALE and delivery.saying != Saying.REMINDED
+        if not (self._above and is_new):
+            return False
+        try:
+            older = await self._waiting(delivery, before=delivery.id, limit=self._above)
+        except JournalError as error:
+            log.warning("what waits at %s cannot be counted now: %s", delivery.target, error)
+            return False  # nor can it be shown, nor recorded
+        return len(older) == self._above
+
+    async def _attempt(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
+        try:
+            if delivery.round_up is None:
+                return await self._begin(channel, delivery, notice)
+            return await self._show(channel, delivery, delivery.round_up, notice)
+        except JournalError as error:
+            raise Retry(f"who waits beside it cannot be looked up now: {error}") from error
+
+    async def _begin(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
+        """Join others, or post what others can join."""
+        found = await instead_of_posting(channel, delivery, notice)
+        if found is None:
+            other = await self._joinable(channel, delivery)
+            if other is not None:
+                return _joining(other, notice)
+            found = await posted(channel, replace(notice, round_up=self._alone(notice)))
+        is_there = found.state is DeliveryState.SENT
+        return replace(found, round_up=notice.reference if is_there else None)
+
+    async def _show(
+        self, channel: Channel, delivery: Delivery, name: str, notice: Notice
+    ) -> Settlement:
+        """Have a round-up say what is so by now of everything that is in it."""
+        joins = delivery.state is not DeliveryState.STALE
+        try:
+            receipt = await self._written(channel, delivery, name, notice, joins=joins)
+        except MessageLost as error:
+            if not joins:
+                raise
+            log.info("%s: the message it was to join is gone: %s", delivery.subject, error)
+            return await self._begin_anew(channel, delivery, notice)
+        state = DeliveryState.SENT if joins else DeliveryState.UPDATED
+        return Settlement(state=state, at=micros(notice.at), says=notice.version, receipt=receipt)
+
+    async def _begin_anew(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
+        """Post it: nobody was told of it by the message that is gone."""
+        found = await instead_of_posting(channel, delivery, notice)
+        if found is None:
+            found = await posted(channel, replace(notice, round_up=self._alone(notice)))
+        is_there = found.state is DeliveryState.SENT
+        return replace(found, round_up=notice.reference if is_there else None)
+
+    async def _written(
+        self, channel: Channel, delivery: Delivery, name: str, notice: Notice, *, joins: bool
+    ) -> dict[str, str]:
+        shown = self._shown.pop(_place(delivery), None)
+        if not joins or delivery.attempts > 1:
+            shown = None  # another change of it may have been cut short
+        receipt = delivery.receipt or {}
+        while True:
+            round_up = await self._viewer.round_up(name, micros(notice.at), joins=joins)
+            if round_up.version == shown:
+                break
+            receipt = await channel.update(receipt, replace(notice, round_up=round_up))
+            shown = round_up.version
+        self._shown[_place(delivery)] = shown
+        return dict(receipt)
+
+    async def _joinable(self, channel: Channel, delivery: Delivery) -> Delivery | None:
+        """One that is in the newest round-up at the place, if that takes another one in."""
+        latest = await self._waiting(delivery, before=_EVER, limit=_LATEST)
+        found = next((each for each in latest if each.round_up and each.receipt), None)
+        if found is None or found.round_up is None or not isinstance(channel, Gathers):
+            return None
+        first, *more = await self._store.gathered(found.round_up)
+        is_full = 1 + len(more) >= channel.most_gathered
+        is_late = delivery.made_at - first.made_at > span(WITHIN)
+        return None if is_full or is_late else found
+
+    async def _waiting(self, delivery: Delivery, *, before: int, limit: int) -> list[Delivery]:
+        return await self._store.waiting_at(
+            delivery.channel, delivery.target, before=before, limit=limit
+        )
+
+    def _alone(self, notice: Notice) -> RoundUp:
+        return RoundUp(reference=notice.reference, notices=(notice,), link=self._viewer.link)
+
+
+def _joining(other: Delivery, notice: Notice) -> Settlement:
+    """It is to be shown where another one is: until then nobody knows whether it was."""
+    at = micros(notice.at)
+    return Settlement(
+        state=DeliveryState.UNKNOWN,
+        at=at,
+        next_at=at,
+        receipt=other.receipt,
+        round_up=other.round_up,
+    )
+
+
+def _place(delivery: Delivery) -> _Place:
+    return delivery.channel, delivery.target

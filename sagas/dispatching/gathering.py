@@ -25,10 +25,13 @@ WITHIN = timedelta(minutes=10)
 """A round-up takes in what was asked within this of its first request. Changing a message rings no
 bell: what comes later has another one posted."""
 
-_LATEST = 16
-"""So many of the newest requests at a place are looked at for a round-up to join."""
+_LATEST = 20
+"""So many of the newest requests in round-ups of a place are looked at for one to join."""
 
-_EVER = 2**63 - 1
+_GIVEN_UP = frozenset({DeliveryState.DEAD, DeliveryState.LOST, DeliveryState.MOOT})
+
+_WAITS = frozenset({"pending", "open"})
+"""The first part of what a message says while somebody is waited for."""
 
 _Place = tuple[str, str]
 
@@ -63,7 +66,9 @@ class Gathering:
         if not (self._above and is_new):
             return False
         try:
-            older = await self._waiting(delivery, before=delivery.id, limit=self._above)
+            older = await self._store.waiting_at(
+                delivery.channel, delivery.target, before=delivery.id, limit=self._above
+            )
         except JournalError as error:
             log.warning("what waits at %s cannot be counted now: %s", delivery.target, error)
             return False  # nor can it be shown, nor recorded
@@ -78,13 +83,14 @@ class Gathering:
             raise Retry(f"who waits beside it cannot be looked up now: {error}") from error
 
     async def _begin(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
-        """Join others, or post what others can join."""
+        """Join others, or post what others can join; what was gathered before is posted."""
         found = await instead_of_posting(channel, delivery, notice)
         if found is None:
             other = await self._joinable(channel, delivery)
             if other is not None:
                 return _joining(other, notice)
-            found = await posted(channel, replace(notice, round_up=self._alone(notice)))
+            alone = RoundUp(reference=notice.reference, notices=(notice,), link=self._viewer.link)
+            found = await posted(channel, replace(notice, round_up=alone))
         is_there = found.state is DeliveryState.SENT
         return replace(found, round_up=notice.reference if is_there else None)
 
@@ -99,17 +105,9 @@ class Gathering:
             if not joins:
                 raise
             log.info("%s: the message it was to join is gone: %s", delivery.subject, error)
-            return await self._begin_anew(channel, delivery, notice)
+            return await self._begin(channel, delivery, notice)  # nobody was told of it there
         state = DeliveryState.SENT if joins else DeliveryState.UPDATED
         return Settlement(state=state, at=micros(notice.at), says=notice.version, receipt=receipt)
-
-    async def _begin_anew(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
-        """Post it: nobody was told of it by the message that is gone."""
-        found = await instead_of_posting(channel, delivery, notice)
-        if found is None:
-            found = await posted(channel, replace(notice, round_up=self._alone(notice)))
-        is_there = found.state is DeliveryState.SENT
-        return replace(found, round_up=notice.reference if is_there else None)
 
     async def _written(
         self, channel: Channel, delivery: Delivery, name: str, notice: Notice, *, joins: bool
@@ -128,23 +126,19 @@ class Gathering:
         return dict(receipt)
 
     async def _joinable(self, channel: Channel, delivery: Delivery) -> Delivery | None:
-        """One that is in the newest round-up at the place, if that takes another one in."""
-        latest = await self._waiting(delivery, before=_EVER, limit=_LATEST)
-        found = next((each for each in latest if each.round_up and each.receipt), None)
-        if found is None or found.round_up is None or not isinstance(channel, Gathers):
+        """One that is in a round-up at the place that takes another one in, the newest first.
+
+        What was to join one that is gone joins none.
+        """
+        if delivery.round_up is not None or not isinstance(channel, Gathers):
             return None
-        first, *more = await self._store.gathered(found.round_up)
-        is_full = 1 + len(more) >= channel.most_gathered
-        is_late = delivery.made_at - first.made_at > span(WITHIN)
-        return None if is_full or is_late else found
-
-    async def _waiting(self, delivery: Delivery, *, before: int, limit: int) -> list[Delivery]:
-        return await self._store.waiting_at(
-            delivery.channel, delivery.target, before=before, limit=limit
-        )
-
-    def _alone(self, notice: Notice) -> RoundUp:
-        return RoundUp(reference=notice.reference, notices=(notice,), link=self._viewer.link)
+        latest = await self._store.gathered_at(delivery.channel, delivery.target, limit=_LATEST)
+        for name in dict.fromkeys(each.round_up for each in latest if _says_it_waits(each)):
+            first, *more = await self._store.gathered(name or "")
+            is_late = delivery.made_at - first.made_at > span(WITHIN)
+            if 1 + len(more) < channel.most_gathered and not is_late:
+                return next(each for each in latest if each.round_up == name)
+        return None
 
 
 def _joining(other: Delivery, notice: Notice) -> Settlement:
@@ -157,6 +151,10 @@ def _joining(other: Delivery, notice: Notice) -> Settlement:
         receipt=other.receipt,
         round_up=other.round_up,
     )
+
+
+def _says_it_waits(delivery: Delivery) -> bool:
+    return delivery.state not in _GIVEN_UP and delivery.says.partition(".")[0] in _WAITS
 
 
 def _place(delivery: Delivery) -> _Place:

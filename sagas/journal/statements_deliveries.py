@@ -121,6 +121,13 @@ order by id desc limit $4
 GATHERED = "select {delivery} from delivery where round_up = $1 order by id"
 """Committed rows: whoever was gathered before this is read is in it."""
 
+GATHERED_AT = """
+select {delivery} from delivery
+where channel = $1 and target = $2 and round_up is not null
+order by id desc limit $3
+"""
+"""Committed rows, from the index of what is gathered; no more than asked for."""
+
 NEXT_DELIVERY = """
 select min(at) from (
     select min(notify_at) as at from gate where notify_at is not null

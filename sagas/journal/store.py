@@ -637,6 +637,10 @@ class SqlStore:
         """The messages that are shown in one, the oldest first."""
         return await self._look(lambda: delivering.gathered(round_up))
 
+    async def gathered_at(self, channel: str, target: str, *, limit: int) -> list[Delivery]:
+        """The messages at a place that are shown among others, the newest first."""
+        return await self._look(lambda: delivering.gathered_at(channel, target, limit))
+
     async def deliveries(
         self, *, saga_id: str | None, state: str | None, limit: int
     ) -> list[Delivery]:

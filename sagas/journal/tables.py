@@ -453,6 +453,7 @@ class Delivery(_Table, table=True):
         _where("delivery_held", "holder", "holder is not null"),
         _where("delivery_waiting", "channel target id", _WAITING),
         _where("delivery_gathered", "round_up", "round_up is not null"),
+        _where("delivery_gathered_at", "channel target id", "round_up is not null"),
         {"sqlite_autoincrement": True},
     )
 

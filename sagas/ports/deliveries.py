@@ -213,6 +213,10 @@ class Deliveries(Protocol):
         """The messages that are shown in one, the oldest first, with those that were given up."""
         ...
 
+    async def gathered_at(self, channel: str, target: str, *, limit: int) -> list[Delivery]:
+        """The messages at a place that are shown among others, the newest first."""
+        ...
+
     async def deliveries(
         self, *, saga_id: str | None, state: str | None, limit: int
     ) -> list[Delivery]:

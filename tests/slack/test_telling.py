@@ -6,83 +6,8 @@ from typing import Any
 
 import pytest
 
-from approvals.channels import Channel, Channels, Routes
-from approvals.channels.slack.message import message_of, news_of
-from approvals.channels.slack.pacing import Pace
-from approvals.channels.slack.posting import SlackChannel
-from approvals.testing import Fault, Message, SlackServer
-from sagas import Catalog, Coordinator, Reversibility, approval, connect
-from tests.board import Board
-
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
-
-travel = Catalog("travel")
-
-
-@travel.action(reversibility=Reversibility.COMPENSATABLE)
-async def book_room(city: str) -> None: ...
-
-
-@book_room.compensation()
-async def cancel_room(city: str) -> None: ...
-
-
-@travel.action(
-    reversibility=Reversibility.IRREVERSIBLE,
-    approval=approval(by=["ana", "bo"], quorum=2, within=4 * HOUR, remind=[HOUR]),
-)
-async def mail(city: str) -> None: ...
-
-
-@travel.saga
-async def trip(city: str) -> None:
-    await book_room(city)
-    await mail(city)
-
-
-class Office:
-    """A coordinator that tells people in Slack, by Slack's clock, when a test says so."""
-
-    def __init__(self, coordinator: Coordinator, slack: SlackServer, board: Board) -> None:
-        self.coordinator = coordinator
-        self.slack = slack
-        self.board = board
-
-    async def tell(self) -> None:
-        """Do everything that is due."""
-        dispatcher = self.coordinator._dispatcher
-        assert dispatcher is not None
-        while await dispatcher.look():
-            await dispatcher.settled()
-
-    async def later(self, length: timedelta) -> None:
-        self.slack.clock.advance(length)
-        await self.tell()
-
-    async def ask(self, number: int = 1) -> str:
-        """Have a saga wait at a gate, and tell people."""
-        handle = await self.coordinator.start(trip, "Oslo", id=f"trip-{number}")
-        await handle.settled()
-        await self.tell()
-        return (await self.coordinator.store.waiting_gates())[-1].id
-
-    async def told(self) -> list[tuple[str, str, str | None]]:
-        """Where each message went, how it stands and what went wrong; the oldest first."""
-        found = await self.coordinator.store.deliveries(saga_id=None, state=None, limit=100)
-        return [
-            (f"{each.channel}:{each.target}", each.state.value, each.error)
-            for each in reversed(found)
-        ]
-
-    async def states(self) -> list[tuple[str, str]]:
-        return [told[:2] for told in await self.told()]
-
-    def story(self) -> list[str]:
-        """The message, and what stands below it."""
-        message, *below = self.slack.messages("C1")
-        assert {each.thread_ts for each in below} <= {message.ts}
-        return [each.text.partition(": May")[0] for each in (message, *below)]
+from approvals.testing import Fault, SlackServer
+from tests.slack.offices import HOUR, MINUTE, Office, decide, office_in, posts
 
 
 @pytest.fixture
@@ -95,31 +20,8 @@ async def slack() -> AsyncIterator[SlackServer]:
 
 @pytest.fixture
 async def office(slack: SlackServer, sqlite_url: str) -> AsyncIterator[Office]:
-    posts = SlackChannel(
-        slack.bot_token,
-        message_of,
-        story=news_of,
-        api_url=slack.base_url,
-        timeout=timedelta(seconds=1),
-        pace=Pace(timedelta(milliseconds=5)),
-    )
-    board = Board()
-    both: list[Channel] = [posts, board]
-    routes = Routes(otherwise=["slack:C1", "slack:C2", "board:ana"])
-    async with connect(
-        sqlite_url, travel, channels=Channels(both, routes), clock=slack.clock, user="eve"
-    ) as coordinator:
-        yield Office(coordinator, slack, board)
-
-
-def posts(slack: SlackServer, channel: str = "C1") -> list[Message]:
-    return [each for each in slack.messages(channel) if each.thread_ts is None]
-
-
-async def decide(office: Office, gate: str, *people: str) -> None:
-    for person in people:
-        await office.coordinator.approve(gate, by=person)
-        await office.tell()
+    async with office_in(slack, sqlite_url, above=0) as office:
+        yield office
 
 
 # --- the story --------------------------------------------------------------------------------
@@ -216,8 +118,7 @@ async def test_without_slack_another_channel_is_told(office: Office) -> None:
 
 async def test_many_requests_at_once_are_all_told_and_none_is_given_up(office: Office) -> None:
     for number in range(12):
-        handle = await office.coordinator.start(trip, "Oslo", id=f"trip-{number}")
-        await handle.settled()
+        await office.untold(number)
     await office.tell()
     assert len(posts(office.slack)) == 12
     assert set(await office.states()) == {("slack:C1", "sent")}

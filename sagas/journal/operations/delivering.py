@@ -153,6 +153,12 @@ def gathered(round_up: str) -> Operation[list[Delivery]]:
     return [records.delivery(row) for row in rows]
 
 
+def gathered_at(channel: str, target: str, limit: int) -> Operation[list[Delivery]]:
+    """The messages at a place that are shown among others, the newest first."""
+    rows = yield Query(statements_deliveries.GATHERED_AT, (channel, target, limit))
+    return [records.delivery(row) for row in rows]
+
+
 def _in_doubt(found: Delivery) -> Delivery:
     """What is in hand and not known of may have been sent."""
     if found.state is DeliveryState.SENDING:

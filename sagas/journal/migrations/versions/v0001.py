@@ -511,7 +511,9 @@ def _delivery() -> None:
         " and (says = 'open' or substr(says, 1, 8) = 'pending.')"
     )
     _index("delivery_waiting", "delivery", ["channel", "target", "id"], waiting)
-    _index("delivery_gathered", "delivery", ["round_up"], "round_up is not null")
+    gathered = "round_up is not null"
+    _index("delivery_gathered", "delivery", ["round_up"], gathered)
+    _index("delivery_gathered_at", "delivery", ["channel", "target", "id"], gathered)
 
 
 def _name_the_journal() -> None:

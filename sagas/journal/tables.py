@@ -452,7 +452,7 @@ class Delivery(_Table, table=True):
         _where("delivery_due", "channel next_at", "holder is null and next_at is not null"),
         _where("delivery_held", "holder", "holder is not null"),
         _where("delivery_waiting", "channel target id", _WAITING),
-        _where("delivery_gathered", "round_up", "round_up is not null"),
+        _where("delivery_gathered", "round_up id", "round_up is not null"),
         _where("delivery_gathered_at", "channel target id", "round_up is not null"),
         {"sqlite_autoincrement": True},
     )

@@ -373,6 +373,68 @@ class DeliveriesSuite:
         targets = [(each.channel, each.target) for each in await listed(store)]
         assert sorted(targets) == [("mail", "ana@example.org"), ("mail", "bo@example.org")]
 
+    # --- told together ------------------------------------------------------------------------
+
+    async def test_a_message_that_is_shown_among_others_is_found_by_what_shows_it(
+        self, store: Store
+    ) -> None:
+        lease = await registered(store)
+        await queued(store, lease)
+        [taken] = await take(store, lease)
+        joined = replace(SENT, state=DeliveryState.UNKNOWN, next_at=AT, round_up="a-1")
+        settled = await store.settle(lease, taken, joined)
+        assert settled is not None
+        assert (settled.round_up, settled.attempts) == ("a-1", 0)
+        assert await store.gathered("a-1") == [settled]
+        assert await store.gathered("a-2") == []
+        assert await store.gathered_at("mail", MAIL.target, limit=1) == [settled]
+        assert await store.gathered_at("mail", MAIL.target, limit=0) == []
+        assert await store.gathered_at("slack", MAIL.target, limit=1) == []
+
+    async def test_what_shows_a_message_is_kept_when_it_is_changed(self, store: Store) -> None:
+        lease = await registered(store)
+        await queued(store, lease)
+        [taken] = await take(store, lease)
+        await store.settle(lease, taken, replace(SENT, says="other", round_up="a-1"))
+        [again] = await take(store, lease)
+        settled = await store.settle(lease, again, SENT)
+        assert settled is not None
+        assert settled.round_up == "a-1"
+
+    async def test_a_message_of_its_own_is_among_no_others(self, store: Store) -> None:
+        message = await sent(store, await registered(store))
+        assert message.round_up is None
+        assert await store.gathered_at("mail", MAIL.target, limit=1) == []
+
+    async def test_what_waits_at_a_place_is_counted_from_the_newest_back(
+        self, store: Store
+    ) -> None:
+        message = await sent(store, await registered(store))
+        at = ("mail", MAIL.target)
+        assert await store.waiting_at(*at, before=message.id + 1, limit=9) == [message]
+        assert await store.waiting_at(*at, before=message.id + 1, limit=0) == []
+        assert await store.waiting_at(*at, before=message.id, limit=9) == []
+        assert await store.waiting_at("mail", "bo@example.org", before=9, limit=9) == []
+
+    @pytest.mark.parametrize("says", ["rejected.1", "approved.1.done", "answered"])
+    async def test_what_is_told_to_be_over_waits_no_more(self, store: Store, says: str) -> None:
+        lease = await registered(store)
+        await queued(store, lease)
+        [taken] = await take(store, lease)
+        await store.settle(lease, taken, replace(SENT, says=says))
+        assert await store.waiting_at("mail", MAIL.target, before=taken.id + 1, limit=9) == []
+
+    async def test_neither_reminders_nor_what_was_given_up_wait(self, store: Store) -> None:
+        lease = await registered(store)
+        await with_gate(store, lease)
+        [found] = await due(store)
+        reminder = replace(MAIL, saying="reminded", level=1)
+        assert await store.announce(found, replace(ASKED, new=(MAIL, reminder)))
+        first, second = sorted(await take(store, lease), key=lambda each: each.saying)
+        dead = Settlement(state=DeliveryState.DEAD, at=AT, error="no such user")
+        await store.settle(lease, first, dead)
+        assert await store.waiting_at("mail", MAIL.target, before=second.id + 1, limit=9) == []
+
     # --- reading ------------------------------------------------------------------------------
 
     async def test_messages_are_listed_by_saga_and_state(self, store: Store) -> None:

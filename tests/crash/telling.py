@@ -70,6 +70,9 @@ class Life:
         kill_at: The boundary at which it is killed; None for one that sees it to the end.
         asks: Whether it starts the saga that asks.
         rejects: Whether it rejects what was asked, once that was sent, and tells nobody.
+        requests: How many sagas ask.
+        above: How many of them have messages of their own; 0 if all have.
+        spared: How often it comes past that boundary before.
     """
 
     url: str
@@ -77,17 +80,24 @@ class Life:
     kill_at: str | None = None
     asks: bool = False
     rejects: bool = False
+    requests: int = 1
+    above: int = 0
+    spared: int = 0
 
 
 class KillAt(FaultPoints):
-    """Kills this process at one boundary."""
+    """Kills this process at one boundary, when it has come past it so often."""
 
-    def __init__(self, point: str | None) -> None:
+    def __init__(self, point: str | None, spared: int) -> None:
         self._point = point
+        self._spared = spared
 
     async def reached(self, point: str, saga_id: str, path: str) -> None:
         """Die here, or go on."""
-        if point == self._point:
+        if point != self._point:
+            return
+        self._spared -= 1
+        if self._spared < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -97,14 +107,21 @@ def main(life: Life) -> None:
 
 
 async def _live(life: Life) -> None:
-    channels = Channels([life.channel.opened()], Routes(otherwise=[life.channel.place]))
+    channels = Channels(
+        [life.channel.opened()],
+        Routes(otherwise=[life.channel.place]),
+        round_up_above=life.above,
+    )
+    faults = KillAt(life.kill_at, life.spared)
     async with connect(
-        life.url, office, channels=channels, user="eve", fault_points=KillAt(life.kill_at)
+        life.url, office, channels=channels, user="eve", fault_points=faults
     ) as coordinator:
         working = asyncio.ensure_future(coordinator.dispatch())
         if life.asks:
-            await coordinator.start(settle, "I-1", id="settle-1")
-        await _settled(coordinator, working, says="" if life.asks else "rejected.1")
+            for number in range(1, life.requests + 1):
+                await coordinator.start(settle, f"I-{number}", id=f"settle-{number}")
+        says = "" if life.asks else "rejected.1"
+        await _settled(coordinator, working, life.requests, says=says)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         if life.rejects:
@@ -112,11 +129,15 @@ async def _live(life: Life) -> None:
             await coordinator.reject(gate.id, by="ana", reason="paid already")
 
 
-async def _settled(coordinator: Coordinator, working: "asyncio.Future[None]", *, says: str) -> None:
+async def _settled(
+    coordinator: Coordinator, working: "asyncio.Future[None]", requests: int, *, says: str
+) -> None:
     """Wait until every message is recorded as sent, and says what it should."""
     while not working.done():
         found = await coordinator.store.deliveries(saga_id=None, state=None, limit=10)
-        if found and all(each.state in _DONE and says in ("", each.says) for each in found):
+        if len(found) >= requests and all(
+            each.state in _DONE and says in ("", each.says) for each in found
+        ):
             return
         await asyncio.sleep(0.02)
     working.result()

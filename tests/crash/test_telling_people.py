@@ -5,10 +5,12 @@ Slack, where nothing comes twice because it is looked for.
 """
 
 import asyncio
+import json
 import multiprocessing
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +25,10 @@ from tests.postbox import Postbox, postbox
 pytestmark = pytest.mark.crash
 
 SEEN_TO_THE_END = 0
+
+GATHERED = [(point, spared) for point in POINTS for spared in range(6)]
+GATHERED_POINTS = GATHERED if SOAK else [("after-post", 1), ("after-post", 3)]
+"""The second of four requests begins a round-up; the others join it, and then it is written."""
 
 SLACK_POINTS = POINTS if SOAK else SENT_AND_NOT_RECORDED[:1]
 
@@ -172,3 +178,25 @@ async def test_in_slack_a_message_outlives_every_process_that_dies_of_it(
         assert await live(Life(url, channel, kill_at=point, asks=True)) == -signal.SIGKILL
     assert await live(Life(url, channel, asks=True)) == SEEN_TO_THE_END
     story(slack)
+
+
+@pytest.mark.parametrize(("point", "spared"), GATHERED_POINTS)
+async def test_in_slack_what_is_told_together_is_told_once_whenever_the_process_is_killed(
+    slack: SlackServer, url: str, point: str, spared: int
+) -> None:
+    life = Life(url, in_slack(slack), asks=True, requests=4, above=1)
+    killed = replace(life, kill_at=point, spared=spared)
+    assert await live(killed) in (-signal.SIGKILL, SEEN_TO_THE_END)
+    assert await live(life) == SEEN_TO_THE_END
+    async with connect(url) as coordinator:
+        found = await coordinator.store.deliveries(saga_id=None, state=None, limit=10)
+    at = {each.subject: (each.receipt or {})["ts"] for each in found}
+    shown = {
+        gate: message.ts
+        for message in slack.messages("C1")
+        for gate in at
+        if gate in json.dumps(message.blocks)
+    }
+    assert shown == at
+    told = [json.dumps(message.blocks) for message in slack.messages("C1")]
+    assert all(sum(gate in each for each in told) == 1 for gate in at)

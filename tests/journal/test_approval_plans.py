@@ -125,6 +125,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "TAKE": (1, AT, 10, "mail"),
     "SETTLE": (1, 1, 1, "sent"),
     "DELIVERY_TO": ("g-1", "mail", "ana", "asked", 0),
+    "WAITING_AT": ("mail", "ana@example.org", 2**40, 10),
+    "GATHERED": ("a reference",),
+    "GATHERED_AT": ("mail", "ana@example.org", 20),
     "NEXT_DELIVERY": (),
     "DELIVERIES": (None, 100),
     "DELIVERIES_OF": ("trip-1", None, 100),
@@ -235,7 +238,13 @@ _CHANGED: dict[str, dict[str, str]] = {
         "begins": "delegation.begins - 10000000000000 + n",
         "until": "delegation.until - 10000000000000 + n",
     },
-    "delivery": {"subject": _OWN, "saga_id": _OWN, "next_at": "null", "holder": "null"},
+    "delivery": {
+        "subject": _OWN,
+        "saga_id": _OWN,
+        "next_at": "null",
+        "holder": "null",
+        "round_up": "cast(n / 20 as text)",
+    },
 }
 """What is different of the many from the one there is, in the order of references."""
 

@@ -31,6 +31,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "LET_FALL": (AT, "mail"),
     "IN_HAND": (1, "mail"),
     "TAKE": (1, AT, 10, "mail"),
+    "WAITING_AT": ("mail", "ana@example.org", 2**40, 10),
+    "GATHERED": ("a reference",),
+    "GATHERED_AT": ("mail", "ana@example.org", 20),
 }
 """What a dispatcher asks again and again."""
 
@@ -46,7 +49,12 @@ select {values} from {table}, number where {table}.id = {one}
 _CHANGED = {
     "gate": {"state": "'consumed'", "notify_at": "null"},
     "intervention": {"state": "'answered'", "notify_at": "null"},
-    "delivery": {"subject": "'h-' || n", "next_at": "null", "holder": "null"},
+    "delivery": {
+        "subject": "'h-' || n",
+        "next_at": "null",
+        "holder": "null",
+        "round_up": "cast(n / 20 as text)",
+    },
 }
 _ONE = {"gate": "'g-1'", "intervention": "'i-1'", "delivery": "1"}
 

@@ -64,6 +64,8 @@ READS = frozenset(
         "close",
         "deliveries",
         "deliveries_about",
+        "gathered",
+        "gathered_at",
         "delegated_by",
         "delegated_to",
         "delegation",
@@ -98,6 +100,7 @@ READS = frozenset(
         "tokens",
         "votes",
         "voted_by",
+        "waiting_at",
         "waiting_gates",
         "waiting_questions",
     }

@@ -512,7 +512,7 @@ def _delivery() -> None:
     )
     _index("delivery_waiting", "delivery", ["channel", "target", "id"], waiting)
     gathered = "round_up is not null"
-    _index("delivery_gathered", "delivery", ["round_up"], gathered)
+    _index("delivery_gathered", "delivery", ["round_up", "id"], gathered)
     _index("delivery_gathered_at", "delivery", ["channel", "target", "id"], gathered)
 
 

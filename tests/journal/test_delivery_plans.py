@@ -31,9 +31,9 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "LET_FALL": (AT, "mail"),
     "IN_HAND": (1, "mail"),
     "TAKE": (1, AT, 10, "mail"),
-    "WAITING_AT": ("mail", "ana@example.org", 2**40, 10),
-    "GATHERED": ("a reference",),
-    "GATHERED_AT": ("mail", "ana@example.org", 20),
+    "WAITING_AT": ("mail", "ana@example.org7", 2**40, 10),
+    "GATHERED": ("7",),
+    "GATHERED_AT": ("mail", "ana@example.org7", 20),
 }
 """What a dispatcher asks again and again."""
 
@@ -53,6 +53,7 @@ _CHANGED = {
         "subject": "'h-' || n",
         "next_at": "null",
         "holder": "null",
+        "target": "delivery.target || n % 100",
         "round_up": "cast(n / 20 as text)",
     },
 }

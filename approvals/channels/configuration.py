@@ -3,7 +3,6 @@
 As a file::
 
     link = "https://sagas.example.org"          # optional: the web inbox
-    round_up_above = 10                         # so many wait at a place with messages of their own
     interventions = ["mail:ops@example.org"]    # questions that only a person can answer
     otherwise = ["mail:ops@example.org"]        # whoever has no route, and the last resort
 
@@ -48,9 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Channels", "live_groups", "slack_settings"]
 
-ROUND_UP_ABOVE = 10
-"""So many requests wait at one place with messages of their own, unless somebody says otherwise."""
-
 _PATIENCE = timedelta(seconds=2)
 """How long a decision waits for Slack to tell who is in a group."""
 
@@ -64,11 +60,9 @@ class Channels:
         routes: Who is told where.
         link: The address of the web inbox, without a path; None if there is none.
         groups: Those that a channel knows the members of, as Slack does; None if none does.
-        round_up_above: How many requests wait at one place with messages of their own; those above
-            are shown together, where the channel `Gathers`. 0 if each has its own.
 
     Raises:
-        ChannelDefinitionError: A number is negative, a route leads to a channel that is not there, or to a target that
+        ChannelDefinitionError: A route leads to a channel that is not there, or to a target that
             it could never reach.
     """
 
@@ -76,14 +70,8 @@ class Channels:
     routes: Routes
     link: str | None = None
     groups: LiveGroups | None = None
-    round_up_above: int = ROUND_UP_ABOVE
 
     def __post_init__(self) -> None:
-        if self.round_up_above < 0:
-            raise ChannelDefinitionError(
-                f"round_up_above = {self.round_up_above} counts nothing: write how many requests "
-                "have messages of their own at one place, or 0 if all have"
-            )
         names = [channel.name for channel in self.channels]
         for name in names:
             if names.count(name) > 1:
@@ -120,7 +108,7 @@ class Channels:
         channels = [_made(name, made, str(path)) for name, made in stored.mails().items()]
         channels += [_slack_channel(name, each) for name, each in settings.items()]
         routes = Routes(stored.routes, stored.interventions, stored.otherwise)
-        return cls(channels, routes, stored.link, _groups(settings), stored.round_up_above)
+        return cls(channels, routes, stored.link, _groups(settings))
 
 
 def live_groups(path: str | Path) -> LiveGroups | None:
@@ -162,7 +150,6 @@ class _Slack(_Stored):
 
 class _File(_Stored):
     link: str | None = None
-    round_up_above: int = ROUND_UP_ABOVE
     interventions: list[str] = []
     otherwise: list[str] = []
     routes: dict[str, list[str]] = {}
@@ -268,6 +255,7 @@ def _slack_channel(name: str, settings: "SlackSettings") -> Channel:
         story=news_of,
         name=name,
         api_url=settings.api_url or SLACK_API,
+        round_up_above=settings.round_up_above,
     )
 
 

@@ -68,6 +68,11 @@ class Gathers(Protocol):
     """
 
     @property
+    def round_up_above(self) -> int:
+        """How many requests wait at one place with messages of their own; 0 if all do."""
+        ...
+
+    @property
     def most_gathered(self) -> int:
         """How many requests a message can show, each with a way to its details."""
         ...

@@ -72,7 +72,7 @@ class Dispatcher:
         self._routes = channels.routes
         self._channels = channels.by_name()
         self._viewer = Viewer(store, present, channels.link)
-        self._gathering = Gathering(store, self._viewer, channels.round_up_above)
+        self._gathering = Gathering(store, self._viewer)
         self._directory = directory
         self._clock = clock
         self._lease = lease

@@ -37,42 +37,38 @@ _Place = tuple[str, str]
 
 
 class Gathering:
-    """Finds out which requests are shown together, and shows them.
+    """Finds out which requests are shown together, and shows them."""
 
-    Args:
-        above: How many wait at one place with messages of their own; 0 if all do.
-    """
-
-    def __init__(self, store: Store, viewer: Viewer, above: int) -> None:
+    def __init__(self, store: Store, viewer: Viewer) -> None:
         self._store = store
         self._viewer = viewer
-        self._above = above
         self._turns: dict[_Place, asyncio.Lock] = {}
         self._shown: dict[_Place, str] = {}
 
     @asynccontextmanager
     async def turn(self, channel: Channel, delivery: Delivery) -> AsyncGenerator[Attempt | None]:
         """How a message is brought there, one at a time, if it is shown among others; or None."""
-        if not isinstance(channel, Gathers) or not await self._is_gathered(delivery):
+        if not isinstance(channel, Gathers) or not await self._is_gathered(channel, delivery):
             yield None
             return
         async with self._turns.setdefault(_place(delivery), asyncio.Lock()):
             yield self._attempt
 
-    async def _is_gathered(self, delivery: Delivery) -> bool:
+    async def _is_gathered(self, channel: Gathers, delivery: Delivery) -> bool:
         if delivery.round_up is not None:
             return True
         is_new = delivery.state is not DeliveryState.STALE and delivery.saying != Saying.REMINDED
-        if not (self._above and is_new):
+        above = channel.round_up_above
+        if not (above and is_new):
             return False
         try:
             older = await self._store.waiting_at(
-                delivery.channel, delivery.target, before=delivery.id, limit=self._above
+                delivery.channel, delivery.target, before=delivery.id, limit=above
             )
         except JournalError as error:
             log.warning("what waits at %s cannot be counted now: %s", delivery.target, error)
             return False  # nor can it be shown, nor recorded
-        return len(older) == self._above
+        return len(older) == above
 
     async def _attempt(self, channel: Channel, delivery: Delivery, notice: Notice) -> Settlement:
         try:

@@ -103,6 +103,17 @@ returning {delivery}
 """
 """Compare and set: what is in another's hand by now is not touched."""
 
+MARK_BESIDE = """
+update delivery set state = 'stale', attempts = 0, next_at = $3, changed_at = $3
+where id in (
+    select id from delivery
+    where round_up = $1 and id <> $2 and state in ('sent', 'updated') and holder is null
+    order by id
+    {skip_locked})
+"""
+"""What was shown in one message with one that has lost it; waits for nobody. What is in another
+hand finds that out there."""
+
 DELIVERY_TO = """
 select state from delivery
 where subject = $1 and channel = $2 and target = $3 and saying = $4 and level = $5

@@ -401,6 +401,33 @@ class DeliveriesSuite:
         assert settled is not None
         assert settled.round_up == "a-1"
 
+    @pytest.mark.parametrize(
+        "found",
+        [
+            Settlement(state=DeliveryState.LOST, at=AT, error="gone"),
+            replace(SENT, round_up="a-2"),
+        ],
+        ids=["lost", "told anew"],
+    )
+    async def test_what_was_shown_with_one_that_has_lost_its_message_is_looked_at_again(
+        self, store: Store, found: Settlement
+    ) -> None:
+        lease = await registered(store)
+        await with_gate(store, lease)
+        [asked] = await due(store)
+        three = tuple(replace(MAIL, target=target) for target in ("one", "beside", "apart"))
+        assert await store.announce(asked, replace(ASKED, new=three))
+        one, beside, apart = sorted(await take(store, lease), key=lambda each: each.id)
+        await store.settle(lease, one, replace(SENT, says="other", round_up="a-1"))
+        await store.settle(lease, beside, replace(SENT, round_up="a-1"))
+        await store.settle(lease, apart, replace(SENT, round_up="b-1"))
+        [again] = await take(store, lease)
+        await store.settle(lease, again, found)
+        stands = {each.target: (each.state, each.next_at) for each in await listed(store)}
+        assert stands["one"][0] is found.state
+        assert stands["beside"] == (DeliveryState.STALE, AT)
+        assert stands["apart"] == (DeliveryState.SENT, None)
+
     async def test_a_message_of_its_own_is_among_no_others(self, store: Store) -> None:
         message = await sent(store, await registered(store))
         assert message.round_up is None

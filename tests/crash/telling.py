@@ -50,15 +50,22 @@ class ByMail:
 
 @dataclass(frozen=True)
 class InSlack:
-    """A Slack, by its address and the token for it."""
+    """A Slack, by its address and the token for it, and how many have messages of their own there."""
 
     url: str
     token: str
+    above: int = 0
     place = "slack:C1"
 
     def opened(self) -> Channel:
         """Write to it."""
-        return SlackChannel(self.token, message_of, story=news_of, api_url=self.url)
+        return SlackChannel(
+            self.token,
+            message_of,
+            story=news_of,
+            api_url=self.url,
+            round_up_above=self.above,
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,6 @@ class Life:
         asks: Whether it starts the saga that asks.
         rejects: Whether it rejects what was asked, once that was sent, and tells nobody.
         requests: How many sagas ask.
-        above: How many of them have messages of their own; 0 if all have.
         spared: How often it comes past that boundary before.
     """
 
@@ -81,7 +87,6 @@ class Life:
     asks: bool = False
     rejects: bool = False
     requests: int = 1
-    above: int = 0
     spared: int = 0
 
 
@@ -110,7 +115,6 @@ async def _live(life: Life) -> None:
     channels = Channels(
         [life.channel.opened()],
         Routes(otherwise=[life.channel.place]),
-        round_up_above=life.above,
     )
     faults = KillAt(life.kill_at, life.spared)
     async with connect(

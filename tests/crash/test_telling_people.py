@@ -184,7 +184,8 @@ async def test_in_slack_a_message_outlives_every_process_that_dies_of_it(
 async def test_in_slack_what_is_told_together_is_told_once_whenever_the_process_is_killed(
     slack: SlackServer, url: str, point: str, spared: int
 ) -> None:
-    life = Life(url, in_slack(slack), asks=True, requests=4, above=1)
+    channel = replace(in_slack(slack), above=1)
+    life = Life(url, channel, asks=True, requests=4)
     killed = replace(life, kill_at=point, spared=spared)
     assert await live(killed) in (-signal.SIGKILL, SEEN_TO_THE_END)
     assert await live(life) == SEEN_TO_THE_END

@@ -125,6 +125,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "TAKE": (1, AT, 10, "mail"),
     "SETTLE": (1, 1, 1, "sent"),
     "DELIVERY_TO": ("g-1", "mail", "ana", "asked", 0),
+    "MARK_BESIDE": ("7", 140, AT),
     "WAITING_AT": ("mail", "ana@example.org7", 2**40, 10),
     "GATHERED": ("7",),
     "GATHERED_AT": ("mail", "ana@example.org7", 20),

@@ -31,6 +31,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "LET_FALL": (AT, "mail"),
     "IN_HAND": (1, "mail"),
     "TAKE": (1, AT, 10, "mail"),
+    "MARK_BESIDE": ("7", 140, AT),
     "WAITING_AT": ("mail", "ana@example.org7", 2**40, 10),
     "GATHERED": ("7",),
     "GATHERED_AT": ("mail", "ana@example.org7", 20),

@@ -49,10 +49,18 @@ class Office:
 
     async def tell(self) -> None:
         """Do everything that is due."""
-        dispatcher = self.coordinator._dispatcher
-        assert dispatcher is not None
-        while await dispatcher.look():
-            await dispatcher.settled()
+        while await self.look():
+            await self.settle()
+
+    async def look(self) -> bool:
+        """Begin what is due; whether there was anything."""
+        assert self.coordinator._dispatcher is not None
+        return await self.coordinator._dispatcher.look()
+
+    async def settle(self) -> None:
+        """Wait for what was begun."""
+        assert self.coordinator._dispatcher is not None
+        await self.coordinator._dispatcher.settled()
 
     async def later(self, length: timedelta) -> None:
         self.slack.clock.advance(length)
@@ -98,6 +106,7 @@ async def office_in(slack: SlackServer, url: str, *, above: int = 10) -> AsyncGe
         api_url=slack.base_url,
         timeout=timedelta(seconds=1),
         pace=Pace(timedelta(milliseconds=5)),
+        round_up_above=above,
     )
     board = Board()
     both: list[Channel] = [posts, board]
@@ -105,7 +114,7 @@ async def office_in(slack: SlackServer, url: str, *, above: int = 10) -> AsyncGe
     async with connect(
         url,
         travel,
-        channels=Channels(both, routes, round_up_above=above),
+        channels=Channels(both, routes),
         clock=slack.clock,
         user="eve",
     ) as coordinator:

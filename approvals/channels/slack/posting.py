@@ -16,7 +16,7 @@ from approvals.channels.errors import MessageLost, OutcomeUnknown, Retry, Stop
 from approvals.channels.notice import Notice, Receipt
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
 from approvals.channels.slack.pacing import Pace
-from approvals.channels.slack.round_ups import MOST_GATHERED
+from approvals.channels.slack.round_ups import MOST_GATHERED, ROUND_UP_ABOVE
 from approvals.errors import ChannelDefinitionError
 
 if TYPE_CHECKING:
@@ -72,9 +72,11 @@ class SlackChannel:
         api_url: Where Slack's Web API is.
         timeout: How long each answer of Slack is waited for; whole seconds.
         pace: How fast one conversation is written to.
+        round_up_above: How many requests wait at one place with messages of their own; those above
+            are shown together. 0 if each has its own.
 
     Raises:
-        ChannelDefinitionError: The library is not installed.
+        ChannelDefinitionError: The library is not installed, or the number is negative.
     """
 
     def __init__(
@@ -87,13 +89,20 @@ class SlackChannel:
         api_url: str = SLACK_API,
         timeout: timedelta = timedelta(seconds=15),
         pace: Pace | None = None,
+        round_up_above: int = ROUND_UP_ABOVE,
     ) -> None:
+        if round_up_above < 0:
+            raise ChannelDefinitionError(
+                f"round_up_above = {round_up_above} counts nothing: give how many requests wait at "
+                "one place with messages of their own, or 0 if all have one"
+            )
         # Any: the library's types name classes without their parameters.
         self._client: Any = web_client(token, base_url=api_url, timeout=timeout)
         self._render = render
         self._story = story
         self._name = name
         self._pace = pace or Pace()
+        self._round_up_above = round_up_above
         self._directs: dict[str, str] = {}
         self._own: frozenset[str] | None = None
 
@@ -101,6 +110,11 @@ class SlackChannel:
     def name(self) -> str:
         """How routes name it."""
         return self._name
+
+    @property
+    def round_up_above(self) -> int:
+        """How many requests wait at one place with messages of their own; 0 if all do."""
+        return self._round_up_above
 
     @property
     def most_gathered(self) -> int:

@@ -9,6 +9,7 @@ From the environment, or from a file of TOML; the environment counts first::
     guests = false                      # SAGAS_SLACK_GUESTS
     by_email = false                    # SAGAS_SLACK_BY_EMAIL
     web_only = ["irreversible"]         # SAGAS_SLACK_WEB_ONLY: classes that Slack may only reject
+    round_up_above = 10                 # SAGAS_SLACK_ROUND_UP_ABOVE: messages of their own; 0: all
 
 In the environment, several are parted by commas. Whoever can read the file can speak as the app:
 let nobody else read it. Touches: the environment, the file.
@@ -25,6 +26,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationE
 from pydantic import field_validator as checks
 from pydantic_core import ErrorDetails
 
+from approvals.channels.slack.round_ups import ROUND_UP_ABOVE
 from approvals.errors import ChannelDefinitionError
 from reversibility import Reversibility
 
@@ -64,6 +66,9 @@ _MENDS: Final = {
     "guests": "write true or false",
     "by_email": "write true or false",
     "web_only": f"name classes, parted by commas: {', '.join(Reversibility)}",
+    "round_up_above": (
+        "write how many requests wait at one place with messages of their own, or 0 if all have one"
+    ),
     "api_url": "leave it out, or give the address of a Slack for tests",
 }
 
@@ -105,6 +110,11 @@ class SlackSettings(BaseSettings):
     """Classes of effects that are not approved in Slack, only rejected.
 
     An effect whose class nobody knows counts as irreversible.
+    """
+    round_up_above: int = Field(default=ROUND_UP_ABOVE, ge=0)
+    """How many requests wait at one place with messages of their own; those above share one.
+
+    0 if each has its own.
     """
     api_url: str | None = None
     """Where Slack's Web API is, for tests and demonstrations."""

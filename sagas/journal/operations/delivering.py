@@ -119,6 +119,10 @@ def settle(lease: Lease, delivery: Delivery, found: Settlement) -> Operation[Del
     )
     if not rows:
         return None
+    if _has_lost_its_round_up(delivery, found):
+        values = (delivery.round_up, delivery.id, found.at)
+        yield Query(statements_deliveries.MARK_BESIDE, values)
+        yield Hint()
     if found.reroute and is_open:
         yield from _reroute(delivery, says, found.at)
     return records.delivery(rows[0])
@@ -157,6 +161,13 @@ def gathered_at(channel: str, target: str, limit: int) -> Operation[list[Deliver
     """The messages at a place that are shown among others, the newest first."""
     rows = yield Query(statements_deliveries.GATHERED_AT, (channel, target, limit))
     return [records.delivery(row) for row in rows]
+
+
+def _has_lost_its_round_up(delivery: Delivery, found: Settlement) -> bool:
+    """Whether the message that showed it among others is gone: then they have lost it too."""
+    if delivery.round_up is None:
+        return False
+    return found.state is DeliveryState.LOST or found.round_up not in (None, delivery.round_up)
 
 
 def _in_doubt(found: Delivery) -> Delivery:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+
 import pytest
 
 from approvals.channels.slack.round_ups import MOST_GATHERED

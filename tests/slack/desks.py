@@ -247,9 +247,16 @@ async def counter_in(
     }
     slack.channel("C1", name="approvals", members=PEOPLE.values())
     slack.usergroup("S1", handle="finance", members=["U2"])
-    channel = SlackChannel(slack.bot_token, message_of, story=news_of, api_url=slack.base_url)
+    settings = settings_of(slack, **more)
+    channel = SlackChannel(
+        slack.bot_token,
+        message_of,
+        story=news_of,
+        api_url=slack.base_url,
+        round_up_above=settings.round_up_above,
+    )
     routes = Routes(interventions=[otherwise], otherwise=[otherwise])
-    team = await installed(settings_of(slack, **more), now=slack.clock.now)
+    team = await installed(settings, now=slack.clock.now)
     groups = SlackGroups(team.client, "T1", slack.clock.now)
     async with connect(
         f"sqlite:///{folder / 'desk.db'}",

@@ -59,9 +59,14 @@ class Access:
         )
 
     def channels(self) -> Channels:
-        """Everything is told in one conversation."""
+        """Everything is told in one conversation, each by a message of its own."""
         told = SlackChannel(
-            self.bot_token, message_of, story=news_of, api_url=self.url, pace=Pace(PACE)
+            self.bot_token,
+            message_of,
+            story=news_of,
+            api_url=self.url,
+            pace=Pace(PACE),
+            round_up_above=0,
         )
         return Channels([told], routes=Routes(otherwise=["slack:C1"]))
 

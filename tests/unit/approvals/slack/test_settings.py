@@ -26,6 +26,7 @@ def test_a_bot_token_and_a_workspace_are_enough_and_let_nobody_else_in() -> None
     assert found.bot_token.get_secret_value() == BOT
     assert found.teams == {"T0123"}
     assert (found.guests, found.by_email, found.web_only) == (False, False, frozenset())
+    assert found.round_up_above == 10
 
 
 def test_all_of_it_is_set_by_the_environment(environment: pytest.MonkeyPatch) -> None:
@@ -36,6 +37,7 @@ def test_all_of_it_is_set_by_the_environment(environment: pytest.MonkeyPatch) ->
         "GUESTS": "true",
         "BY_EMAIL": "1",
         "WEB_ONLY": "irreversible, unknown",
+        "ROUND_UP_ABOVE": "3",
     }.items():
         environment.setenv(f"SAGAS_SLACK_{name}", value)
     found = SlackSettings.load()
@@ -44,6 +46,7 @@ def test_all_of_it_is_set_by_the_environment(environment: pytest.MonkeyPatch) ->
     assert found.teams == {"T0123", "E0456"}
     assert found.guests
     assert found.by_email
+    assert found.round_up_above == 3
     assert found.web_only == {Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN}
 
 
@@ -102,6 +105,7 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
     ("text", "words"),
     [
         ('bot_tokens = "hidden"', r"slack\.toml or the environment: .*bot_tokens\) is not known"),
+        ("round_up_above = -1", r"\(round_up_above\) cannot be right .*: write how many"),
         ("app_token = 7", r"SAGAS_SLACK_APP_TOKEN \(app_token\) cannot be right"),
         ('app_token = "hidden', r"slack\.toml: this is not TOML"),
         ("signing_secrets = ['hidden', ' ']", "one of them is blank"),

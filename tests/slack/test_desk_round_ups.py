@@ -47,7 +47,7 @@ async def test_a_line_leads_to_the_details_of_its_request_which_approve_it_alone
     await counter.ben.click(view, "Approve")
     await counter.settled()
     assert "Your approval counts" in words_of(counter.ben.modal)
-    assert [await counter.state(id) for id in ("first", "second", "third")] == [
+    assert [await counter.state(each) for each in ("first", "second", "third")] == [
         "pending",
         "pending",
         "approved",
@@ -60,7 +60,7 @@ async def test_it_is_rejected_from_its_details_too(counter: Counter) -> None:
     await counter.opens(counter.ben, view, "Reject")
     counter.ben.fill("reason", "no")
     await counter.ben.submit()
-    assert [await counter.state(id) for id in ("second", "third")] == ["rejected", "pending"]
+    assert [await counter.state(each) for each in ("second", "third")] == ["rejected", "pending"]
 
 
 async def test_a_line_copied_into_another_message_leads_nowhere(counter: Counter) -> None:

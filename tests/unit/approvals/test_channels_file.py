@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from approvals import Presentation
-from approvals.channels import Channels, Notice, Routes
+from approvals.channels import Channels, Gathers, Notice, Routes
 from approvals.channels.configuration import live_groups, slack_settings
 from approvals.channels.mail import Mail
 from approvals.channels.slack.message import Message
@@ -108,6 +108,7 @@ SLACK = """
 bot_token = "xoxb-1-hush"
 teams = ["T1"]
 web_only = ["irreversible"]
+round_up_above = 4
 """
 
 
@@ -122,6 +123,9 @@ def test_slack_is_set_by_a_file_beside_the_channels(tmp_path: Path) -> None:
     path = written(tmp_path, IN_SLACK)
     found = Channels.load(path)
     assert [channel.name for channel in found.channels] == ["slack"]
+    [channel] = found.channels
+    assert isinstance(channel, Gathers)
+    assert channel.round_up_above == 4
     assert found.groups is not None
     assert live_groups(path) is not None
     assert slack_settings(path)["slack"].teams == {"T1"}

@@ -112,13 +112,12 @@ class Gathering:
         if not joins or delivery.attempts > 1:
             shown = None  # another change of it may have been cut short
         receipt = delivery.receipt or {}
-        while True:
-            round_up = await self._viewer.round_up(name, micros(notice.at), joins=joins)
-            if round_up.version == shown:
-                break
+        round_up = await self._viewer.round_up(name, micros(notice.at), joins=joins)
+        while round_up.version != shown:
             receipt = await channel.update(receipt, replace(notice, round_up=round_up))
             shown = round_up.version
-        self._shown[_place(delivery)] = shown
+            round_up = await self._viewer.round_up(name, micros(notice.at), joins=joins)
+        self._shown[_place(delivery)] = round_up.version
         return dict(receipt)
 
     async def _joinable(self, channel: Channel, delivery: Delivery) -> Delivery | None:

@@ -10,7 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from approvals.channels.notice import Notice, Receipt
 
-__all__ = ["Channel", "Gathers"]
+__all__ = ["ROUND_UP_ABOVE", "Channel", "Gathers"]
+
+ROUND_UP_ABOVE = 10
+"""So many requests wait at one place with messages of their own, unless somebody says otherwise."""
 
 
 class Channel(Protocol):

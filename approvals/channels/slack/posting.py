@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from approvals.channels.errors import MessageLost, OutcomeUnknown, Retry, Stop
 from approvals.channels.notice import Notice, Receipt
+from approvals.channels.port import ROUND_UP_ABOVE
 from approvals.channels.slack.calling import SLACK_API, Unanswered, answer, record, web_client
 from approvals.channels.slack.pacing import Pace
-from approvals.channels.slack.round_ups import MOST_GATHERED, ROUND_UP_ABOVE
+from approvals.channels.slack.round_ups import MOST_GATHERED
 from approvals.errors import ChannelDefinitionError
 
 if TYPE_CHECKING:

@@ -19,10 +19,7 @@ from approvals.channels.slack.texts import (
 )
 from approvals.presentation import Presentation
 
-__all__ = ["MOST_GATHERED", "ROUND_UP_ABOVE", "headline", "name_of", "round_up_blocks"]
-
-ROUND_UP_ABOVE = 10
-"""So many requests wait at one place with messages of their own, unless somebody says otherwise."""
+__all__ = ["MOST_GATHERED", "headline", "name_of", "round_up_blocks"]
 
 MOST_GATHERED = 20
 """How many requests one message takes in: each has a line of some length."""

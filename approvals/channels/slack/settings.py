@@ -26,7 +26,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationE
 from pydantic import field_validator as checks
 from pydantic_core import ErrorDetails
 
-from approvals.channels.slack.round_ups import ROUND_UP_ABOVE
+from approvals.channels.port import ROUND_UP_ABOVE
 from approvals.errors import ChannelDefinitionError
 from reversibility import Reversibility
 

@@ -28,6 +28,7 @@ from sagas.ports.deliveries import (
     Delivery,
     DeliveryState,
     NewDelivery,
+    RoundUps,
     Settlement,
     Unannounced,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "Project",
     "QuestionRow",
     "Request",
+    "RoundUps",
     "RuleUse",
     "Rules",
     "SagaRow",

@@ -18,6 +18,7 @@ __all__ = [
     "Delivery",
     "DeliveryState",
     "NewDelivery",
+    "RoundUps",
     "Settlement",
     "Unannounced",
 ]
@@ -197,6 +198,16 @@ class Deliveries(Protocol):
         """The messages about a gate or an intervention, the oldest first."""
         ...
 
+    async def deliveries(
+        self, *, saga_id: str | None, state: str | None, limit: int
+    ) -> list[Delivery]:
+        """Messages, the newest first."""
+        ...
+
+
+class RoundUps(Protocol):
+    """What waits at one place, and what is shown together there."""
+
     async def waiting_at(
         self, channel: str, target: str, *, before: int, limit: int
     ) -> list[Delivery]:
@@ -215,10 +226,4 @@ class Deliveries(Protocol):
 
     async def gathered_at(self, channel: str, target: str, *, limit: int) -> list[Delivery]:
         """The messages at a place that are shown among others, the newest first."""
-        ...
-
-    async def deliveries(
-        self, *, saga_id: str | None, state: str | None, limit: int
-    ) -> list[Delivery]:
-        """Messages, the newest first."""
         ...

@@ -5,7 +5,7 @@ Pure.
 
 from typing import Protocol
 
-from sagas.ports.deliveries import Deliveries
+from sagas.ports.deliveries import Deliveries, RoundUps
 from sagas.ports.desk import Desk, Edits
 from sagas.ports.drills import Drills
 from sagas.ports.entrance import Entrance, Keys
@@ -33,6 +33,7 @@ class Store(
     Limits,
     Drills,
     Deliveries,
+    RoundUps,
     Entrance,
     Keys,
     Protocol,

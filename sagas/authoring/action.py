@@ -276,6 +276,7 @@ class Action(Generic[P, R]):
                 parameters,
                 self.shape.inputs,
                 limited(what, limits, self.shape.inputs, otherwise=self.limits),
+                tells_residue=without_none(hints.get("return"))[0] is Residue,
             )
             return self.undo
 

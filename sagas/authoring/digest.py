@@ -14,7 +14,6 @@ Touches: the source files of the functions.
 
 import ast
 import hashlib
-import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any, cast
 
 from sagas.authoring.action import Action
 from sagas.authoring.options import Options
+from sagas.authoring.sources import Definition, definition_of
 
 SOURCE, CODE = "source-1", f"code-1-py{sys.version_info.major}.{sys.version_info.minor}"
 """What a digest is made of, and by which rules: digests of two kinds cannot be compared."""
@@ -119,19 +119,11 @@ def _codes(fn: object) -> Iterator[CodeType]:
 
 def _of_source(code: CodeType) -> str | None:
     """A function's syntax tree; None where its source cannot be had, or is no longer that."""
-    try:
-        lines, _ = inspect.getsourcelines(code)
-        # A block keeps its indentation, and texts of several lines stay as they are.
-        tree = ast.parse("if 1:\n" + "".join(lines) if lines[0][:1].isspace() else "".join(lines))
-    except (OSError, TypeError, SyntaxError, ValueError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
-            return _of_function(node)
-    return None  # a lambda, or a file that has changed since it was imported
+    node = definition_of(code)
+    return None if node is None else _of_function(node)
 
 
-def _of_function(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+def _of_function(node: Definition) -> str:
     node.name = ""
     return _of_node(node)
 

@@ -53,6 +53,10 @@ class Compensation:
     """Undoes one action.
 
     It is not called by a body: a saga calls it when it unwinds, a `savepoint` when it rolls back.
+
+    Attributes:
+        residue: What it leaves behind, unless it says otherwise.
+        tells_residue: Whether it may say otherwise.
     """
 
     fn: Callable[..., Any]
@@ -63,6 +67,7 @@ class Compensation:
     parameters: Mapping[str, object]
     inputs: Mapping[str, object]
     limits: tuple[Limited, ...] = ()
+    tells_residue: bool = False
     _probe: Probe | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:

@@ -10,10 +10,11 @@ Pure.
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, cast
 
 from sagas.authoring.action import Action
 from sagas.authoring.body import parallel
@@ -187,7 +188,13 @@ class _Reader:
     ) -> Reached | None:
         for item in node.items:
             before = self._expressions(item, home, before)
-        return self._block(node.body, home, before, left)
+        first = len(self.sites)
+        suppresses = any(_is_suppress(item.context_expr, home) for item in node.items)
+        with _inside(self, caught=suppresses):
+            after = self._block(node.body, home, before, left)
+        if not suppresses:
+            return after
+        return before | frozenset(range(first, len(self.sites))) | (after or frozenset())
 
     @_statement.register
     def _match(
@@ -269,7 +276,8 @@ class _Reader:
         if target is not None:
             return self.enter(target, home, before)
         if isinstance(found, Action):
-            return before | {self._site(found, node, home, before)}
+            action = cast(Action[..., Any], found)
+            return before | {self._site(action, node, home, before)}
         if isinstance(found, FunctionType) and _is_near(found, home):
             definition = self._definition(found.__code__)
             if definition is not None:
@@ -351,6 +359,11 @@ def _either(ends: Iterable[Reached | None]) -> Reached | None:
 def _goes_on(handler: ast.ExceptHandler) -> bool:
     """Whether a handler does more than to raise again."""
     return not any(isinstance(item, ast.Raise) for item in handler.body)
+
+
+def _is_suppress(node: ast.expr, home: _Home) -> bool:
+    """Whether a block goes on after errors: `with suppress(...)`."""
+    return isinstance(node, ast.Call) and resolved(node.func, home.names) is suppress
 
 
 def _takes_parking(handler: ast.ExceptHandler, home: _Home) -> bool:

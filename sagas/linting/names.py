@@ -10,7 +10,7 @@ import builtins
 import inspect
 from collections.abc import Mapping
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 UNKNOWN = object()
 """Stands for what cannot be told."""
@@ -62,7 +62,9 @@ def _attribute(holder: Any, name: str) -> Any:
         return UNKNOWN
     if isinstance(found, property):
         return UNKNOWN
-    return found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    if isinstance(found, staticmethod | classmethod):
+        return cast(Any, found).__func__
+    return found
 
 
 def _is_filled(cell: Any) -> bool:

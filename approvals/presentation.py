@@ -60,6 +60,8 @@ class Presentation:
     """Which wording of the arguments this is."""
     editor: str | None
     """Who made this revision, and does not vote on it; None as it was asked."""
+    edited_because: str | None
+    """Why they made it, in their words; None as it was asked."""
     facts: tuple[Fact, ...]
     """The arguments, from their canonical bytes."""
     changes: tuple[Change, ...]
@@ -162,6 +164,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
     votes: Sequence[Vote] = (),
     delegations: Sequence[Delegation] = (),
     former: bytes | None = None,
+    edited_because: str | None = None,
     reversibility: Reversibility | None = None,
     whole: bool = False,
     whole_at: str | None = None,
@@ -179,6 +182,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         votes: What people have said, oldest first; what was refused is not shown.
         delegations: Who decides for whom now, as far as it matters here.
         former: The arguments of the revision before, where there is one.
+        edited_because: Why this revision was made, where there is one before it.
         reversibility: The class of the action with these arguments, if not the one stored.
         whole: Cut nothing.
         whole_at: Where all of it can be seen, in words.
@@ -205,6 +209,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         recipients=_recipients(gate.stakes.magnitude),
         revision=gate.revision,
         editor=None if gate.editor is None else words.name(gate.editor),
+        edited_because=said.name(edited_because, _REASON_LIMIT) if edited_because else None,
         facts=facts.shown,
         changes=changes,
         warnings=_warnings(gate, facts),

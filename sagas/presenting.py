@@ -10,6 +10,7 @@ from approvals import Gate, GateState, Presentation, Vote, present
 from approvals.deeds import Deed, Fate
 from approvals.delegation import Delegation
 from approvals.redaction import Redaction
+from approvals.revision import Revision
 from approvals.wording import instant as moment
 from compensations.plan import Standing, plan
 from sagas import decide
@@ -40,7 +41,7 @@ def present_gate(
     journal_id: str,
     now: datetime,
     whole: bool = False,
-    former: bytes | None = None,
+    revisions: Sequence[Revision] = (),
 ) -> Presentation:
     """Prepare a gate to be shown.
 
@@ -52,9 +53,12 @@ def present_gate(
         delegations: Who decides for whom now, as far as it matters here.
         now: When it is shown.
         whole: Cut nothing.
-        former: The arguments of the revision before, where there is one.
+        revisions: Those that there were, in order, with the one that is shown; of a gate that asks
+            what it asked at first they are not needed.
     """
     backwards = gate.direction == Direction.UNDO
+    before = [each for each in revisions if each.number < gate.revision]
+    because = [each.reason for each in revisions if each.number == gate.revision and each.reason]
     later = [] if state is None or gate.state.is_open else afterwards(gate, state, now)
     return present(
         gate,
@@ -64,7 +68,8 @@ def present_gate(
         undone=[] if state is None or backwards else _order(state),
         votes=votes,
         delegations=delegations,
-        former=former,
+        former=before[-1].arguments if before else None,
+        edited_because=secrets.masked(because[-1]) if because else None,
         whole=whole,
         afterwards=[secrets.masked(each) for each in later],
     )

@@ -112,7 +112,7 @@ class Reader:
             secrets=secrets,
             votes=await self.store.votes(gate_id),
             delegations=await self._delegations(gate, now),
-            former=await self._former(gate),
+            revisions=await self.store.revisions(gate.id) if gate.revision > 1 else [],
             journal_id=self.store.journal_id,
             now=now,
             whole=whole,
@@ -125,15 +125,6 @@ class Reader:
         people = [*gate.eligible, *gate.vetoers]
         found = await self.store.delegated_by(people, at=micros(now))
         return [each for each in found if each.gives(now, gate.action)]
-
-    async def _former(self, gate: Gate) -> bytes | None:
-        """The arguments of the revision before; None of a gate that asks what it asked at first."""
-        if gate.revision == 1:
-            return None
-        before = [
-            found for found in await self.store.revisions(gate.id) if found.number < gate.revision
-        ]
-        return before[-1].arguments if before else None
 
     async def _told(self, saga_id: str) -> tuple[SagaState | None, Redaction]:
         """What is true of a saga, or None if it cannot be read here, and what hides its secrets."""

@@ -156,9 +156,9 @@ class SlackHttp:
         if self._told_at is None or now - self._told_at >= _TOLD_EVERY_SECONDS:
             self._told_at = now
             log.warning(
-                "a request to the addresses of Slack was refused: %s; `sagas slack check` tells "
-                "whether the signing secret and the clock are right, and further ones are not "
-                "logged for a minute",
+                "a request to the addresses of Slack was refused: %s; if it came from Slack, "
+                "compare SAGAS_SLACK_SIGNING_SECRETS with Basic Information of the app, and have "
+                "`sagas slack check` look at the clock; further ones are not logged for a minute",
                 no.why,
             )
 

@@ -104,6 +104,13 @@ async def test_what_is_pinned_stays(counter: Counter) -> None:
     assert (await counter.gate()).revision == 1
 
 
+async def test_whoever_decides_about_an_edit_reads_why_it_was_made(counter: Counter) -> None:
+    await begun(counter)
+    await counter.ben.submit()
+    view = await counter.coordinator.presentation((await counter.gate()).id)
+    assert (view.editor, view.edited_because) == ("ben", "they are out")
+
+
 async def test_nothing_changed_is_no_edit(counter: Counter) -> None:
     await begun(counter, note=shop.ORDER.note)
     outcome = await counter.ben.submit()

@@ -133,7 +133,15 @@ def _story(view: Presentation | InterventionView) -> list[str]:
         return [view.question if view.is_open else view.standing]
     if not view.is_open:
         return [became(view.standing), *map(sentence, view.afterwards)]
-    return [f"Decide by {moment(view)}: {view.still_needed}", *view.votes[-1:]]
+    return [f"Decide by {moment(view)}: {view.still_needed}", *_edit(view), *view.votes[-1:]]
+
+
+def _edit(view: Presentation) -> list[str]:
+    """Who changed it, and why."""
+    if view.editor is None:
+        return []
+    because = f": {view.edited_because}" if view.edited_because else ""
+    return [f"Changed by {view.editor}{because}"]
 
 
 def _reminder(notice: Notice) -> Message:

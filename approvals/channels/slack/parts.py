@@ -82,13 +82,14 @@ def gate_whole(view: Presentation) -> list[Element]:
         *_listed("Look closely", [f"! {each}" for each in view.warnings]),
         *preformatted("What would run", _facts(view)),
         *_listed("What was changed", _changes(view)),
+        *_quoted("Why it was changed", view.edited_because),
         *_paragraphs(f"If it is approved: {view.cannot_undo}"),
         *_listed("Done so far", view.done_so_far, "nothing"),
         *_paragraphs(f"If it is rejected, or not decided in time: {view.on_rejection}"),
         *_listed("Undoing would undo, in this order", view.undone),
         *_listed("and leave", view.remains),
         *_paragraphs(_undoable(view)),
-        *([] if view.because is None else preformatted(_UNVERIFIED, view.because)),
+        *_quoted(_UNVERIFIED, view.because),
         *_paragraphs(f"Who decides: {view.who}\n{_where_it_stands(view)}"),
         *_listed("Votes", view.votes),
     ]
@@ -204,6 +205,10 @@ def _listed(
 
 def _paragraphs(text: str | None) -> list[Element]:
     return [] if text is None else [section(piece) for piece in in_pieces(text)]
+
+
+def _quoted(label: str, said: str | None) -> list[Element]:
+    return [] if said is None else preformatted(label, said)
 
 
 def _undoable(view: Presentation) -> str | None:

@@ -46,6 +46,7 @@ __all__ = ["SlackSettings"]
 
 _PREFIX: Final = "SAGAS_SLACK_"
 _TEAM = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
+_STOPPED = re.compile(r"at line [0-9]+, column [0-9]+(?=\)\Z)")
 _LOOPBACK = re.compile(
     r"http://(?:127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}(?:/[A-Za-z0-9/.-]*)?\Z"
 )
@@ -233,9 +234,11 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: what is set for Slack cannot be read ({error.strerror}); create the file, or "
             "name another"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        # what the error quotes of the file may be a secret
-        raise ChannelDefinitionError(f"{path}: this is not TOML; mend the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # what the error quotes of the file may be a secret: where it stopped is none
+        where = _STOPPED.search(str(error))
+        at = f" ({where[0]})" if where else ""
+        raise ChannelDefinitionError(f"{path}: this is not TOML{at}; mend the file") from None
 
 
 def _faults(error: ValidationError, path: str | Path | None) -> str:

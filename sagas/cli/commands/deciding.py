@@ -209,12 +209,19 @@ def _gate_block(shown: Presentation, settings: Settings) -> list[Part]:
     return section(title, [*parts, *gate_commands(shown, settings)])
 
 
+def _edited(shown: Presentation) -> str | None:
+    if shown.editor is None:
+        return None
+    because = f": {shown.edited_because}" if shown.edited_because else ""
+    return f"by {shown.editor}, who does not vote on it{because}"
+
+
 def _head(shown: Presentation) -> list[tuple[str, str | None]]:
     return [
         ("saga", f"{shown.saga_id}, started by {shown.requester}"),
         ("step", shown.path),
         ("class", shown.label),
-        ("edited", f"by {shown.editor}, who does not vote on it" if shown.editor else None),
+        ("edited", _edited(shown)),
         ("moves", shown.cost),
         ("reaches", shown.recipients),
         ("done", "; ".join(shown.done_so_far) or None),

@@ -268,10 +268,20 @@ def test_what_was_changed_is_shown() -> None:
         replace(pending(arguments=b'{"to":"bo"}'), revision=2, editor="zoe"),
         now=NOW,
         former=b'{"to":"eve","cc":"ana"}',
+        edited_because="eve is away",
     )
     found = shown(sent(notice(subject=view, happening=Happening.CHANGED)).blocks)
+    assert "Why it was changed\neve is away" in found
     assert "to\n  - eve\n  + bo\ncc\n  - ana\n  + (nothing)" in found
     assert "made by zoe, who does not vote on it" in found
+
+
+def test_the_thread_tells_who_changed_it_and_why() -> None:
+    view = present(
+        replace(pending(), revision=2, editor="zoe"), now=NOW, edited_because="eve is away"
+    )
+    news = news_of(notice(subject=view, happening=Happening.CHANGED))
+    assert "Changed by zoe: eve is away" in shown(news.blocks)
 
 
 @pytest.mark.parametrize("state", list(GateState))

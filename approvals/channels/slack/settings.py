@@ -46,7 +46,7 @@ __all__ = ["SlackSettings"]
 
 _PREFIX: Final = "SAGAS_SLACK_"
 _TEAM = re.compile(r"[TE][A-Z0-9]{1,30}\Z")
-_STOPPED = re.compile(r"at line [0-9]+, column [0-9]+(?=\)\Z)")
+_STOPPED = re.compile(r"at (?:line [0-9]+, column [0-9]+|end of document)(?=\)\Z)")
 _LOOPBACK = re.compile(
     r"http://(?:127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}(?:/[A-Za-z0-9/.-]*)?\Z"
 )

@@ -107,7 +107,10 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         ('bot_tokens = "hidden"', r"slack\.toml or the environment: .*bot_tokens\) is not known"),
         ("round_up_above = -1", r"\(round_up_above\) cannot be right .*: write how many"),
         ("app_token = 7", r"SAGAS_SLACK_APP_TOKEN \(app_token\) cannot be right"),
-        ('app_token = "hidden', r"slack\.toml: this is not TOML \(at line 1, column 20\)"),
+        (
+            "teams = []\napp_token = hidden",
+            r"slack\.toml: this is not TOML \(at line 2, column 13\)",
+        ),
         ("signing_secrets = ['hidden', ' ']", "one of them is blank"),
     ],
 )

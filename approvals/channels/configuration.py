@@ -202,8 +202,8 @@ def _fault(kind: str, message: str) -> str:
         return 'there are channels of the kinds "mail" and "slack": name one of them as kind'
     if kind == "extra_forbidden":
         return (
-            "this key is not known; a channel of Slack has kind and settings, which names a file; a "
-            "secret is never in this one: password_from names the environment variable that holds it"
+            "this key is not known; a secret is never in the file: password_from names the "
+            "environment variable that holds it, and settings the file of a channel of Slack"
         )
     return f"{message[:1].lower()}{message[1:]}; mend the value"
 

@@ -1,10 +1,11 @@
 """An office that is told over a local Slack, and over a board when nothing else is left."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from approvals.channels import Channel, Channels, Routes
+from approvals.channels import Channel, Channels, Notice, Receipt, Routes
 from approvals.channels.slack.message import message_of, news_of
 from approvals.channels.slack.pacing import Pace
 from approvals.channels.slack.posting import SlackChannel
@@ -39,11 +40,27 @@ async def trip(city: str) -> None:
     await mail(city)
 
 
+class Posting(SlackChannel):
+    """Slack, on the way to which a change of a message can be held up."""
+
+    is_open: asyncio.Event
+    waits: asyncio.Event
+
+    async def update(self, receipt: Receipt, notice: Notice) -> Receipt:
+        """Change it, once the way is open."""
+        self.waits.set()
+        await self.is_open.wait()
+        return await super().update(receipt, notice)
+
+
 class Office:
     """A coordinator that tells people in Slack, by Slack's clock, when a test says so."""
 
-    def __init__(self, coordinator: Coordinator, slack: SlackServer, board: Board) -> None:
+    def __init__(
+        self, coordinator: Coordinator, slack: SlackServer, board: Board, posting: Posting
+    ) -> None:
         self.coordinator = coordinator
+        self.posting = posting
         self.slack = slack
         self.board = board
 
@@ -99,7 +116,7 @@ class Office:
 @asynccontextmanager
 async def office_in(slack: SlackServer, url: str, *, above: int = 10) -> AsyncGenerator[Office]:
     """An office over a journal, some of whose requests are shown together if `above` wait."""
-    posts = SlackChannel(
+    posting = Posting(
         slack.bot_token,
         message_of,
         story=news_of,
@@ -108,8 +125,10 @@ async def office_in(slack: SlackServer, url: str, *, above: int = 10) -> AsyncGe
         pace=Pace(timedelta(milliseconds=5)),
         round_up_above=above,
     )
+    posting.is_open, posting.waits = asyncio.Event(), asyncio.Event()
+    posting.is_open.set()
     board = Board()
-    both: list[Channel] = [posts, board]
+    both: list[Channel] = [posting, board]
     routes = Routes(otherwise=["slack:C1", "slack:C2", "board:ana"])
     async with connect(
         url,
@@ -118,7 +137,7 @@ async def office_in(slack: SlackServer, url: str, *, above: int = 10) -> AsyncGe
         clock=slack.clock,
         user="eve",
     ) as coordinator:
-        yield Office(coordinator, slack, board)
+        yield Office(coordinator, slack, board, posting)
 
 
 def posts(slack: SlackServer, channel: str = "C1") -> list[Message]:

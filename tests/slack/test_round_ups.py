@@ -235,3 +235,41 @@ async def both_look(*offices: Office) -> None:
     """Have each take in hand what is due, while the other has."""
     for office in offices:
         await office.look()
+
+
+async def held_up(office: Office, other: Office) -> list[str]:
+    """Three that are told together, while the other's change that shows two is on its way."""
+    gates = await asked(office, 0, 1)
+    gates.append(await office.untold(2))
+    other.posting.is_open.clear()
+    await other.look()
+    await other.settle()  # it has joined
+    await other.look()
+    await other.posting.waits.wait()
+    gates += await asked(office, 3)
+    assert ways_in(posts(office.slack)[1]) == gates[1:]
+    return gates[1:]
+
+
+async def test_a_change_that_comes_late_is_followed_by_what_is_so(
+    office: Office, slack: SlackServer, sqlite_url: str
+) -> None:
+    async with office_in(slack, sqlite_url, above=1) as other:
+        gates = await held_up(office, other)
+        other.posting.is_open.set()
+        await other.settle()
+    assert ways_in(posts(slack)[1]) == gates
+    assert len(slack.called("chat.update")) > 2
+
+
+async def test_a_change_that_comes_late_from_a_process_that_ends_there_is_made_good_by_another(
+    office: Office, slack: SlackServer, sqlite_url: str
+) -> None:
+    async with office_in(slack, sqlite_url, above=1) as other:
+        gates = await held_up(office, other)
+        slack.fail("chat.update", Fault.dropped(takes_effect=True))
+        other.posting.is_open.set()
+        await other.settle()
+    assert ways_in(posts(slack)[1]) == gates[:2]
+    await office.later(MINUTE)
+    assert ways_in(posts(slack)[1]) == gates

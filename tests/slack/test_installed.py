@@ -42,7 +42,7 @@ async def test_a_token_of_another_workspace_is_refused_with_what_to_do(slack: Sl
 async def test_a_token_that_slack_does_not_know_stops_it_with_what_to_do(
     slack: SlackServer,
 ) -> None:
-    with pytest.raises(Stop, match="copy the bot token"):
+    with pytest.raises(Stop, match="copy the Bot User OAuth Token"):
         await asked(slack, bot_token=SecretStr("xoxb-none"))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sagas.audit.model import AuditRecord, Proof, Remaining, add_money
+from sagas.audit.model import AuditRecord, Remaining, add_money
 from sagas.audit.period import Period
 from sagas.model import micros
 
@@ -56,7 +56,7 @@ class AuditSums:
         for action in record.actions:
             self.by_action.setdefault(action, Sum()).sagas += 1
         for step in record.undone:
-            if step.proof is not Proof.WAIVED and step.ended and self._holds(step.ended):
+            if step.ended and self._holds(step.ended):
                 for one in (self.total, saga, self.by_action[step.action]):
                     one.undone += 1
                     one.attempts += step.attempts

@@ -453,6 +453,18 @@ async def test_more_sagas_than_a_page_holds_are_each_told_once(
     assert sorted(ids) == ["s-0", "s-1", "s-2", "s-3"]
 
 
+async def test_what_is_told_is_read_as_it_is_asked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sagas.auditing.PAGE", 1)
+    async with house.open() as coordinator:
+        await coordinator.run(failing, Order(items=["a"]), id="first", timeout=LIMIT)
+        telling = coordinator.audit()
+        assert (await anext(telling)).id == "first"
+        await coordinator.run(failing, Order(items=["a"]), id="second", timeout=LIMIT)
+        assert [told.id async for told in telling] == ["second"]
+
+
 # --- the audit and the world ---------------------------------------------------------------------
 
 ITEMS = ("a", "b", "fine-1", "room-1", "room-2", "probed-1")

@@ -93,6 +93,20 @@ def test_a_rollback_ends_with_the_saga() -> None:
     assert rollback.ended == instant(START + 3 * SECOND)
 
 
+def test_the_rollback_of_a_block_ends_while_the_saga_goes_on() -> None:
+    block = "trip/@block#1"
+    record = told(
+        started(),
+        e.SavepointSet(path=block, ordinal=1),
+        e.RollbackBegan(path=block, reason="no car", generation=1),
+        e.RolledBackTo(path=block),
+    )
+    [rollback] = record.rollbacks
+    assert (rollback.cause, rollback.reason) == (Cause.LEFT, "no car")
+    assert rollback.ended == instant(START + 4 * SECOND)
+    assert record.ended is None
+
+
 def test_a_late_success_is_a_rollback_of_its_own() -> None:
     record = told(
         started(),

@@ -10,7 +10,7 @@ from sagas.audit import MARKS, Criteria, Period, first_mark, given, given_period
 from sagas.entries import KINDS
 from sagas.errors import Refused, TimerError
 from sagas.model import Status, micros
-from tests.unit.sagas.audited import whole
+from tests.unit.sagas.audited import done, intended, started, told, unwound, whole
 
 NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 
@@ -35,6 +35,14 @@ NOON = datetime(2027, 3, 1, 12, tzinfo=UTC)
 )
 def test_a_saga_fits_if_it_is_all_that_was_asked_for(asked: dict[str, Any], fits: bool) -> None:
     assert Criteria(**asked).fit(whole()) is fits
+
+
+def test_a_saga_fits_by_a_step_that_remains_and_was_never_undone() -> None:
+    mail = intended("mail", reversibility="irreversible")
+    record = told(started(), mail, done("mail"), unwound())
+    assert record.undone == ()
+    assert Criteria(action="travel.mail").fit(record)
+    assert Criteria(reversibility=Reversibility.IRREVERSIBLE).fit(record)
 
 
 def test_a_period_holds_its_first_instant_and_not_its_last() -> None:

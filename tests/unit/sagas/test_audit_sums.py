@@ -64,6 +64,11 @@ def test_sums_by_action_name_every_action_that_was_undone_or_remains() -> None:
     assert sums.by_saga["travel.trip"].sagas == 2
 
 
+def test_what_remains_without_an_instant_counts_in_every_period_that_tells_of_it() -> None:
+    record = told(started(), intended("a", reversibility="irreversible"), done("a"), unwound())
+    assert summed(record, period=Period(0, 1)).total.remaining == 1
+
+
 def test_two_periods_come_to_what_both_come_to_together() -> None:
     record = whole()
     middle = START + 14 * SECOND

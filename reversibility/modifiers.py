@@ -22,7 +22,9 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 class Window:
     """How long an undo stays possible; afterwards the effect is irreversible.
 
-    Exactly one of the three fields is given.
+    Exactly one of the three fields is given. All three count from the intent of the call and not
+    from its answer: the effect may be as old as the intent, and a call whose answer was lost is
+    known of much later than it took effect.
 
     Raises:
         InvalidDeclaration: none or several are given, the duration is not positive or longer
@@ -30,11 +32,11 @@ class Window:
     """
 
     duration: timedelta | None = None
-    """So long after the success."""
+    """So long after the first intent that may have led to the effect."""
     until: str | None = None
-    """The name of the field of the result that holds the closing instant."""
+    """The field of the result that holds the closing instant; dots lead into what it holds."""
     event: str | None = None
-    """The name of the event that closes it."""
+    """The name of the event that closes it, if it comes after the intent."""
 
     def __post_init__(self) -> None:
         given = [self.duration, self.until, self.event]
@@ -52,7 +54,7 @@ class Window:
 
     def closes_at(
         self,
-        succeeded_at: datetime,
+        intended_at: datetime,
         until: datetime | None = None,
         *,
         event_at: datetime | None = None,
@@ -68,16 +70,16 @@ class Window:
             NaiveInstant: the instant that counts has no time zone.
         """
         if self.duration is not None:
-            return as_utc("succeeded_at", succeeded_at) + self.duration
+            return as_utc("intended_at", intended_at) + self.duration
         if self.until is not None:
-            end = succeeded_at if until is None else until
+            end = intended_at if until is None else until
             return as_utc(f"the result's {self.until}", end)
         return None if event_at is None else as_utc(f"the event {self.event}", event_at)
 
     def is_open(
         self,
         now: datetime,
-        succeeded_at: datetime,
+        intended_at: datetime,
         *,
         until: datetime | None = None,
         event_at: datetime | None = None,
@@ -87,7 +89,7 @@ class Window:
         Raises:
             NaiveInstant: `now` or the instant that counts has no time zone.
         """
-        closes_at = self.closes_at(succeeded_at, until, event_at=event_at)
+        closes_at = self.closes_at(intended_at, until, event_at=event_at)
         return closes_at is None or as_utc("now", now) < closes_at
 
 

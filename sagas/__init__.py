@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from approvals import approval, waived
 from compensations import Residue, Retry
-from reversibility import Reversibility
+from reversibility import Reversibility, Window
 from sagas.authoring.body import because, event, now, parallel, savepoint, sleep, uuid
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.context import current_step
@@ -52,6 +52,7 @@ __all__ = [
     "Status",
     "StepFailed",
     "StepInterrupted",
+    "Window",
     "approval",
     "because",
     "connect",

@@ -19,6 +19,7 @@ from typing import ClassVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
+from reversibility import Window
 from sagas.errors import Corrupt, Unreadable
 
 
@@ -151,7 +152,8 @@ class Intended(Entry):
     After a gate it carries them only if they were revised there: the gate has those of the call.
 
     Durable before the action is called. `latest_end` is the instant after which this attempt
-    cannot be running any more. `sensitive_before` says where the before-image is secret.
+    cannot be running any more. `sensitive_before` says where the before-image is secret. `window`
+    limits the undo of what can be undone.
     """
 
     path: str
@@ -169,6 +171,7 @@ class Intended(Entry):
     sensitive_before: list[str] | None = None
     conflicts: list[str] | None = None
     after: list[str] | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +179,15 @@ class Succeeded(Entry):
     """A step took effect. The payload is its result; `via` says how we know.
 
     `late` means that the call itself answered after it had been given up. With `second` it may have
-    taken effect beside another attempt: it had outlived its key, if it had one.
+    taken effect beside another attempt: it had outlived its key, if it had one. `closes_at` is the
+    instant that the result names, where that closes the step's window.
     """
 
     path: str
     via: str = "call"
     unstorable: str | None = None
     second: bool | None = None
+    closes_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +347,17 @@ class GateConsumed(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowClosed(Entry):
+    """The window of a step was found closed: from here on it is irreversible.
+
+    `closed_at` is when it closed, which may be long before somebody looked.
+    """
+
+    path: str
+    closed_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnwindBegan(Entry):
     """From here on nothing new is done; what was done is undone."""
 
@@ -463,6 +479,7 @@ KINDS: dict[str, type[Entry]] = {
         GateRevised,
         GateDecided,
         GateConsumed,
+        WindowClosed,
         UnwindBegan,
         CompensationIntended,
         Compensated,

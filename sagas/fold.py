@@ -14,7 +14,7 @@ from approvals.parties import Parties
 from compensations import Choice, InterventionKind, Residue
 from reversibility import Reversibility
 from sagas import entries as e
-from sagas.model import Direction
+from sagas.model import Direction, span
 from sagas.state import (
     NEVER,
     Event,
@@ -83,6 +83,10 @@ def _timer_fired(state: SagaState, seq: int, at: int, entry: e.TimerFired) -> No
 
 def _event_received(state: SagaState, seq: int, at: int, entry: e.EventReceived) -> None:
     state.events[seq] = Event(seq, entry.name, entry.payload or b"null")
+    for step in (state.steps[path] for path in state.windowed):
+        closes = step.window is not None and step.window.event == entry.name
+        if closes and step.closes_at is None and step.may_have_happened:
+            step.closes_at = at
 
 
 def _event_taken(state: SagaState, seq: int, at: int, entry: e.EventTaken) -> None:
@@ -105,7 +109,12 @@ def _intended(state: SagaState, seq: int, at: int, entry: e.Intended) -> None:
     step = _step(state, entry)
     if after_gate and entry.payload is not None:
         step.forward.revised = entry.payload
-    step.reversibility = Reversibility(entry.reversibility)
+    step.window = step.window or entry.window
+    if not step.forward.doubt and not step.happened:
+        _open_window(state, step, at)
+    step.intended_as = Reversibility(entry.reversibility)
+    if step.closed_at is None:
+        step.reversibility = step.intended_as
     step.waiver = entry.waiver
     if entry.before is not None:
         step.before = entry.before.encode()
@@ -114,6 +123,22 @@ def _intended(state: SagaState, seq: int, at: int, entry: e.Intended) -> None:
     if entry.after:
         step.after = frozenset(entry.after)
     _attempt(step.forward, seq, at, entry)
+
+
+def _open_window(state: SagaState, step: Step, at: int) -> None:
+    """A window counts from the first intent that may have led to the effect."""
+    if step.window is None:
+        return
+    duration = step.window.duration
+    step.closes_at = None if duration is None else at + span(duration)
+    step.closed_at = None
+    state.windowed.add(step.path)
+
+
+def _window_closed(state: SagaState, seq: int, at: int, entry: e.WindowClosed) -> None:
+    step = state.steps[entry.path]
+    step.reversibility, step.closed_at = Reversibility.IRREVERSIBLE, entry.closed_at
+    state.windowed.discard(entry.path)
 
 
 def _attempt(track: Track, seq: int, at: int, entry: e.Intended | e.CompensationIntended) -> None:
@@ -136,6 +161,8 @@ def _succeeded(state: SagaState, seq: int, at: int, entry: e.Succeeded) -> None:
     if step.happened:
         return
     step.result, step.unstorable = entry.payload, entry.unstorable
+    if step.window is not None and step.window.until is not None:
+        step.closes_at = at if entry.closes_at is None else entry.closes_at
     if entry.via == "late" and _was_given_up(state, step):
         step.late = True
         _undo_anew(step)
@@ -446,6 +473,7 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.GateConsumed: _gate_consumed,
     e.CancelRequested: _cancel_requested,
     e.DeadlinePassed: _deadline_passed,
+    e.WindowClosed: _window_closed,
     e.UnwindBegan: _unwind_began,
     e.CompensationIntended: _compensation_intended,
     e.Compensated: _compensated,

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from approvals.parties import Parties
 from compensations import Residue
-from reversibility import Reversibility
+from reversibility import Reversibility, Window
 from sagas import entries as e
 from sagas.declared import Declared
 from sagas.model import Direction
@@ -106,6 +106,11 @@ class Step:
         twice: Whether an attempt may have taken effect beside the one that settled it.
         twice_seen: Whether a person was shown that.
         second: What a person left as it is of such a second effect.
+        reversibility: Its class now: irreversible once its window was found closed.
+        intended_as: Its class as its intent says.
+        window: What limits its undo.
+        closes_at: When that closes, as far as it is known.
+        closed_at: When it closed, once that is on the record.
     """
 
     path: str
@@ -133,6 +138,10 @@ class Step:
     twice: bool = False
     twice_seen: bool = False
     second: Residue | None = None
+    intended_as: Reversibility = Reversibility.UNKNOWN
+    window: Window | None = None
+    closes_at: int | None = None
+    closed_at: int | None = None
 
     @property
     def scope(self) -> str:
@@ -269,6 +278,7 @@ class SagaState:
         order: The place of each recorded call among all of them.
         former: How it had ended before it was reopened.
         declared: What its entries declare to be secret.
+        windowed: The paths of steps whose window was not found closed.
     """
 
     saga_id: str
@@ -298,6 +308,7 @@ class SagaState:
     ended: e.Ended | None = None
     ended_at: int = 0
     former: e.Ended | None = None
+    windowed: set[str] = field(default_factory=set[str])
     declared: Declared = field(default_factory=Declared, compare=False)
 
     @property

@@ -15,8 +15,9 @@ from approvals import Approval, Waiver
 from approvals.stakes import Stakes
 from compensations import Residue, Retry
 from compensations.binding import Binding, shown, without_none
-from reversibility import Magnitude, Reversibility, classify
+from reversibility import Magnitude, Reversibility, Window, classify
 from sagas.authoring import context
+from sagas.authoring.closing import check_until, check_window
 from sagas.authoring.handlers import (
     Before,
     Compensation,
@@ -49,6 +50,7 @@ from sagas.authoring.signatures import (
 from sagas.decide import CallPolicy
 from sagas.errors import DefinitionError
 from sagas.payloads import Codec
+from sagas.windows import instant_in
 
 __all__ = ["Action", "Before", "Compensation", "Decorator", "Definite", "Options", "Probe"]
 
@@ -67,6 +69,7 @@ class Action(Generic[P, R]):
         fn: The bare function, for tests.
         sensitive: Where its inputs are secret, as JSON pointers.
         sensitive_result: Where its result is.
+        window: Until when its effect can be undone; None: as long as one likes.
     """
 
     def __init__(  # noqa: PLR0913  each is one thing an author may say of an action
@@ -83,9 +86,11 @@ class Action(Generic[P, R]):
         limits: Iterable[Limit] = (),
         magnitude: Callable[..., Magnitude] | None = None,
         sensitive: Iterable[str] = (),
+        window: Window | None = None,
         retired: bool = False,
     ) -> None:
         check_function(fn, name)
+        check_window(name, window, options.reversibility)
         check_version(name, version)
         self.fn = fn
         self.name = name
@@ -108,6 +113,9 @@ class Action(Generic[P, R]):
         self.sensitive = places_of(self.inputs.schema(stored=True), sensitive, inputs, name)
         self.sensitive_result = marked_places(self.result.schema(stored=True))
         self.inputs.sensitive, self.result.sensitive = self.sensitive, self.sensitive_result
+        self.window = window
+        if window is not None:
+            check_until(name, window, self.result.schema(stored=True), self.sensitive_result)
         self._namespace = dict(namespace)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
@@ -189,6 +197,12 @@ class Action(Generic[P, R]):
             return None
         needed = self._classifier is None or reversibility.needs_approval
         return approval if needed else None
+
+    def closes_at(self, result: bytes | None) -> int | None:
+        """The instant at which a stored result closes the window (microseconds), if it names one."""
+        if self.window is None or self.window.until is None:
+            return None
+        return instant_in(result, self.window.until)
 
     @property
     def waiver(self) -> str | None:

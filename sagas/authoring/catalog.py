@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 
 from approvals import Approval, Waiver
 from compensations import Retry
-from reversibility import Magnitude, Reversibility
+from reversibility import Magnitude, Reversibility, Window
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
 from sagas.authoring.options import (
@@ -69,6 +69,7 @@ class Catalog:
         limits: Iterable[Limit] = (),
         magnitude: Callable[..., Magnitude] | None = None,
         sensitive: Iterable[str] = (),
+        window: Window | None = None,
         name: str | None = None,
         version: int = 1,
     ) -> Decorator:
@@ -92,6 +93,7 @@ class Catalog:
                 policies and for those who are asked to approve it.
             sensitive: Inputs that people are not shown, such as `"card.number"` or
                 `"guests.*.passport"`; types can be marked with `Sensitive()` instead.
+            window: Until when its effect can be undone; from then on it is irreversible.
             name: Its name, if not the function's.
             version: Raise it when its inputs or its meaning change.
 
@@ -132,6 +134,7 @@ class Catalog:
                     limits=limits,
                     magnitude=magnitude,
                     sensitive=sensitive,
+                    window=window,
                 )
             )
 
@@ -149,6 +152,7 @@ class Catalog:
         timeout: timedelta = DEFAULT_TIMEOUT,
         definite: Definite = (),
         limits: Iterable[Limit] = (),
+        window: Window | None = None,
     ) -> Decorator:
         """Keep an old version of an action, with its compensation and probe, for unwinding.
 
@@ -179,6 +183,7 @@ class Catalog:
                     options=options,
                     namespace=namespace,
                     limits=limits,
+                    window=window,
                     retired=True,
                 )
             )

@@ -363,11 +363,13 @@ def _unwritten() -> Submission:
 def result_entry(action: Action[..., Any], path: str, value: Any, via: str = "call") -> Succeeded:
     """The entry for a result: its bytes, or that it cannot be stored. The effect is never forgotten."""
     try:
+        payload = action.result.encode(value)
         return Succeeded(
             path=path,
             via=via,
-            payload=action.result.encode(value),
+            payload=payload,
             sensitive=list(action.sensitive_result) or None,
+            closes_at=action.closes_at(payload),
         )
     except PayloadError as error:
         return Succeeded(path=path, via=via, unstorable=first_line(str(error)))

@@ -80,6 +80,7 @@ class Drive:
         short_of: The limit that a part of it waits for.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
         surprises: Counts the answers of calls that had been given up, for which nobody waits.
+        shutting: The steps whose closed windows are on their way to the journal.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Drive:
         self.rests: list[int] = []
         self.news = 0
         self.surprises = 0
+        self.shutting: set[str] = set()
         self.readers: set[Callable[[], None]] = set()
         self.fold: Callable[[], Awaitable[bool]] = _nothing
         self._present = present

@@ -1,7 +1,7 @@
 """Gates in front of calls: opening, waiting, letting through, and closing them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -311,6 +311,16 @@ class Gates:
             if outside or gate.direction is Direction.UNDO:
                 continue
             await self.move(gate, closed_as(GateState(gate.state)), reason)
+
+    async def cancel_undos(self, paths: Collection[str], reason: str) -> None:
+        """Close the open gates of undos that are not made any more.
+
+        Raises:
+            GateMoved: Somebody decided one of them at this instant; fold, and call again.
+        """
+        for gate in self._drive.state.open_gates():
+            if gate.direction is Direction.UNDO and gate.path in paths:
+                await self.move(gate, closed_as(GateState(gate.state)), reason)
 
     def _current(self, site: Site) -> Gate | None:
         gate = self._drive.state.gate(site.path, site.direction)

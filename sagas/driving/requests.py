@@ -14,6 +14,7 @@ from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
 from sagas.driving.log import GateMoved, LogClosed
 from sagas.driving.reports import LATE, matters
+from sagas.driving.windows import close_windows
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -34,6 +35,7 @@ from sagas.model import Direction
 from sagas.ports import FoldRequests, LateAnswer, Op, Request
 from sagas.state import Question, Step
 from sagas.story.wording import moment
+from sagas.windows import instant_in
 
 LOOK_AGAIN = 50_000
 """The shortest wait for a deadline (microseconds): the clock may stand still, or the journal fail."""
@@ -77,6 +79,7 @@ class Requests:
             await self._drive.log.drained()
         if self._drive.over:
             return  # it was let go of here: whoever takes it up folds what is new
+        await close_windows(self._drive)
         batch = _Batch(self._drive)
         for request in requests:
             batch.take(request)
@@ -179,7 +182,12 @@ class _Batch:
             return
         if not self._is_news(late):
             return
-        entry = _success(late, drive.state.steps[path], self._secret_result(path))
+        entry = _success(
+            late,
+            drive.state.steps[path],
+            self._secret_result(path),
+            self._closes_at(path, late.payload),
+        )
         self.heard.setdefault(late.key, entry)
         if self._ended:
             self._ended = False
@@ -290,6 +298,7 @@ class _Batch:
                 via="person",
                 payload=request.payload or b"null",
                 sensitive=self._secret_result(path),
+                closes_at=self._closes_at(path, request.payload),
             )
             return self._told(step.forward.key if step else "", told)
         if choice is Choice.NOT_HAPPENED and question.direction is not Direction.UNDO:
@@ -307,6 +316,13 @@ class _Batch:
         handlers = self._drive.environment.handlers
         action = None if step is None else handlers.action(step.action, step.version)
         return None if action is None else list(action.sensitive_result) or None
+
+    def _closes_at(self, path: str, result: bytes | None) -> int | None:
+        """The instant that a result names at which the step's window closes, if it does."""
+        step = self._drive.state.steps.get(path)
+        if step is None or step.window is None or step.window.until is None:
+            return None
+        return instant_in(result, step.window.until)
 
     def _told(self, key: str, entry: Entry) -> list[Entry]:
         """What a person says happened; a late answer after it says nothing new."""
@@ -353,7 +369,9 @@ def _told_late(saga_id: str, request: Request) -> LateAnswer:
     )
 
 
-def _success(late: LateAnswer, step: Step, sensitive: list[str] | None) -> Entry:
+def _success(
+    late: LateAnswer, step: Step, sensitive: list[str] | None, closes_at: int | None
+) -> Entry:
     if late.direction is Direction.UNDO:
         return Compensated(path=late.path, via="late", payload=late.payload)
     second = late.unprotected and decide.comes_beside(step.forward, late.attempt)
@@ -363,6 +381,7 @@ def _success(late: LateAnswer, step: Step, sensitive: list[str] | None) -> Entry
         payload=late.payload,
         unstorable=late.unstorable,
         second=second or None,
+        closes_at=closes_at,
         sensitive=sensitive,
     )
 

@@ -23,6 +23,7 @@ from sagas.driving.requests import Requests
 from sagas.driving.scopes import begin
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
+from sagas.driving.windows import close_windows
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
 from sagas.errors import (
     DefinitionError,
@@ -37,6 +38,7 @@ from sagas.model import Direction, Status
 from sagas.ports import Op, Project
 from sagas.state import Phase, Step
 from sagas.story.refusals import plainly
+from sagas.windows import closings
 
 DEFECTS = (
     NameError,
@@ -156,6 +158,7 @@ class Run:
         drive.waits.clear()
         drive.rests.clear()
         drive.short_of = None
+        await close_windows(drive)
         self._seen = (drive.state.head, drive.news)
         stage, news, surprises = decide.stage(drive.state), drive.news, drive.surprises
         drive.fenced = stage not in (Stage.BODY, Stage.ASK)
@@ -202,7 +205,8 @@ class Run:
         """Let go of the saga until something happens; None if something has."""
         drive = self.drive
         now, moved = drive.now(), (drive.state.head, drive.news) != self._seen
-        waits = [*drive.waits, *([] if drive.state.due is None else [drive.state.due])]
+        due = [] if drive.state.due is None else [drive.state.due]
+        waits = [*drive.waits, *due, *closings(drive.state)]
         wake_at = decide.look_again(waits, now, moved=moved)
         if wake_at is not None and wake_at <= now:
             return None
@@ -433,6 +437,7 @@ class Run:
     async def _failed(self, error: BaseException) -> None:
         drive = self.drive
         path, reason = _failed_path(error), why_failed(error)
+        await close_windows(drive)
         if decide.may_unwind(drive.state, drive.saga.after_pivot):
             await drive.begin_unwind(reason, "failure")
             return

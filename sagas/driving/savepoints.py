@@ -11,6 +11,7 @@ from sagas.driving.calling import describe
 from sagas.driving.drive import first_line
 from sagas.driving.leash import Endless
 from sagas.driving.places import Place, enter
+from sagas.driving.windows import close_windows
 from sagas.entries import RollbackBegan, SavepointSet
 from sagas.errors import Parked
 
@@ -63,6 +64,7 @@ class SavepointBlock(AbstractAsyncContextManager[None]):
         body, drive = self._outer.body, self._outer.body.drive
         body.leave()
         await drive.log.drained()  # an intent in this block may be on its way to the journal
+        await close_windows(drive)
         if self._past_pivot():
             drive.escaped = error
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 from approvals import Approval
 from compensations import InterventionKind
-from reversibility import ClassUpgrade, Reversibility
+from reversibility import ClassUpgrade, Reversibility, Window
 from sagas import decide
 from sagas.authoring.action import Action
 from sagas.authoring.signatures import is_async
@@ -22,6 +22,7 @@ from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates
 from sagas.driving.log import GateMoved, Withdrawn
 from sagas.driving.permits import BEGINS_WITHIN, Permit, permitted
+from sagas.driving.windows import close_windows
 from sagas.entries import (
     Entry,
     Failed,
@@ -172,6 +173,7 @@ class Steps:
 
     async def _move(self, call: Call, step: Step | None) -> bytes | None:
         """Make the next move; the result's bytes if the step just succeeded."""
+        await close_windows(self._drive)
         move = decide.Act(1) if step is None else self._decide(call, step)
         if isinstance(move, decide.Act):
             asked = self._drive.state.question_about(call.path) is not None
@@ -263,7 +265,7 @@ class Steps:
         self, call: Call, step: Step | None, attempt: int, permit: Permit | None
     ) -> bytes | None:
         drive, action = self._drive, call.action
-        asked = step.reversibility if attempt > 1 and step else self._class(call)
+        asked = step.intended_as if attempt > 1 and step else self._class(call)
         passed = await self._admission(call, asked, attempt)
         if passed is None:
             return None
@@ -378,6 +380,7 @@ class Steps:
             sensitive_before=None if before is None else _secret_before(action),
             conflicts=action.conflict_keys(attempted.arguments) or None,
             after=list(action.after) or None,
+            window=_window(action, attempted),
             payload=news,
             sensitive=None if news is None else list(action.sensitive) or None,
         )
@@ -471,6 +474,7 @@ class Steps:
         """The effect happened, its result is lost: the body cannot go on without it."""
         drive = self._drive
         reason = f"{step.path} took effect, but its result cannot be stored: {step.unstorable}"
+        await close_windows(drive)
         if decide.may_unwind(drive.state, drive.saga.after_pivot):
             await drive.begin_unwind(reason, "unstorable-result")
             raise Parked
@@ -539,6 +543,12 @@ def _rebuilt(
 
 def _secret_before(action: Action[..., Any]) -> list[str] | None:
     return None if action.image is None else list(action.image.codec.sensitive) or None
+
+
+def _window(action: Action[..., Any], attempted: _Attempt) -> Window | None:
+    """What limits the undo; later attempts have the window of the first."""
+    first = attempted.number == 1 and attempted.reversibility.is_undoable
+    return action.window if first else None
 
 
 def _known_absent(step: Step, reason: str) -> Failed:

@@ -23,6 +23,7 @@ from sagas.driving.permits import Permit, permitted
 from sagas.driving.recalling import missing_handler, same_arguments, undo_arguments
 from sagas.driving.reports import LATE
 from sagas.driving.steps import found_entry
+from sagas.driving.windows import close_windows
 from sagas.entries import (
     CompensationFailed,
     CompensationIntended,
@@ -34,6 +35,7 @@ from sagas.errors import Parked, PayloadError
 from sagas.model import Direction, span
 from sagas.ports import Op
 from sagas.state import Phase, Step, Track
+from sagas.story.wording import moment
 
 
 class Undoing:
@@ -50,6 +52,7 @@ class Undoing:
             Whether everything is settled. If not, a person, a gate or an instant is waited for.
         """
         await self._close_gates(within)
+        await self._close_moot_gates()
         return await self._undo_all(within=within)
 
     async def amend(self) -> bool:
@@ -58,6 +61,7 @@ class Undoing:
         Returns:
             Whether all of it is settled.
         """
+        await self._close_moot_gates()
         return await self._undo_all(late=True)
 
     async def _undo_all(self, *, within: str | None = None, late: bool = False) -> bool:
@@ -78,6 +82,7 @@ class Undoing:
         finally:
             for task in running.values():
                 task.cancel()
+        await self._show_closed(within)
         return not any(
             effect.standing in (Standing.DONE, Standing.STUCK)
             for effect in decide.effects(self._drive.state, within=within, late=late)
@@ -141,6 +146,38 @@ class Undoing:
             else:
                 return
 
+    async def _close_windows(self) -> None:
+        if await close_windows(self._drive):
+            await self._close_moot_gates()
+
+    async def _close_moot_gates(self) -> None:
+        """Nobody need allow the undo of what cannot be undone any more."""
+        while True:
+            steps = self._drive.state.steps.values()
+            closed = {step.path for step in steps if step.closed_at is not None}
+            try:
+                await self._gates.cancel_undos(closed, "its window has closed")
+            except GateMoved:
+                await self._drive.fold()
+            else:
+                return
+
+    async def _show_closed(self, within: str | None) -> None:
+        """Put before a person what is past undoing in a block that the body takes for undone."""
+        if within is None or self._is_halted:
+            return
+        for effect in decide.effects(self._drive.state, within=within):
+            step = self._drive.state.steps[effect.path]
+            if effect.standing is not Standing.REMAINS or step.closed_at is None:
+                continue
+            await self._drive.ask(
+                InterventionKind.COMPENSATION_FAILED,
+                f"the window of {step.path} closed before it was undone",
+                f"it could be undone until {moment(step.closed_at)}",
+                path=step.path,
+                direction=Direction.UNDO,
+            )
+
     async def _undo(self, path: str) -> None:
         """Move one undo until it is settled or a person is asked.
 
@@ -150,6 +187,7 @@ class Undoing:
         while True:
             if self._is_halted:
                 raise Parked
+            await self._close_windows()
             step = self._drive.state.steps[path]
             if self._drive.state.question_about(path) is not None or self._is_settled(step):
                 return
@@ -249,7 +287,7 @@ class Undoing:
                 ordinal=step.ordinal,
                 action=step.action,
                 version=step.version,
-                reversibility=step.reversibility.value,
+                reversibility=step.intended_as.value,
                 attempt=attempt,
                 key=track.key,
                 generation=track.generation,
@@ -361,6 +399,8 @@ class Undoing:
             if admitted.arguments != step.given(Direction.UNDO):
                 revised = admitted.arguments
                 arguments = undo_arguments(action, undo, step, revised)
+        if await close_windows(drive):
+            return  # while a gate or a permit was looked at: is it to be undone still?
         key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
         unknown = not step.happened
         since = drive.ready()

@@ -363,6 +363,11 @@ def _gate_consumed(t: Telling, seq: int, at: int, entry: e.GateConsumed) -> None
 # --- unwinding --------------------------------------------------------------------------------
 
 
+def _window_closed(t: Telling, seq: int, at: int, entry: e.WindowClosed) -> None:
+    detail = f"could be undone until {moment(entry.closed_at)}"
+    t.tell(seq, at, Mark.TURNED, "window closed", path=entry.path, detail=detail)
+
+
 def _unwind_began(t: Telling, seq: int, at: int, entry: e.UnwindBegan) -> None:
     more = _facts(cause=entry.cause, generation=str(entry.generation))
     t.tell(seq, at, Mark.TURNED, "unwinds", detail=entry.reason, more=more)
@@ -512,6 +517,7 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.GateRevised: _gate_revised,
     e.GateDecided: _gate_decided,
     e.GateConsumed: _gate_consumed,
+    e.WindowClosed: _window_closed,
     e.UnwindBegan: _unwind_began,
     e.CompensationIntended: _compensation_intended,
     e.Compensated: _compensated,

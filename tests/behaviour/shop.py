@@ -1,11 +1,11 @@
 """The actions that the scenarios are made of: one per class and kind of observability."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
-from sagas import Catalog, NotExecuted, Residue, Retry, Reversibility, approval, waived
+from sagas import Catalog, NotExecuted, Residue, Retry, Reversibility, Window, approval, waived
 from tests.behaviour.world import Refusal, world
 
 DAY = timedelta(hours=24)
@@ -356,4 +356,124 @@ async def delayed(what: str) -> str:
 @delayed.compensation()
 async def undo_delayed(what: str, result: str) -> None:
     """Undo it."""
+    await world.do(f"undo-{what}")
+
+
+WEEK = timedelta(days=7)
+
+
+class Terms(BaseModel):
+    """Until when."""
+
+    free_until: datetime | None = None
+
+
+class Offer(BaseModel):
+    """What the partner offers, and until when it can be taken back."""
+
+    terms: Terms | None = None
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    timeout=PATIENT,
+    definite=(Refusal,),
+    window=Window(duration=WEEK),
+)
+async def held(what: str) -> str:
+    """Can be let go of within a week."""
+    return await world.do(what)
+
+
+@held.compensation()
+async def undo_held(what: str, result: str) -> None:
+    """Let go of it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    window=Window(duration=WEEK),
+)
+async def held_at_a_price(what: str) -> str:
+    """As `held`, and its undo costs money."""
+    return await world.do(what)
+
+
+@held_at_a_price.compensation(approval=approval(by="@desk", within=2 * WEEK))
+async def undo_held_at_a_price(what: str, result: str) -> None:
+    """Let go of it, once the desk agrees."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON, definite=(Refusal,)
+)
+async def slowly(what: str) -> str:
+    """The desk takes its time to agree to its undo."""
+    return await world.do(what)
+
+
+@slowly.compensation(approval=approval(by="@desk", within=2 * WEEK))
+async def undo_slowly(what: str, result: str) -> None:
+    """Undo it, once the desk agrees."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    retry=ONCE,
+    timeout=QUICK,
+    window=Window(duration=WEEK),
+)
+async def held_blindly(what: str) -> str:
+    """As `held`; nobody can tell whether it happened, and its undo does no harm."""
+    return await world.do(what)
+
+
+@held_blindly.compensation(repeatable=True)
+async def undo_held_blindly(what: str, result: str | None) -> None:
+    """Let go of it, if there is anything."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    window=Window(until="terms.free_until"),
+)
+async def offered(what: str) -> Offer:
+    """Says until when it can be taken back."""
+    await world.do(what)
+    return Offer(terms=world.results.popleft())
+
+
+@offered.compensation()
+async def undo_offered(what: str) -> None:
+    """Take it back."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    window=Window(event="shipped"),
+)
+async def ordered(what: str) -> str:
+    """Can be cancelled until it is shipped."""
+    return await world.do(what)
+
+
+@ordered.compensation()
+async def undo_ordered(what: str, result: str) -> None:
+    """Cancel it."""
     await world.do(f"undo-{what}")

@@ -18,7 +18,17 @@ from sagas.testing.oracles import Evidence
 from sagas.testing.world import Effect
 from tests.behaviour.acting import approve_all, only_question, until
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import Order, blind, keyed, keyless, probed, publish, sharing, shop
+from tests.behaviour.shop import (
+    Order,
+    blind,
+    keyed,
+    keyless,
+    ordered,
+    probed,
+    publish,
+    sharing,
+    shop,
+)
 from tests.behaviour.world import Refusal, World, lose_answer, lose_request, refuse, renew
 from tests.corpus import recording
 
@@ -47,6 +57,16 @@ async def unwinding(order: Order) -> str:
     await sharing("case-a")
     await parallel(keyed("flight"), sharing("case-b"))
     await blind("room")
+    await keyed("refused")
+    return "never"
+
+
+@shop.saga(after_pivot="unwind")
+async def lapsing(order: Order) -> str:
+    """One of its effects is past undoing when it is undone."""
+    await keyed("first")
+    await ordered("parcel")
+    await sagas.event("shipped")
     await keyed("refused")
     return "never"
 
@@ -88,6 +108,15 @@ async def unwound(coordinator: Coordinator, world: World) -> None:
     await (await coordinator.start(unwinding, Order(), id="unwound")).outcome()
 
 
+async def lapsed(coordinator: Coordinator, world: World) -> None:
+    """One whose window closed before it was undone."""
+    world.plan("refused", refuse)
+    handle = await coordinator.start(lapsing, Order(), id="lapsed")
+    await handle.settled()
+    await coordinator.send("lapsed", "shipped", {}, key="k")
+    await handle.outcome()
+
+
 async def beside(coordinator: Coordinator, world: World) -> None:
     """One whose branch failed."""
     world.plan("refused", refuse)
@@ -120,6 +149,7 @@ Scene = Callable[[Coordinator, World], Awaitable[None]]
 SCENES: tuple[Scene, ...] = (
     published,
     unwound,
+    lapsed,
     beside,
     suspected,
     doubted,

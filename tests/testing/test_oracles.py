@@ -38,6 +38,7 @@ from sagas.entries import (
     TimerFired,
     TimerSet,
     UnwindBegan,
+    WindowClosed,
 )
 from sagas.model import Direction, Status, idempotency_key
 from sagas.ports import RuleUse
@@ -503,6 +504,40 @@ def a_step_is_undone_that_is_not_in_the_block(tales: Tales) -> Evidence:
 def an_irreversible_step_is_undone(tales: Tales) -> Evidence:
     tale = tales["unwound"]
     return tale.changed(tale.find(Intended, "blind"), reversibility="irreversible")
+
+
+@breaks("a_window_closes_in_its_time")
+def a_window_closes_when_nobody_said(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    closed = tale.find(WindowClosed)
+    return tale.changed(closed, closed_at=closed.closed_at - 1)
+
+
+@breaks("a_window_closes_in_its_time")
+def a_window_closes_that_was_not_declared(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    return tale.changed(tale.find(Intended, "ordered"), window=None)
+
+
+@breaks("a_window_closes_in_its_time")
+def a_window_closes_twice(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    return tale.after(tale.find(WindowClosed), tale.find(WindowClosed))
+
+
+@breaks("an_undo_in_time_is_carried_through")
+def a_window_closes_behind_an_undo(tales: Tales) -> Evidence:
+    tale = tales["unwound"]
+    undo = tale.find(CompensationIntended, "blind")
+    return tale.after(undo, WindowClosed(path=undo.path, closed_at=0))
+
+
+@breaks("the_irreversible_is_not_undone")
+def a_step_is_undone_whose_window_has_closed(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    undo = tale.find(CompensationIntended)
+    late = replace(undo, path=tale.find(WindowClosed).path, key="k")
+    return tale.after(tale.find(UnwindBegan), late)
 
 
 @breaks("what_came_later_is_undone_first")

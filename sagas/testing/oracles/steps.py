@@ -27,6 +27,7 @@ from sagas.entries import (
     Probed,
     Reopened,
     Succeeded,
+    WindowClosed,
 )
 from sagas.model import Direction
 
@@ -144,6 +145,7 @@ class Step:
         action: What was called, as it was recorded first, with its version and its arguments.
         revised: The arguments that people changed those to, for each of its two calls.
         reversibility: Its class, as it was intended last.
+        closed: The entry that says that its window has closed; 0 if none does.
         doing: What was said of the call itself.
         undoing: What was said of its undo.
     """
@@ -161,6 +163,7 @@ class Step:
     arguments: bytes = b"{}"
     revised: dict[str, bytes] = field(default_factory=dict[str, bytes])
     reversibility: Reversibility = Reversibility.UNKNOWN
+    closed: int = 0
     doing: list[Told] = field(default_factory=list[Told])
     undoing: list[Told] = field(default_factory=list[Told])
     is_one: bool = False
@@ -168,6 +171,7 @@ class Step:
 
     def add(self, seq: int, at: int, told: Entry | Answer) -> None:
         """Another entry."""
+        self._opens_again(seq, told)
         self.told.append((seq, at, told))
         direction = direction_told(told)
         if direction is not None:
@@ -183,8 +187,17 @@ class Step:
             self.undos.append((seq, at, told))
             if told.payload is not None:
                 self.revised[UNDO] = told.payload
+        elif isinstance(told, WindowClosed):
+            self.closed = self.closed or seq
         elif isinstance(told, GateOpened | Interrupted):
             self._asked(told)
+
+    def _opens_again(self, seq: int, told: Entry | Answer) -> None:
+        """What is done now is not as old as attempts that are known not to have happened."""
+        if self.closed and isinstance(told, Intended):
+            course = self.course_at(seq)
+            if course.happened is False and not course.doubt:
+                self.closed = 0
 
     def _asked(self, told: GateOpened | Interrupted) -> None:
         does = isinstance(told, Interrupted) or told.direction == DO
@@ -212,7 +225,11 @@ class Step:
     @property
     def is_pivot(self) -> bool:
         """Whether it is never undone by itself."""
-        return bool(self.intents) and self.reversibility.is_pivot
+        return bool(self.intents) and (self.reversibility.is_pivot or self.closed > 0)
+
+    def is_pivot_at(self, before: int) -> bool:
+        """Whether it was past undoing before an entry."""
+        return self.is_pivot and (self.reversibility.is_pivot or self.closed < before)
 
     def depends_on(self, earlier: "Step") -> bool:
         """Whether it builds upon what an earlier one did: it says so, or both touch one thing."""

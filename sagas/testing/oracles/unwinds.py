@@ -50,8 +50,9 @@ def the_irreversible_is_not_undone(evidence: Evidence) -> Iterator[str]:
     """What cannot be undone is given no undo: neither by its class nor for these arguments."""
     for step in evidence.steps.values():
         for seq, _, _ in step.undos:
-            if step.is_pivot:
-                yield f"entry {seq} undoes {step.path}, which is {step.reversibility.value}"
+            if step.is_pivot_at(seq):
+                why = "past its window" if step.closed else step.reversibility.value
+                yield f"entry {seq} undoes {step.path}, which is {why}"
 
 
 def what_came_later_is_undone_first(evidence: Evidence) -> Iterator[str]:
@@ -84,7 +85,7 @@ def _should_wait(evidence: Evidence, earlier: Step, later: Step, seq: int) -> bo
     free = concurrent(later.path, earlier.path) or later.asked_before(seq)
     if free and not later.depends_on(earlier):
         return False
-    if later.is_pivot and later.course_at(seq).happened is not None:
+    if later.is_pivot_at(seq) and later.course_at(seq).happened is not None:
         return False
     return not _heard_meanwhile(later, scope)
 
@@ -132,7 +133,9 @@ def a_block_is_undone_before_the_body_goes_on(evidence: Evidence) -> Iterator[st
     """When a rollback ends, nothing that was done in its block stands, and nothing is in doubt."""
     for seq, _, entry in evidence.of(RolledBackTo):
         for step in evidence.steps.values():
-            if step.path.startswith(f"{entry.path}/") and _is_forgotten(step, seq):
+            inside = step.path.startswith(f"{entry.path}/") and step.seq < seq
+            forgotten = _is_forgotten(step, seq) or (inside and _was_missed(step, seq))
+            if inside and forgotten:
                 yield f"entry {seq} ends the rollback, and {step.path} is not undone"
 
 
@@ -156,6 +159,11 @@ def _is_forgotten(step: Step, seq: int) -> bool:
     if step.is_pivot:
         return course.happened is None and course.begun and not course.left
     return course.may_stand
+
+
+def _was_missed(step: Step, seq: int) -> bool:
+    """Whether its window closed while its block was rolled back, and the body was not to know."""
+    return 0 < step.closed < seq and step.course_at(seq).may_stand
 
 
 def _was_shown(step: Step) -> bool:

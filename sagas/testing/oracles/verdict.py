@@ -16,6 +16,7 @@ from sagas.testing.oracles import (
     keys,
     payloads,
     unwinds,
+    windows,
     worlds,
 )
 from sagas.testing.oracles.evidence import Evidence
@@ -58,6 +59,8 @@ ALWAYS: Sequence[Rule] = (
     unwinds.what_came_later_is_undone_first,
     unwinds.the_world_saw_the_later_undone_first,
     unwinds.a_block_is_undone_before_the_body_goes_on,
+    windows.a_window_closes_in_its_time,
+    windows.an_undo_in_time_is_carried_through,
     gates.a_gate_is_decided_once,
     gates.a_standing_rule_decides_as_its_gate_opens,
     gates.an_approval_is_used_by_its_own_call,

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from compensations import Retry
-from reversibility import Observability, Reversibility
+from reversibility import Observability, Reversibility, Window
 from sagas import entries as e
 from sagas.decide import CallPolicy
 from sagas.fold import apply
@@ -74,6 +74,7 @@ class Script:
         reversibility: Reversibility = Reversibility.COMPENSATABLE,
         conflicts: list[str] | None = None,
         after: list[str] | None = None,
+        window: Window | None = None,
     ) -> "Script":
         known = self.state.steps.get(path)
         return self.add(
@@ -89,6 +90,7 @@ class Script:
                 latest_end=self.now + TIMEOUT,
                 conflicts=conflicts,
                 after=after,
+                window=window,
                 payload=None if known else b'{"room":1}',
             )
         )

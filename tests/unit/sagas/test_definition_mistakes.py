@@ -6,14 +6,14 @@
 import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import AwareDatetime, BaseModel, SecretStr
 
-from approvals import ApprovalDefinitionError
-from sagas import Catalog, DefinitionError, Residue, Retry, Reversibility, approval, waived
+from approvals import ApprovalDefinitionError, Sensitive
+from sagas import Catalog, DefinitionError, Residue, Retry, Reversibility, Window, approval, waived
 from sagas.connecting import check_catalogs
 
 R = Reversibility
@@ -323,6 +323,115 @@ def after_an_action_that_does_not_exist() -> None:
     catalog = travel()
     booked(catalog, after=["fly"]).compensation()(cancel)
     catalog.check()
+
+
+# --- windows ----------------------------------------------------------------------------------
+
+WEEK = timedelta(days=7)
+
+
+class Terms(BaseModel):
+    free_until: datetime | None = None
+    opens_on: date | None = None
+    note: str = ""
+    later: datetime | str | None = None
+
+
+class Offer(BaseModel):
+    terms: Terms | None
+    at: AwareDatetime
+
+
+class Hidden(BaseModel):
+    free_until: Annotated[datetime, Sensitive()]
+
+
+def offered(window: object, returns: Any = Offer) -> Any:
+    async def offer(request: Request) -> Any:
+        raise NotImplementedError
+
+    offer.__annotations__["return"] = returns
+    return travel().action(reversibility=R.COMPENSATABLE, window=window)(offer)
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(duration=WEEK),
+        Window(event="shipped"),
+        Window(until="at"),
+        Window(until="terms.free_until"),
+    ],
+    ids=str,
+)
+def test_a_window_that_can_be_right_is_taken(window: Window) -> None:
+    assert offered(window).window == window
+
+
+@mistake(
+    "travel.offer: window is a Window, such as Window(duration=timedelta(days=7)), "
+    "not datetime.timedelta(days=7)"
+)
+def a_window_that_is_a_duration() -> None:
+    offered(WEEK)
+
+
+@mistake(
+    "travel.book: a window limits an undo, and irreversible has none: remove the window, "
+    "or declare reversible or compensatable"
+)
+def a_window_of_the_irreversible() -> None:
+    booked(reversibility=R.IRREVERSIBLE, approval=waived(reason="x"), window=Window(duration=WEEK))
+
+
+@mistake(
+    "travel.book: a window limits an undo, and read-only has none: remove the window, "
+    "or declare reversible or compensatable"
+)
+def a_window_of_what_only_reads() -> None:
+    booked(reversibility=R.READ_ONLY, window=Window(event="shipped"))
+
+
+@mistake(
+    "travel.offer: until= names 'terms.until', and the result has no field 'until': name a field "
+    "of the result that holds an aware datetime"
+)
+def a_window_until_a_field_that_is_not_there() -> None:
+    offered(Window(until="terms.until"))
+
+
+@mistake(
+    "travel.offer: until= names 'at', and the result has no field 'at': name a field of the result "
+    "that holds an aware datetime"
+)
+def a_window_until_a_field_of_a_text() -> None:
+    offered(Window(until="at"), str)
+
+
+NO_INSTANT = "which is no instant: make it an aware datetime, or one that may be None where nothing can be undone"
+
+
+@mistake(f"travel.offer: until= names 'terms.note', {NO_INSTANT}")
+def a_window_until_a_text() -> None:
+    offered(Window(until="terms.note"))
+
+
+@mistake(f"travel.offer: until= names 'terms.opens_on', {NO_INSTANT}")
+def a_window_until_a_day() -> None:
+    offered(Window(until="terms.opens_on"))
+
+
+@mistake(f"travel.offer: until= names 'terms.later', {NO_INSTANT}")
+def a_window_until_an_instant_or_words() -> None:
+    offered(Window(until="terms.later"))
+
+
+@mistake(
+    "travel.offer: until= names 'free_until', which is sensitive: people are shown when a window "
+    "closes, so return the instant in a field of its own"
+)
+def a_window_until_a_secret() -> None:
+    offered(Window(until="free_until"), Hidden)
 
 
 # --- what is no function ----------------------------------------------------------------------

@@ -4,12 +4,14 @@ import json
 import types
 import typing
 from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reversibility import Window
 from sagas import entries as entries_module
 from sagas.entries import KINDS, Entry, Started, body_of, read
 from sagas.errors import Corrupt
@@ -21,6 +23,13 @@ BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     bytes: st.binary(),
     list[str]: st.lists(TEXT),
+    Window: st.one_of(
+        st.builds(
+            Window, duration=st.timedeltas(timedelta(microseconds=1), timedelta(days=36_000))
+        ),
+        st.builds(Window, until=st.just("free_until")),
+        st.builds(Window, event=st.just("shipped")),
+    ),
     list[object]: st.lists(st.none() | st.booleans() | st.integers() | TEXT),
 }
 

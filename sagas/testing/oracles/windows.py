@@ -1,0 +1,57 @@
+"""Rules about windows: each is closed once, when its time has come, and not behind an undo's back.
+
+Pure.
+"""
+
+from collections.abc import Iterator
+
+from reversibility import Window
+from sagas.entries import EventReceived, Succeeded, WindowClosed
+from sagas.model import span
+from sagas.testing.oracles.evidence import Evidence
+from sagas.testing.oracles.steps import Step
+
+
+def a_window_closes_in_its_time(evidence: Evidence) -> Iterator[str]:
+    """A window is said to be closed once, at the instant that was declared, and not before it."""
+    for seq, at, entry in evidence.of(WindowClosed):
+        step = evidence.steps.get(entry.path)
+        if step is None or step.closed != seq:
+            yield f"entry {seq} closes a window of {entry.path} that is not open"
+        elif entry.closed_at > at:
+            yield f"entry {seq} closes the window of {entry.path} before its time"
+        elif entry.closed_at not in _ends(evidence, step, seq):
+            yield f"entry {seq} closes the window of {entry.path} at an instant that nobody gave"
+
+
+def an_undo_in_time_is_carried_through(evidence: Evidence) -> Iterator[str]:
+    """No window is said to be closed once the undo that it limits was called."""
+    for step in evidence.steps.values():
+        course = step.course_at(step.closed)
+        if step.closed and (course.undoing or course.undone or course.undo_failed):
+            yield f"entry {step.closed} closes the window of {step.path}, whose undo was called"
+
+
+def _ends(evidence: Evidence, step: Step, before: int) -> set[int]:
+    """The instants at which the window may have closed."""
+    intents = [(at, entry) for seq, at, entry in step.intents if seq < before]
+    window = next((entry.window for _, entry in intents if entry.window is not None), None)
+    if window is None:
+        return set()
+    if window.duration is not None:
+        return {at + span(window.duration) for at, _ in intents}
+    if window.event is not None:
+        return _instants_of(evidence, window, step.seq)
+    return {
+        at if told.closes_at is None else told.closes_at
+        for _, at, told in step.told
+        if isinstance(told, Succeeded)
+    }
+
+
+def _instants_of(evidence: Evidence, window: Window, after: int) -> set[int]:
+    return {
+        at
+        for seq, at, entry in evidence.of(EventReceived)
+        if seq > after and entry.name == window.event
+    }

@@ -8,7 +8,7 @@ Pure.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import cast
 
 from pydantic_core import from_json
 
@@ -50,9 +50,9 @@ def instant_in(payload: bytes | None, field: str) -> int | None:
         payload: The result's bytes.
         field: Its name; dots lead into what it holds.
     """
-    found: Any = None if payload is None else from_json(payload)
+    found: object = None if payload is None else from_json(payload)
     for name in field.split("."):
-        found = found.get(name) if isinstance(found, dict) else None
+        found = cast(dict[str, object], found).get(name) if isinstance(found, dict) else None
     try:
         moment = datetime.fromisoformat(found) if isinstance(found, str) else None
     except ValueError:

@@ -77,6 +77,7 @@ READS = frozenset(
         "held",
         "link",
         "live_sagas",
+        "rollback_marks",
         "load",
         "matching_rules",
         "due",

@@ -37,8 +37,11 @@ class Deed:
     """What its undo is declared to leave; None if nothing is, or that is not known."""
     until: datetime | None = None
     """From this instant on it cannot be undone any more; aware. None if that is not known."""
+    event: str | None = None
+    """The event from which on it cannot be undone any more, while that has not come."""
 
 
-def closing(deeds: Sequence[Deed]) -> datetime | None:
-    """The instant at which the first of them can no longer be undone, as far as that is known."""
-    return min((deed.until for deed in deeds if deed.until is not None), default=None)
+def closing(deeds: Sequence[Deed]) -> Deed | None:
+    """The first of them that can no longer be undone, as far as it is known when that will be."""
+    limited = [(deed.until, place) for place, deed in enumerate(deeds) if deed.until is not None]
+    return deeds[min(limited)[1]] if limited else None

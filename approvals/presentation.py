@@ -85,7 +85,8 @@ class Presentation:
     remains: tuple[str, ...]
     """What would remain then."""
     undoable_until: str | None
-    """Until when all of it can be undone, as far as that is known."""
+    """Until when all of it can be undone, and what is the first that then cannot be; None if no end
+    of that is known."""
     who: str
     """Who may decide, and how many of them have to."""
     votes: tuple[str, ...]
@@ -221,7 +222,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         on_rejection=_on_rejection(gate, done),
         undone=words.listed(_undone(done or (), undone, words), "steps"),
         remains=words.listed(_remaining(done or (), words), "steps"),
-        undoable_until=_undoable_until(done or (), now=now),
+        undoable_until=_undoable_until(done or (), words),
         who=_who(gate, delegations, words),
         votes=words.listed(
             [_vote(vote, gate.revision, words, said) for vote in votes if vote.refusal is None],
@@ -303,8 +304,14 @@ def _so_far(done: Sequence[Deed] | None, words: _Wording) -> tuple[str, ...]:
 
 def _deed(deed: Deed, words: _Wording) -> str:
     doubt = "; nobody knows yet whether it took effect" if deed.is_in_doubt else ""
-    until = f"; until {instant(deed.until, now=words.now)}" if deed.until else ""
+    until = (
+        f"; until {instant(deed.until, now=words.now)}" if deed.until else _until_event(deed, words)
+    )
     return f"{words.name(deed.name)}: {deed.reversibility.label}{until}{doubt}"
+
+
+def _until_event(deed: Deed, words: _Wording) -> str:
+    return f"; until the event {words.name(deed.event)}" if deed.event else ""
 
 
 def _undone(done: Sequence[Deed], order: Sequence[str], words: _Wording) -> list[str]:
@@ -334,11 +341,17 @@ def _on_rejection(gate: Gate, done: Sequence[Deed] | None) -> str:
     return "It does not run; the saga takes another way, or undoes what can be undone."
 
 
-def _undoable_until(done: Sequence[Deed], *, now: datetime) -> str | None:
-    end = closing([deed for deed in done if deed.fate is Fate.UNDONE])
-    if end is None:
+def _undoable_until(done: Sequence[Deed], words: _Wording) -> str | None:
+    """When the first of them is past undoing, and which one that is."""
+    limited = [deed for deed in done if deed.fate is Fate.UNDONE]
+    first = closing(limited)
+    if first is not None and first.until is not None:
+        over = " (over)" if first.until <= words.now else ""
+        return f"{instant(first.until, now=words.now)}{over}: {words.name(first.name)}"
+    waiting = next((deed for deed in limited if deed.event), None)
+    if waiting is None:
         return None
-    return f"{instant(end, now=now)}{' (over)' if end <= now else ''}"
+    return f"the event {words.name(waiting.event or '')}: {words.name(waiting.name)}"
 
 
 def _who(gate: Gate, delegations: Sequence[Delegation], words: _Wording) -> str:

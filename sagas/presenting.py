@@ -20,6 +20,7 @@ from sagas.state import Phase, SagaState, Step
 from sagas.story.refusals import plainly
 from sagas.story.steps import remains
 from sagas.story.wording import labels
+from sagas.windows import closes_at, closes_on
 
 _MOST_NAMED = 20
 _FATES = {
@@ -160,6 +161,8 @@ def deeds(state: SagaState, handlers: Handlers, *, undoing: bool = True) -> list
             fate=_FATES[standings[step.path]] if undoing else Fate.SETTLED,
             is_in_doubt=step.forward.phase in (Phase.IN_DOUBT, Phase.INTENDED) and not step.late,
             leaves=_leaves(step, handlers),
+            until=None if (at := closes_at(step)) is None else instant(at),
+            event=closes_on(step),
         )
         for step in state.steps.values()
         if step.path in standings and step.may_have_happened and not step.is_undone

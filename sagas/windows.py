@@ -6,17 +6,116 @@ down by whoever drives the saga, before anything that depends on it; what is due
 Pure.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import cast
 
 from pydantic_core import from_json
 
+from compensations.plan import Standing
+from sagas.decide import standing
 from sagas.entries import WindowClosed
-from sagas.model import micros
-from sagas.state import SagaState, Step
+from sagas.model import Direction, micros, span
+from sagas.state import Phase, SagaState, Step
 
-__all__ = ["closing", "closings", "instant_in"]
+__all__ = [
+    "Horizon",
+    "KeyLife",
+    "UndoLimit",
+    "closes_at",
+    "closes_on",
+    "closing",
+    "closings",
+    "horizon",
+    "instant_in",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class UndoLimit:
+    """Until when one effect can be undone.
+
+    Attributes:
+        until: The instant at which that ends (microseconds); None if it is not known.
+        event: The event with which it ends, where it is waited for.
+    """
+
+    path: str
+    until: int | None
+    event: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLife:
+    """Until when the destination honours the key of a call of which nobody knows the outcome."""
+
+    path: str
+    direction: Direction
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What can be undone until when, and which keys expire when; what ends first comes first."""
+
+    undo: tuple[UndoLimit, ...]
+    keys: tuple[KeyLife, ...]
+
+
+def horizon(state: SagaState, key_ttl: Callable[[Step, Direction], timedelta | None]) -> Horizon:
+    """How far ahead a saga can still be undone, and its doubt settled by asking again.
+
+    What has an end in the past is in it too, for as long as nobody has written down that it closed.
+
+    Args:
+        key_ttl: How long the destination honours the key of a call, if it does.
+    """
+    if state.ended is not None:
+        return Horizon((), ())
+    undo = [
+        UndoLimit(step.path, closes_at(step), closes_on(step))
+        for step in state.steps.values()
+        if _can_be_undone(state, step)
+    ]
+    keys = [
+        KeyLife(step.path, direction, track.at + span(ttl))
+        for step in state.steps.values()
+        for direction in Direction
+        if (track := step.track(direction)).phase in (Phase.INTENDED, Phase.IN_DOUBT)
+        and (ttl := key_ttl(step, direction)) is not None
+    ]
+    return Horizon(
+        tuple(sorted(undo, key=_end_of)),
+        tuple(sorted(keys, key=lambda item: item.until)),
+    )
+
+
+def _end_of(limit: UndoLimit) -> tuple[bool, int, bool]:
+    return limit.until is None, limit.until or 0, limit.event is None
+
+
+def closes_at(step: Step) -> int | None:
+    """When the undo of a step is no longer possible (microseconds), as far as that is known."""
+    return step.closes_at if _is_limited(step) else None
+
+
+def closes_on(step: Step) -> str | None:
+    """The event that will close the window of a step."""
+    if step.window is None or step.closes_at is not None or not _is_limited(step):
+        return None
+    return step.window.event
+
+
+def _can_be_undone(state: SagaState, step: Step) -> bool:
+    stands = standing(state, step)
+    return stands in (Standing.DONE, Standing.STUCK) and step.reversibility.is_undoable
+
+
+def _is_limited(step: Step) -> bool:
+    """Whether its window counts: an undo that was called in time is carried through."""
+    open_ = step.window is not None and step.closed_at is None
+    return open_ and step.may_have_happened and not step.undo.attempts and not step.is_undone
 
 
 def closing(state: SagaState, now: int) -> list[WindowClosed]:
@@ -38,9 +137,9 @@ def _open(state: SagaState) -> Iterator[tuple[int, Step]]:
     if state.ended is not None:
         return
     for step in (state.steps[path] for path in state.windowed):
-        limits = step.may_have_happened and not step.undo.attempts and not step.is_undone
-        if limits and step.closes_at is not None:
-            yield step.closes_at, step
+        at = closes_at(step)
+        if at is not None:
+            yield at, step
 
 
 def instant_in(payload: bytes | None, field: str) -> int | None:

@@ -53,16 +53,17 @@ _TOLD_BELOW = (Status.STUCK, Status.WAITING, Status.RUNNING)
 # --- the whole --------------------------------------------------------------------------------
 
 
-def summary(reading: Reading, settings: Settings, undoable: Sequence[Part]) -> None:
+def summary(reading: Reading, settings: Settings, *known: Sequence[Part]) -> None:
     """Print `show`.
 
     Args:
-        undoable: What should be known of the compensations.
+        known: What else should be known: until when it can be undone, and of the compensations.
     """
     story = reading.story
     parts: list[Part] = [headline(story), *_because(story)]
     parts += [Text(), steps(story)] if story.steps else []
-    parts += [Text(), *undoable] if undoable else []
+    for more in known:
+        parts += [Text(), *more] if more else []
     parts += _blocks(reading, settings)
     show(*parts)
 

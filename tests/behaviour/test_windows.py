@@ -17,6 +17,7 @@ from tests.behaviour.shop import (
     WEEK,
     Order,
     Terms,
+    gated,
     held,
     held_at_a_price,
     held_blindly,
@@ -87,6 +88,12 @@ async def holding_in_a_block(order: Order) -> str:
     except Refusal:
         return "left"
     return "stayed"
+
+
+@shop.saga
+async def holding_for_the_desk(order: Order) -> str:
+    await held("it")
+    return await gated("asked")
 
 
 @shop.saga
@@ -239,6 +246,18 @@ async def test_doubt_whose_window_closed_is_doubt_about_the_irreversible(
         await handle.settled()
         asked = [question.kind for question in await coordinator.store.waiting_questions()]
     assert (asked, world.undone) == (["in-doubt"] if days > 7 else [], undone)
+
+
+async def test_a_gate_says_until_when_what_was_done_can_be_undone(
+    house: House, world: World
+) -> None:
+    world.plan("capture", refuse)
+    state = await begin(house, holding_for_the_desk)
+    [held_step, _] = state.steps.values()
+    async with house.open() as coordinator:
+        shown = await coordinator.presentation(await only_gate(coordinator))
+    until = instant(held_step.closes_at or 0)
+    assert shown.undoable_until == f"{until:%Y-%m-%d %H:%M} UTC: held"
 
 
 # --- an instant in the result -----------------------------------------------------------------

@@ -5,10 +5,21 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
-from sagas import Catalog, NotExecuted, Residue, Reversibility, approval, event, parallel, sleep
+from sagas import (
+    Catalog,
+    NotExecuted,
+    Residue,
+    Reversibility,
+    Window,
+    approval,
+    event,
+    parallel,
+    sleep,
+)
 
 travel = Catalog("travel")
 mailing = Catalog("mailing")
+seats = Catalog("seats")
 
 DAY = timedelta(hours=24)
 
@@ -83,6 +94,30 @@ async def announce(to: str) -> None:
 @travel.action(reversibility=Reversibility.READ_ONLY)
 async def ponder(trip: Trip) -> None:
     await asyncio.sleep(0.2)
+
+
+@seats.action(
+    reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, window=Window(duration=7 * DAY)
+)
+async def hold_seat(trip: Trip) -> str:
+    return f"S-{trip.city}"
+
+
+@hold_seat.compensation()
+async def release_seat(trip: Trip, result: str) -> None: ...
+
+
+@seats.action(
+    reversibility=Reversibility.IRREVERSIBLE, approval=approval(by="@desk", within=2 * DAY)
+)
+async def tell_guest(seat: str) -> str:
+    return f"told of {seat}"
+
+
+@seats.saga
+async def hold(trip: Trip) -> str:
+    """A seat that can be let go of for a week, and a message that a person approves."""
+    return await tell_guest(await hold_seat(trip))
 
 
 @travel.saga

@@ -9,7 +9,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from sagas.cli import drilled, forecast, shapes, targets, telling
+from sagas.cli import drilled, forecast, horizons, shapes, targets, telling
 from sagas.cli.failing import Mistake
 from sagas.cli.inputs import since as since_of
 from sagas.cli.opening import opened, or_nothing
@@ -17,7 +17,7 @@ from sagas.cli.reading import Reading, read
 from sagas.cli.settings import DEFAULT_DB, Db, Json, Limit, Settings, newest
 from sagas.cli.terminal import grid, safe, show
 from sagas.cli.terminal import status as status_text
-from sagas.model import Status
+from sagas.model import Status, micros
 from sagas.ports import SagaRow
 from sagas.story.wording import moment
 
@@ -78,7 +78,11 @@ def show_(
     *,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="TARGET", help="The catalog, to tell stale drills by."),
+        typer.Option(
+            "--target",
+            metavar="TARGET",
+            help="The catalog, to tell stale drills and lives of keys by.",
+        ),
     ] = None,
     json: Json = False,
     db: Db = DEFAULT_DB,
@@ -93,14 +97,16 @@ def show_(
             return reading, await drilled.stands(coordinator.store, reading.story, catalog)
 
     reading, stands = asyncio.run(main())
+    found = horizons.ahead(reading, catalog, micros(datetime.now(UTC)))
     if json:
         commands = [line.command for line in telling.commands(reading, settings)]
         shape = shapes.show(reading, commands)
+        shape["horizon"] = found.shape()
         for step in shape["steps"]:
             step["drill"] = stands.shape(step["action"], step["version"])
         print(shapes.dump(shape))
     else:
-        telling.summary(reading, settings, stands.parts())
+        telling.summary(reading, settings, found.parts(), stands.parts())
     return 0
 
 

@@ -153,13 +153,19 @@ def test_what_was_done_can_be_undone_until_the_first_window_closes() -> None:
         deed("d"),
     ]
     view = shown(pending(), done=done)
-    assert view.undoable_until == "11:02 UTC"
+    assert view.undoable_until == "11:02 UTC: b"
     assert view.done_so_far[0] == "a: can be compensated; until 12:02 UTC"
     assert shown(pending(), done=[deed("d")]).undoable_until is None
 
 
 def test_a_window_that_has_closed_is_told_as_over() -> None:
-    assert shown(pending(), done=[deed("a", until=NOW)]).undoable_until == "10:02 UTC (over)"
+    assert shown(pending(), done=[deed("a", until=NOW)]).undoable_until == "10:02 UTC (over): a"
+
+
+def test_what_an_event_closes_can_be_undone_until_it_comes() -> None:
+    view = shown(pending(), done=[deed("a", event="shipped")])
+    assert view.done_so_far == ("a: can be compensated; until the event shipped",)
+    assert view.undoable_until == "the event shipped: a"
 
 
 def test_what_cannot_be_told_is_not_told_as_nothing() -> None:

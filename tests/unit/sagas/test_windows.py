@@ -9,7 +9,16 @@ from reversibility import Reversibility, Window
 from sagas import entries as e
 from sagas.decide import standing
 from sagas.model import Direction, micros
-from sagas.windows import closing, closings, instant_in
+from sagas.state import Step
+from sagas.windows import (
+    Horizon,
+    KeyLife,
+    UndoLimit,
+    closing,
+    closings,
+    horizon,
+    instant_in,
+)
 from tests.unit.sagas.script import PATH, SECOND, START, Script
 
 MINUTE = Window(duration=timedelta(minutes=1))
@@ -152,6 +161,57 @@ def test_what_is_done_anew_after_it_did_not_happen_has_a_window_of_its_own() -> 
     script.fail().later(90 * SECOND).intend()
     assert script.step().reversibility is Reversibility.COMPENSATABLE
     assert closings(script.state) == [LATER + 90 * SECOND]
+
+
+# --- the horizon ------------------------------------------------------------------------------
+
+
+def forever(_: Step, __: Direction) -> None:
+    return None
+
+
+def for_an_hour(_: Step, __: Direction) -> timedelta:
+    return timedelta(hours=1)
+
+
+def test_the_horizon_tells_what_can_be_undone_and_what_ends_first_comes_first() -> None:
+    script = Script().intend().succeed().intend("trip/a#1", window=SHIPPED).succeed("trip/a#1")
+    script.intend("trip/b#1", window=MINUTE).succeed("trip/b#1")
+    assert horizon(script.state, forever).undo == (
+        UndoLimit("trip/b#1", LATER, None),
+        UndoLimit("trip/a#1", None, "shipped"),
+        UndoLimit(PATH, None, None),
+    )
+
+
+def test_an_event_that_came_ends_it_at_its_instant() -> None:
+    script = Script().intend(window=SHIPPED).succeed().add(event())
+    assert horizon(script.state, forever).undo == (UndoLimit(PATH, START, None),)
+
+
+def test_what_is_closed_on_the_record_cannot_be_undone_any_more() -> None:
+    script = closed(Script().intend(window=MINUTE).succeed())
+    assert horizon(script.state, forever).undo == ()
+
+
+def test_an_undo_that_was_called_in_time_has_no_end() -> None:
+    script = Script().intend(window=MINUTE).succeed().intend_undo()
+    assert horizon(script.state, forever).undo == (UndoLimit(PATH, None, None),)
+
+
+def test_the_key_of_a_call_in_doubt_counts_from_its_first_intent() -> None:
+    script = Script().intend().later(SECOND).doubt()
+    until = START + 3600 * SECOND
+    assert horizon(script.state, for_an_hour).keys == (KeyLife(PATH, Direction.DO, until),)
+
+
+def test_the_key_of_what_is_known_does_not_matter() -> None:
+    assert horizon(Script().intend().succeed().state, for_an_hour).keys == ()
+
+
+def test_a_saga_that_has_ended_has_no_horizon() -> None:
+    script = Script().intend(window=MINUTE).succeed().add(e.Ended(status="completed"))
+    assert horizon(script.state, for_an_hour) == Horizon((), ())
 
 
 # --- instants in results ----------------------------------------------------------------------

@@ -4,14 +4,9 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import pytest
-
 from tests.cli.conftest import TRIPS, Sagas
 
 Trip = Callable[..., str]
-
-
-pytestmark = pytest.mark.usefixtures("desk")
 
 
 def hold(sagas: Sagas) -> None:

@@ -8,12 +8,14 @@ The plan is made from what the journal says was done, never by running the body 
 - *Dependencies* are declared (`after`), or equal conflict keys, and are never passed over.
 - Branches of one `parallel` are independent and unwind at the same time.
 
+`compensations.agenda` tells by these rules what may start at a given moment.
+
 After Garcia-Molina and Salem, "Sagas" (1987), section 5, and Bruni et al. for parallel branches.
 
 Pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,28 +64,6 @@ def plan(effects: Iterable[Effect]) -> list[Effect]:
     return sorted(open_, key=lambda effect: -effect.seq)
 
 
-def ready(effects: Sequence[Effect]) -> list[Effect]:
-    """The effects whose undo may start now."""
-    waiting = plan(effects)
-    return [
-        effect
-        for effect in waiting
-        if effect.standing is Standing.DONE
-        and not any(holds_up(later, effect) for later in waiting)
-    ]
-
-
-def holds_up(later: Effect, earlier: Effect) -> bool:
-    """Whether `later`, not yet settled, keeps `earlier` from being undone."""
-    if later.seq <= earlier.seq:
-        return False
-    if depends(later, earlier):
-        return True
-    if later.standing is Standing.STUCK:
-        return False
-    return not concurrent(later.path, earlier.path)
-
-
 def depends(later: Effect, earlier: Effect) -> bool:
     """Whether `later` needs `earlier` to be still in place while it is undone."""
     return earlier.action in later.after or bool(later.conflicts & earlier.conflicts)
@@ -94,7 +74,7 @@ def concurrent(first: str, second: str) -> bool:
 
     A branch is a component such as `2.1`, the second `parallel` of its scope, first branch.
     """
-    for one, other in zip(_components(first), _components(second), strict=False):
+    for one, other in zip(components(first), components(second), strict=False):
         if one != other:
             mine, theirs = branch(one), branch(other)
             return mine is not None and theirs is not None and mine[0] == theirs[0]
@@ -107,5 +87,6 @@ def branch(component: str) -> tuple[str, str] | None:
     return (group, index) if dot and group.isdigit() else None
 
 
-def _components(path: str) -> list[str]:
+def components(path: str) -> list[str]:
+    """The parts of a path: scopes and branches from the outside in, and the call's own name."""
     return path.replace(":", "/").split("/")

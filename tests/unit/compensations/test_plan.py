@@ -5,7 +5,8 @@ from itertools import combinations, product
 
 import pytest
 
-from compensations.plan import Effect, Standing, branch, concurrent, depends, plan, ready
+from compensations.agenda import Agenda, ready
+from compensations.plan import Effect, Standing, branch, concurrent, depends, plan
 from reversibility import Reversibility
 
 DONE, STUCK = Standing.DONE, Standing.STUCK

@@ -2,7 +2,8 @@
 
 import pytest
 
-from compensations.plan import Standing, ready
+from compensations.agenda import ready
+from compensations.plan import Standing
 from reversibility import Reversibility
 from sagas import entries as e
 from sagas.decide import (

@@ -13,7 +13,7 @@ The interpreter carries the answer out and asks again. Time is an argument.
 Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -372,17 +372,26 @@ def is_overdue(state: SagaState, now: int) -> bool:
     return state.due is not None and now >= state.due
 
 
-def effects(state: SagaState, *, within: str | None = None, late: bool = False) -> list[Effect]:
+def effects(
+    state: SagaState,
+    *,
+    within: str | None = None,
+    late: bool = False,
+    of: Iterable[str] | None = None,
+) -> list[Effect]:
     """The steps as the planner sees them.
 
     Args:
         within: Only the steps inside this savepoint.
         late: Only those that took effect after they had been given up.
+        of: Only of the steps with these paths.
     """
     inside = f"{within}/" if within else ""
+    if of is None:
+        of = sorted(state.late, key=state.order.__getitem__) if late else state.steps
     return [
         _effect(step, standing(state, step))
-        for step in state.steps.values()
+        for step in map(state.steps.__getitem__, of)
         if step.forward.attempts
         and step.path.startswith(inside)
         and (not late or _is_late(state, step))

@@ -43,8 +43,21 @@ def apply(state: SagaState, seq: int, at: int, entry: e.Entry) -> None:
     state.head = seq
     state.declared.add(entry)
     handler = _HANDLERS.get(type(entry))
-    if handler is not None:
-        handler(state, seq, at, entry)
+    if handler is None:
+        return
+    path = _about(state, entry)
+    handler(state, seq, at, entry)
+    if path is not None:
+        state.touch(path)
+
+
+def _about(state: SagaState, entry: e.Entry) -> str | None:
+    """The path that an entry tells of."""
+    if isinstance(entry, e.InterventionClosed):
+        question = state.questions.get(entry.intervention)
+        return None if question is None else question.path
+    path: str | None = getattr(entry, "path", None)
+    return path
 
 
 def _call(state: SagaState, path: str, ordinal: int) -> None:
@@ -379,15 +392,18 @@ def _savepoint_set(state: SagaState, seq: int, at: int, entry: e.SavepointSet) -
 def _rollback_began(state: SagaState, seq: int, at: int, entry: e.RollbackBegan) -> None:
     savepoint = state.savepoints[entry.path]
     savepoint.began, savepoint.reason = True, entry.reason
+    if not savepoint.done:
+        state.rolling[entry.path] = savepoint
     state.generation = entry.generation
 
 
 def _rolled_back(state: SagaState, seq: int, at: int, entry: e.RolledBackTo) -> None:
     state.savepoints[entry.path].done = True
+    state.rolling.pop(entry.path, None)
 
 
 def _intervention_opened(state: SagaState, seq: int, at: int, entry: e.InterventionOpened) -> None:
-    state.questions[entry.intervention] = Question(
+    question = Question(
         entry.intervention,
         entry.what,
         entry.path,
@@ -396,12 +412,15 @@ def _intervention_opened(state: SagaState, seq: int, at: int, entry: e.Intervent
         entry.evidence,
         entry.choices,
     )
+    state.questions[entry.intervention] = question
+    state.asked.setdefault(entry.path, {})[entry.intervention] = question
 
 
 def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.InterventionClosed) -> None:
     question = state.questions.pop(entry.intervention, None)
     if question is None:
         return  # an answer and a late success closed it at one instant
+    state.asked[question.path].pop(entry.intervention)
     state.answers.append(entry)
     if entry.choice == Choice.KEEP:
         state.due = None

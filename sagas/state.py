@@ -5,8 +5,10 @@ Only `sagas.fold` changes it, entry by entry, in the order of the journal.
 Pure.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from heapq import heappop, heappush
 
 from approvals.parties import Parties
 from compensations import Residue
@@ -159,6 +161,11 @@ class Step:
         return Phase.IN_DOUBT in (self.forward.phase, self.undo.phase)
 
     @property
+    def is_past_return(self) -> bool:
+        """Whether it may have taken effect, and its class is one that is not undone."""
+        return self.reversibility.is_pivot and self.may_have_happened
+
+    @property
     def may_have_happened(self) -> bool:
         """Whether the world may hold its effect."""
         return self.late or self.forward.phase in (
@@ -279,6 +286,12 @@ class SagaState:
         former: How it had ended before it was reopened.
         declared: What its entries declare to be secret.
         windowed: The paths of steps whose window was not found closed.
+        touched: The path of the step that each entry told of, in the order of the entries.
+        late: The paths of the steps that took effect late, or may have twice.
+        asked: The open interventions by the path they are about; None is the saga itself.
+        rolling: The savepoints whose rollback has begun and not finished, by their paths.
+        pivots: A heap of the irreversible steps that may have happened, by their places; the first
+            did, others may not count any more.
     """
 
     saga_id: str
@@ -310,6 +323,32 @@ class SagaState:
     former: e.Ended | None = None
     windowed: set[str] = field(default_factory=set[str])
     declared: Declared = field(default_factory=Declared, compare=False)
+    touched: list[str] = field(default_factory=list[str], compare=False, repr=False)
+    late: set[str] = field(default_factory=set[str], compare=False, repr=False)
+    asked: dict[str | None, dict[str, Question]] = field(
+        default_factory=dict[str | None, dict[str, Question]], compare=False, repr=False
+    )
+    rolling: dict[str, Savepoint] = field(
+        default_factory=dict[str, Savepoint], compare=False, repr=False
+    )
+    pivots: list[tuple[int, str]] = field(
+        default_factory=list[tuple[int, str]], compare=False, repr=False
+    )
+
+    def touch(self, path: str) -> None:
+        """Keep what is looked up of all steps at once true after an entry about one of them."""
+        step = self.steps.get(path)
+        if step is None:
+            return
+        self.touched.append(path)
+        if step.late or step.twice:
+            self.late.add(path)
+        else:
+            self.late.discard(path)
+        if step.is_past_return:
+            heappush(self.pivots, (self.order[path], path))
+        while self.pivots and not self.steps[self.pivots[0][1]].is_past_return:
+            heappop(self.pivots)
 
     @property
     def starter(self) -> str:
@@ -324,32 +363,33 @@ class SagaState:
     @property
     def pivot(self) -> Step | None:
         """The first irreversible step that may have happened, if any."""
-        for step in self.steps.values():
-            if step.reversibility.is_pivot and step.may_have_happened:
-                return step
-        return None
+        return self.steps[self.pivots[0][1]] if self.pivots else None
 
     @property
     def rolling_back(self) -> Savepoint | None:
         """The savepoint whose rollback has begun and not finished, if any."""
-        for savepoint in self.savepoints.values():
-            if savepoint.began and not savepoint.done:
-                return savepoint
-        return None
+        return min(self.rolling.values(), key=lambda savepoint: savepoint.seq, default=None)
 
     def is_rolled_back(self, path: str) -> bool:
         """Whether a call was made in a block whose rollback has begun: it is undone, or will be."""
-        return any(
-            savepoint.began and path.startswith(f"{savepoint.path}/")
-            for savepoint in self.savepoints.values()
-        )
+        cut = path.find("/")
+        while cut >= 0:
+            savepoint = self.savepoints.get(path[:cut])
+            if savepoint is not None and savepoint.began:
+                return True
+            cut = path.find("/", cut + 1)
+        return False
+
+    def questions_about(self, path: str | None) -> Iterable[Question]:
+        """The open interventions about a step or, with None, about the saga itself."""
+        return self.asked.get(path, {}).values()
 
     def question_about(
         self, path: str | None, direction: Direction | None = None
     ) -> Question | None:
-        """The open intervention about a step or, with None, about the saga itself."""
-        for question in self.questions.values():
-            if question.path == path and (direction is None or question.direction is direction):
+        """The first of them; with a direction, the first about that call."""
+        for question in self.questions_about(path):
+            if direction is None or question.direction is direction:
                 return question
         return None
 

@@ -360,7 +360,7 @@ class Drive:
         wants_result: bool = False,
     ) -> None:
         """Open an intervention, unless the same is open already."""
-        if any((open_.path, open_.what) == (path, kind) for open_ in self.state.questions.values()):
+        if any(asked.what == kind for asked in self.state.questions_about(path)):
             return
         back = self.state.unwinding or self.state.former is not None
         choices = offered(kind, unwinding=back)
@@ -425,7 +425,7 @@ class Drive:
     @property
     def is_kept(self) -> bool:
         """Whether it is left as it is, or the answer that says so is on its way to the journal."""
-        return self._kept or (decide.kept(self.state) is not None and not self.is_unwinding)
+        return self._kept or (not self.is_unwinding and decide.kept(self.state) is not None)
 
     def keep(self) -> None:
         """Fence: nothing new is done, and nothing undone, from here on."""

@@ -1,11 +1,13 @@
 """Undoing steps, in the order that the planner gives."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from approvals import Approval
 from compensations import InterventionKind
-from compensations.plan import Standing, ready
+from compensations.agenda import Agenda
+from compensations.plan import Standing
 from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
 from sagas.driving.attempts import (
@@ -34,7 +36,7 @@ from sagas.entries import (
 from sagas.errors import Parked, PayloadError
 from sagas.model import Direction, span
 from sagas.ports import Op
-from sagas.state import Phase, Step, Track
+from sagas.state import Phase, SagaState, Step, Track
 from sagas.story.wording import moment
 
 
@@ -65,20 +67,21 @@ class Undoing:
         return await self._undo_all(late=True)
 
     async def _undo_all(self, *, within: str | None = None, late: bool = False) -> bool:
+        course = _Course(self._drive.state, within=within, late=late)
         running: dict[str, asyncio.Task[None]] = {}
-        halted: set[str] = set()
+        over: asyncio.Queue[str] = asyncio.Queue()
         try:
             while True:
                 if not running:
                     await self._hear_late(within)
-                for path in self._ready({*running, *halted}, within=within, late=late):
+                for path in [] if self._is_halted else course.begin():
                     running[path] = asyncio.create_task(self._undo(path))
+                    running[path].add_done_callback(partial(_tell, over, path))
                 if not running:
                     break
-                await asyncio.wait(running.values(), return_when=asyncio.FIRST_COMPLETED)
-                for path in [path for path, task in running.items() if task.done()]:
-                    if not _finished(running.pop(path)):
-                        halted.add(path)
+                for path in await _all_of(over):
+                    if _finished(running.pop(path)):
+                        course.finish(path)
         finally:
             for task in running.values():
                 task.cancel()
@@ -87,13 +90,6 @@ class Undoing:
             effect.standing in (Standing.DONE, Standing.STUCK)
             for effect in decide.effects(self._drive.state, within=within, late=late)
         )
-
-    def _ready(self, begun: set[str], *, within: str | None, late: bool) -> list[str]:
-        """What else may be undone now; nothing if the saga is let go of."""
-        if self._is_halted:
-            return []
-        effects = decide.effects(self._drive.state, within=within, late=late)
-        return [effect.path for effect in ready(effects) if effect.path not in begun]
 
     @property
     def _is_halted(self) -> bool:
@@ -111,7 +107,8 @@ class Undoing:
     async def _show_late(self, within: str | None) -> None:
         """Put before a person what took effect too late, and is not undone without one."""
         state, inside = self._drive.state, f"{within}/" if within else ""
-        for step in list(state.steps.values()):
+        for path in sorted(state.late, key=state.order.__getitem__):
+            step = state.steps[path]
             if not step.path.startswith(inside) or not decide.is_for_a_person(state, step):
                 continue
             if step.twice and not step.twice_seen:
@@ -517,6 +514,52 @@ class Undoing:
             f"{undo.name} could not undo {step.path}" if failed else f"did {undo.name} take effect?"
         )
         await self._drive.ask(kind, question, reason, path=step.path, direction=Direction.UNDO)
+
+
+class _Course:
+    """What of one unwind has been begun, and what can be begun as entries come."""
+
+    def __init__(self, state: SagaState, *, within: str | None, late: bool) -> None:
+        self._state, self._within, self._late = state, within, late
+        self._heard = len(state.touched)
+        self._agenda = Agenda(decide.effects(state, within=within, late=late))
+
+    def begin(self) -> list[str]:
+        """What else may be undone now. What was begun before is not begun again until it is over."""
+        self._hear()
+        return [effect.path for effect in self._agenda.take()]
+
+    def finish(self, path: str) -> None:
+        """An undo came to its end; what waits for something is not begun anew in this pass."""
+        self._hear()
+        self._agenda.give_back(path)
+
+    def _hear(self) -> None:
+        """Look at the steps that entries have told of since, and at those that came late.
+
+        Where one of these stands may depend on what became of the others.
+        """
+        state = self._state
+        heard = dict.fromkeys([*state.touched[self._heard :], *state.late])
+        self._heard = len(state.touched)
+        known = decide.effects(state, within=self._within, late=self._late, of=heard)
+        for effect in known:
+            heard.pop(effect.path)
+            self._agenda.put(effect)
+        for path in heard:
+            self._agenda.drop(path)
+
+
+def _tell(over: "asyncio.Queue[str]", path: str, _: "asyncio.Task[None]") -> None:
+    over.put_nowait(path)
+
+
+async def _all_of(over: "asyncio.Queue[str]") -> list[str]:
+    """Wait until something is over; all that is by then."""
+    paths = [await over.get()]
+    while not over.empty():
+        paths.append(over.get_nowait())
+    return paths
 
 
 def _finished(task: "asyncio.Task[None]") -> bool:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-import compensations.plan as planning
 import sagas.driving.run as running
 import sagas.driving.steps as stepping
 import sagas.fold as folding
@@ -286,18 +285,24 @@ def absent_believed_too_early() -> list[Change]:
 @defect("in_sequence", "what_came_later_is_undone_first")
 def unwind_in_forward_order() -> list[Change]:
     """What was done first is undone first."""
-    holds_up = planning.holds_up
+    effect = decide._effect
 
-    def turned(later: Effect, earlier: Effect) -> bool:
-        return holds_up(earlier, later)
+    def turned(step: Any, stands: Standing) -> Effect:
+        found = effect(step, stands)
+        return replace(found, seq=1_000_000 - found.seq)
 
-    return [(planning, "holds_up", turned)]
+    return [(decide, "_effect", turned)]
 
 
 @defect("what_builds_upon_what", "what_came_later_is_undone_first")
 def unwind_regardless_of_what_builds_upon_it() -> list[Change]:
     """What a later step builds upon is undone while that step stands."""
-    return [(planning, "depends", always(False))]
+    effect = decide._effect
+
+    def alone(step: Any, stands: Standing) -> Effect:
+        return replace(effect(step, stands), conflicts=frozenset(), after=frozenset())
+
+    return [(decide, "_effect", alone)]
 
 
 @defect("in_sequence", "nothing_is_left_open")

@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 import pytest
 
-from compensations.agenda import Agenda, ready
+from compensations.agenda import ready
 from compensations.plan import Effect, Standing, branch, concurrent, depends, plan
 from reversibility import Reversibility
 

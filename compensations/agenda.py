@@ -7,6 +7,7 @@ n effects costs O(n log n) for a given depth of nesting and number of keys of an
 Pure.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
@@ -175,7 +176,7 @@ class _Marks:
         return None
 
 
-class _Barrier:
+class _Barrier(ABC):
     """Holds up the effects that came before the highest of some others."""
 
     __slots__ = ("_sleepers",)
@@ -183,9 +184,9 @@ class _Barrier:
     def __init__(self) -> None:
         self._sleepers: list[Mark] = []
 
+    @abstractmethod
     def highest(self) -> Mark | None:
         """The last of those others, with its number."""
-        raise NotImplementedError
 
     def floor(self) -> int:
         """Its number: what came before it has to wait."""

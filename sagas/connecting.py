@@ -22,7 +22,7 @@ from approvals.directory import LiveGroups
 from approvals.policies import Policies
 from approvals.requirement import groups_named
 from approvals.toml_policies import load_policies
-from sagas.authoring.catalog import Catalog
+from sagas.authoring.catalog import Catalog, check_order
 from sagas.authoring.limit import check_agreement
 from sagas.authoring.saga import Saga
 from sagas.clock import SteadyClock, ticks
@@ -261,7 +261,8 @@ def check_catalogs(catalogs: list[Catalog]) -> None:
     """Refuse catalogs that cannot be served together.
 
     Raises:
-        DefinitionError: One is incomplete, two have one name, or two limits do.
+        DefinitionError: One is incomplete, two have one name, two limits do, or actions of several
+            come after each other in a cycle.
     """
     names = [catalog.name for catalog in catalogs]
     for name in names:
@@ -271,6 +272,7 @@ def check_catalogs(catalogs: list[Catalog]) -> None:
             )
     for catalog in catalogs:
         catalog.check()
+    check_order(action for catalog in catalogs for action in catalog.actions)
     check_agreement(limit for catalog in catalogs for limit in catalog.limits)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from approvals import Approval, Waiver
 from compensations import Retry
+from compensations.cycle import find_cycle
 from reversibility import Magnitude, Reversibility, Window
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
@@ -258,7 +259,8 @@ class Catalog:
 
         Raises:
             DefinitionError: A compensatable or reversible action has no compensation, one is said
-                to come after an action that does not exist, or two limits have one name.
+                to come after an action that does not exist, some come after each other in a cycle,
+                or two limits have one name.
         """
         names = {action.name for action in self._actions.values()}
         for action in self._actions.values():
@@ -274,6 +276,7 @@ class Catalog:
                         f"{action.name}: after= names {name}, which is no action of this catalog: "
                         f"it has {', '.join(sorted(names))}"
                     )
+        check_order(self.actions)
         check_agreement(self.limits)
 
     # --- finding ------------------------------------------------------------------------------
@@ -320,6 +323,24 @@ class Catalog:
     def _full_name(self, name: str) -> str:
         check_name("action or saga", name)
         return f"{self.name}.{name}"
+
+
+def check_order(actions: Iterable[Action[..., Any]]) -> None:
+    """Refuse actions each of which builds on the next, and the last on the first.
+
+    Raises:
+        DefinitionError: There is such a cycle; it is named.
+    """
+    needs: dict[str, set[str]] = {}
+    for action in actions:
+        needs.setdefault(action.name, set()).update(action.after)
+    cycle = find_cycle(needs)
+    if cycle is not None:
+        raise DefinitionError(
+            f"after= goes in a circle: {' after '.join(cycle)}; each would have to be undone before "
+            "the next. Take one of them out, or give what touches the same resource the same key "
+            "with conflicts="
+        )
 
 
 def check_name(what: str, name: str) -> None:

@@ -1,11 +1,12 @@
 """The unwind planner, against an oracle that knows nothing of its code."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations, product
 
 import pytest
 
-from compensations.agenda import ready
+from compensations.agenda import Agenda, ready
 from compensations.plan import Effect, Standing, branch, concurrent, depends, plan
 from reversibility import Reversibility
 
@@ -124,7 +125,7 @@ def small_shapes() -> Iterator[Shape]:
 
 
 def test_every_shape_of_four_starts_what_the_definition_says() -> None:
-    for shape in shapes(4, (DONE, STUCK), BRANCHES[:3]):
+    for shape in shapes(4, (DONE, STUCK), BRANCHES[1:3]):
         assert {item.seq for item in ready(shape.effects(by_key=False))} == shape.may_start()
 
 
@@ -148,16 +149,16 @@ def test_every_small_shape_is_undone_but_for_what_something_stuck_builds_on() ->
 
 def unwound(shape: Shape) -> tuple[list[int], set[int]]:
     """Undo one ready effect at a time, the earliest first; the order, and what is left."""
-    standings = list(shape.standings)
+    agenda, free = Agenda(shape.effects(by_key=False)), dict[int, Effect]()
     undone: list[int] = []
     while True:
-        now = Shape(tuple(standings), shape.places, shape.needs)
-        free = ready(now.effects(by_key=False))
+        free |= {item.seq: item for item in agenda.take()}
         if not free:
-            return undone, {number for number, stands in enumerate(standings) if stands is DONE}
-        chosen = min(item.seq for item in free)
-        standings[chosen] = Standing.SETTLED
-        undone.append(chosen)
+            done = {number for number, stands in enumerate(shape.standings) if stands is DONE}
+            return undone, done - set(undone)
+        chosen = free.pop(min(free))
+        agenda.put(replace(chosen, standing=Standing.SETTLED))
+        undone.append(chosen.seq)
 
 
 def held_back(shape: Shape) -> set[int]:

@@ -325,6 +325,41 @@ def after_an_action_that_does_not_exist() -> None:
     catalog.check()
 
 
+@mistake(
+    "after= goes in a circle: travel.book after travel.fly after travel.book; each would have to "
+    "be undone before the next. Take one of them out, or give what touches the same resource the "
+    "same key with conflicts="
+)
+def each_after_the_other() -> None:
+    catalog = travel()
+    booked(catalog, after=["fly"]).compensation()(cancel)
+    booked(catalog, after=["book"], name="fly").compensation()(cancel)
+    catalog.check()
+
+
+@mistake(
+    "after= goes in a circle: travel.book after travel.book; each would have to be undone before "
+    "the next. Take one of them out, or give what touches the same resource the same key with "
+    "conflicts="
+)
+def after_itself() -> None:
+    catalog = travel()
+    booked(catalog, after=["book"]).compensation()(cancel)
+    catalog.check()
+
+
+@mistake(
+    "after= goes in a circle: air.book after travel.book after air.book; each would have to be "
+    "undone before the next. Take one of them out, or give what touches the same resource the same "
+    "key with conflicts="
+)
+def in_a_circle_over_two_catalogs() -> None:
+    air, ground = Catalog("air"), travel()
+    booked(air, after=["travel.book"]).compensation()(cancel)
+    booked(ground, after=["air.book"]).compensation()(cancel)
+    check_catalogs([air, ground])
+
+
 # --- windows ----------------------------------------------------------------------------------
 
 WEEK = timedelta(days=7)

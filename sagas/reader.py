@@ -26,6 +26,7 @@ from sagas.fold import fold
 from sagas.model import Status, micros
 from sagas.ports import Clock, Loaded, SagaRow, Store
 from sagas.presenting import present_gate
+from sagas.previewing import Preview, foresee
 from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
 
@@ -90,6 +91,25 @@ class Reader:
             UnknownSaga: There is none of that id.
         """
         return fold(saga_id, entries_of((await self.load(saga_id)).rows))
+
+    async def preview(self, saga_id: str, /) -> Preview:
+        """What an unwind of a saga would do now: in which order, with what, and what it would leave.
+
+        Nothing is called, and nothing changed.
+
+        Raises:
+            UnknownSaga: There is none of that id.
+            Unreadable: A newer agent-sagas wrote what this one cannot read.
+        """
+        loaded = await self.load(saga_id)
+        state = fold(saga_id, entries_of(loaded.rows))
+        return foresee(
+            state,
+            self._handlers,
+            status=loaded.row.status,
+            now=micros(self._clock.now()),
+            secrets=state.declared.redaction(self.store.journal_id),
+        )
 
     async def presentation(self, gate_id: str, /, *, whole: bool = False) -> Presentation:
         """A gate as people see it before they decide.

@@ -1,102 +1,65 @@
-"""What an unwind would do at this moment, by the same planner that does it."""
+"""What an unwind would do at this moment, as the command line shows it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.console import RenderableType
 from rich.text import Text
 
-from compensations.plan import Effect, Standing, plan
-from sagas import decide
-from sagas.authoring.catalog import Catalog
-from sagas.cli.reading import Reading
 from sagas.cli.shapes import Shape
 from sagas.cli.terminal import Part, grid, safe, section, show, status
-from sagas.fold import fold
-from sagas.model import Status
-from sagas.state import Phase, SagaState, Step
-from sagas.story.wording import labels
+from sagas.previewing import Left, PlannedUndo, Preview, Settling
+
+_SETTLED_BY = {
+    Settling.KEY: "it is called again under its key",
+    Settling.PROBE: "its destination is asked first",
+    Settling.UNKNOWN: "it is undone without knowing",
+    Settling.PERSON: "only a person can tell",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One step in the preview.
-
-    Attributes:
-        residue: What its undo is declared to leave; None if that is not known here.
-    """
-
-    step: Step
-    label: str
-    in_doubt: bool
-    stuck: bool
-    residue: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What would be undone, in order, and what would remain."""
-
-    saga_id: str
-    status: Status
-    undone: tuple[Item, ...]
-    remains: tuple[Item, ...]
-
-
-def of(reading: Reading, catalog: Catalog | None) -> Forecast:
-    """The preview of a saga as it stands now.
-
-    Args:
-        catalog: Where declared residues are looked up, if it was named.
-    """
-    state = fold(reading.row.id, reading.entries)
-    effects = decide.effects(state)
-    named = labels(state.steps)
-    remaining = [effect for effect in effects if effect.standing is Standing.REMAINS]
-
-    def items(found: Sequence[Effect]) -> tuple[Item, ...]:
-        return tuple(_item(state, effect, named[effect.path], catalog) for effect in found)
-
-    ended = reading.row.status.is_end
-    return Forecast(
-        state.saga_id,
-        reading.row.status,
-        () if ended else items(plan(effects)),
-        items(remaining),
-    )
-
-
-def _item(state: SagaState, effect: Effect, label: str, catalog: Catalog | None) -> Item:
-    step = state.steps[effect.path]
-    action = catalog.find_action(step.action, step.version) if catalog is not None else None
-    declared = action.undo.residue if action is not None and action.undo is not None else None
-    in_doubt = step.forward.phase in (Phase.IN_DOUBT, Phase.INTENDED)
-    return Item(step, label, in_doubt, effect.standing is Standing.STUCK, declared)
-
-
-def shape(found: Forecast) -> Shape:
+def shape(found: Preview) -> Shape:
     """`preview --json`."""
     return {
         "id": found.saga_id,
         "status": found.status.value,
-        "undone": [_shape(item) for item in found.undone],
-        "remains": [_shape(item) for item in found.remains],
+        "has_code": found.has_code,
+        "pivot": found.pivot,
+        "undone": [_planned(item) for item in found.undone],
+        "remains": [_left(item) for item in found.remains],
     }
 
 
-def _shape(item: Item) -> Shape:
+def _planned(item: PlannedUndo) -> Shape:
     return {
-        "path": item.step.path,
-        "action": item.step.action,
-        "version": item.step.version,
-        "reversibility": item.step.reversibility.value,
+        **_step(item),
         "in_doubt": item.in_doubt,
-        "needs_a_person": item.stuck,
+        "needs_a_person": item.person is not None,
         "declared_residue": item.residue,
+        "wave": item.wave,
+        "settled_by": item.settled_by.value if item.settled_by else None,
+        "handler": item.handler,
+        "missing": item.missing,
+        "gate": item.gate,
+        "person": item.person,
+        "held_by": item.held_by,
+        "begun": item.begun,
     }
 
 
-def tell(found: Forecast) -> None:
+def _left(item: Left) -> Shape:
+    return {**_step(item), "why": item.why.value, "text": item.text}
+
+
+def _step(item: PlannedUndo | Left) -> Shape:
+    return {
+        "path": item.path,
+        "action": item.action,
+        "version": item.version,
+        "reversibility": item.reversibility.value,
+    }
+
+
+def tell(found: Preview) -> None:
     """Print `preview`."""
     parts: list[Part] = [Text.assemble(safe(found.saga_id, "bold"), "  ", status(found.status))]
     if found.status.is_end:
@@ -108,25 +71,47 @@ def tell(found: Forecast) -> None:
             Text(),
             *section(Text("an unwind would undo, in this order", "bold"), [_steps(found.undone)]),
         ]
+    if found.pivot is not None and not found.status.is_end:
+        parts.append(Text("it is past its pivot: by itself it may not unwind", "yellow"))
     if found.remains:
         title = "remains for good" if found.status.is_end else "and could not undo"
-        parts += [Text(), *section(Text(title, "bold yellow"), [_steps(found.remains)])]
+        parts += [Text(), *section(Text(title, "bold yellow"), [_remains(found.remains)])]
     show(*parts)
 
 
-def _steps(items: Sequence[Item]) -> RenderableType:
+def _steps(items: Sequence[PlannedUndo]) -> RenderableType:
     table = grid("right", "", "fixed", "rest")
     for number, item in enumerate(items, start=1):
-        notes = (
-            [item.step.reversibility.on_unwind] if not item.step.reversibility.is_undoable else []
-        )
-        notes += ["in doubt: it is settled first"] if item.in_doubt else []
-        notes += ["a person has to act first"] if item.stuck else []
-        notes += [f"may leave: {item.residue}"] if item.residue else []
         table.add_row(
             Text(str(number), style="dim"),
             safe(item.label, "bold"),
-            Text(item.step.reversibility.label),
-            safe("; ".join(notes), "dim"),
+            Text(item.reversibility.label),
+            safe("; ".join(_notes(item)), "dim"),
+        )
+    return table
+
+
+def _notes(item: PlannedUndo) -> list[str]:
+    """What is worth knowing of one undo before it runs."""
+    how = f": {_SETTLED_BY[item.settled_by]}" if item.settled_by else ": it is settled first"
+    notes = {
+        item.reversibility.on_unwind: not item.reversibility.is_undoable,
+        f"in doubt{how}": item.in_doubt,
+        f"a person has to act first: {item.person}": item.person is not None,
+        f"waits for {item.held_by}": item.held_by is not None,
+        f"asks {item.gate}": item.gate is not None,
+        f"may leave: {item.residue}": item.residue is not None,
+    }
+    return [note for note, holds in notes.items() if holds]
+
+
+def _remains(items: Sequence[Left]) -> RenderableType:
+    table = grid("right", "", "fixed", "rest")
+    for number, item in enumerate(items, start=1):
+        table.add_row(
+            Text(str(number), style="dim"),
+            safe(item.label, "bold"),
+            Text(item.reversibility.label),
+            safe("" if item.text == item.reversibility.label else item.text, "dim"),
         )
     return table

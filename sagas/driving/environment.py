@@ -23,6 +23,11 @@ class Handlers:
         self._catalogs = {catalog.name: catalog for catalog in catalogs}
 
     @property
+    def has_any(self) -> bool:
+        """Whether this process has any code at all, and so could miss some."""
+        return bool(self._catalogs)
+
+    @property
     def sagas(self) -> list[tuple[str, int]]:
         """The names and versions of every saga that this process can drive."""
         found = (saga for catalog in self._catalogs.values() for saga in catalog.sagas)

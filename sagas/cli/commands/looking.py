@@ -19,6 +19,7 @@ from sagas.cli.terminal import grid, safe, show
 from sagas.cli.terminal import status as status_text
 from sagas.model import Status, micros
 from sagas.ports import SagaRow
+from sagas.previewing import Preview
 from sagas.story.wording import moment
 
 SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
@@ -146,15 +147,22 @@ def preview(
     *,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="TARGET", help="The catalog, to tell declared residues."),
+        typer.Option(
+            "--target", metavar="TARGET", help="The catalog, to tell what compensations declare."
+        ),
     ] = None,
     json: Json = False,
     db: Db = DEFAULT_DB,
 ) -> int:
     """Show what an unwind would undo now, and leave."""
     settings = Settings(db=db)
-    catalog = targets.load(target).catalog if target is not None else None
-    found = forecast.of(_reading(settings, id_), catalog)
+    catalogs = [targets.load(target).catalog] if target is not None else []
+
+    async def main() -> Preview:
+        async with opened(settings, *catalogs) as coordinator:
+            return await coordinator.preview(id_)
+
+    found = asyncio.run(main())
     if json:
         print(shapes.dump(forecast.shape(found)))
     else:

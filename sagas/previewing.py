@@ -26,6 +26,8 @@ from sagas.story.wording import labels
 class Settling(StrEnum):
     """How it would be found out whether a step in doubt took effect."""
 
+    ANSWER = "answer"
+    """Its call is under way, and is waited for; if its worker died, it is in doubt after that."""
     KEY = "key"
     """It is called again under its live key."""
     PROBE = "probe"
@@ -220,9 +222,10 @@ def _lack(handlers: Handlers, step: Step) -> str | None:
 
 
 def _settling(step: Step, policy: decide.CallPolicy, now: int) -> Settling:
-    """What would settle it, if nothing is heard of its call before."""
-    track = replace(step.forward, phase=Phase.IN_DOUBT)
-    match decide.settle(track, policy, now):
+    """What would settle it now."""
+    if step.forward.phase is Phase.INTENDED:
+        return Settling.ANSWER
+    match decide.settle(step.forward, policy, now):
         case decide.CompensateUnknown():
             return Settling.UNKNOWN
         case decide.Ask():

@@ -10,6 +10,7 @@ from sagas.cli.terminal import Part, grid, safe, section, show, status
 from sagas.previewing import Left, PlannedUndo, Preview, Settling
 
 _SETTLED_BY = {
+    Settling.ANSWER: "its call is under way",
     Settling.KEY: "it is called again under its key",
     Settling.PROBE: "its destination is asked first",
     Settling.UNKNOWN: "it is undone without knowing",

@@ -232,6 +232,8 @@ def _settling(step: Step, policy: decide.CallPolicy, now: int) -> Settling:
             return Settling.PERSON
         case decide.Act():
             return Settling.KEY
+        case decide.Wait(until) if until > now:
+            return _settling(step, policy, until)
         case _:
             return Settling.PROBE
 

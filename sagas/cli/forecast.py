@@ -9,6 +9,7 @@ from sagas.cli.shapes import Shape
 from sagas.cli.terminal import Part, grid, safe, section, show, status
 from sagas.previewing import Left, PlannedUndo, Preview, Settling
 
+_ORDER = "an unwind would undo, in this order (equal numbers: side by side)"
 _SETTLED_BY = {
     Settling.ANSWER: "its call is under way",
     Settling.KEY: "it is called again under its key",
@@ -70,7 +71,7 @@ def tell(found: Preview) -> None:
     else:
         parts += [
             Text(),
-            *section(Text("an unwind would undo, in this order", "bold"), [_steps(found.undone)]),
+            *section(Text(_ORDER, "bold"), [_steps(found.undone)]),
         ]
     if found.pivot is not None and not found.status.is_end:
         parts.append(Text("it is past its pivot: by itself it may not unwind", "yellow"))
@@ -82,9 +83,9 @@ def tell(found: Preview) -> None:
 
 def _steps(items: Sequence[PlannedUndo]) -> RenderableType:
     table = grid("right", "", "fixed", "rest")
-    for number, item in enumerate(items, start=1):
+    for item in items:
         table.add_row(
-            Text(str(number), style="dim"),
+            Text(str(item.wave or "-"), style="dim"),
             safe(item.label, "bold"),
             Text(item.reversibility.label),
             safe("; ".join(_notes(item)), "dim"),

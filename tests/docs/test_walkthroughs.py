@@ -20,6 +20,11 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_on_previews_does_what_it_says(tmp_path: Path) -> None:
+    Walkthrough(tmp_path).play((ROOT / "docs" / "preview.md").read_text())
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(400)  # it explores a dozen times, in processes of its own
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     Walkthrough(tmp_path).play((ROOT / "docs" / "prove-it.md").read_text())

@@ -155,11 +155,14 @@ def test_what_follows_an_action_is_named_in_full() -> None:
     def again(city: str) -> None: ...
 
     @catalog.action(reversibility=R.READ_ONLY, after=("again", "other.look"))
+    def once_more(city: str) -> None: ...
+
+    @catalog.action(reversibility=R.READ_ONLY)
     def look(city: str) -> None: ...
 
     catalog.check()
 
-    assert (again.after, look.after) == (("c.look",), ("c.again", "other.look"))
+    assert (again.after, once_more.after) == (("c.look",), ("c.again", "other.look"))
 
 
 def test_a_saga_is_registered_with_and_without_brackets() -> None:

@@ -53,9 +53,8 @@ class Agenda:
 
     def give_back(self, path: str) -> None:
         """Whoever took this effect is done with it: if it is not settled, it is handed out again."""
-        if path in self._taken:
-            self._taken.remove(path)
-            self._look(path)
+        self._taken.discard(path)
+        self._look(path)
 
     def held_by(self, path: str) -> Effect | None:
         """An effect that has to go before this one, if there is one."""
@@ -83,9 +82,8 @@ class Agenda:
 
     def _settled(self, effect: Effect) -> None:
         """It is in the way of less than before."""
-        if effect.standing is not Standing.DONE:
-            self._free.discard(effect.path)
-            self._asleep.pop(effect.path, None)
+        self._free.discard(effect.path)
+        self._asleep.pop(effect.path, None)
         for barrier in self._places[effect.path].opening():
             for path in barrier.wake():
                 if self._asleep.get(path) is barrier:

@@ -392,8 +392,7 @@ def _savepoint_set(state: SagaState, seq: int, at: int, entry: e.SavepointSet) -
 def _rollback_began(state: SagaState, seq: int, at: int, entry: e.RollbackBegan) -> None:
     savepoint = state.savepoints[entry.path]
     savepoint.began, savepoint.reason = True, entry.reason
-    if not savepoint.done:
-        state.rolling[entry.path] = savepoint
+    state.rolling[entry.path] = savepoint
     state.generation = entry.generation
 
 

@@ -1,7 +1,7 @@
 """Planning an unwind takes work in proportion to its steps: counted in calls, never in time."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -53,7 +53,7 @@ PLANNING = (
 
 
 @contextmanager
-def counted() -> Iterator[list[int]]:
+def counted() -> Generator[list[int]]:
     """How many calls are made of what plans, and of what it asks."""
     count = [0]
 

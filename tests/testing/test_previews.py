@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,7 +206,7 @@ class Nowhere:
 
 
 @contextmanager
-def room() -> Iterator[Room]:
+def room() -> Generator[Room]:
     journal = MemoryJournal("previewed", lambda: 0)
     with ThreadPoolExecutor(1) as threads:
         yield Room(threads, journal, RealTime())

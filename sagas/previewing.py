@@ -7,6 +7,7 @@ happened. Pure.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from approvals import Approval
@@ -17,10 +18,11 @@ from reversibility import Reversibility
 from sagas import decide
 from sagas.driving.environment import Handlers
 from sagas.driving.recalling import why_not_undone
-from sagas.model import Status
+from sagas.model import Status, instant
 from sagas.state import Phase, SagaState, Step
 from sagas.story.model import Lasting
 from sagas.story.wording import labels
+from sagas.windows import closes_at, closes_on
 
 
 class Settling(StrEnum):
@@ -55,6 +57,8 @@ class PlannedUndo:
         held_by: The path of the step at which a person has to act before its turn comes.
         residue: What its compensation is declared to leave.
         begun: Whether its undo was called already.
+        undoable_until: When its window closes, as far as that is known.
+        closes_on: The event that will close its window.
     """
 
     path: str
@@ -72,6 +76,8 @@ class PlannedUndo:
     held_by: str | None = None
     residue: str | None = None
     begun: bool = False
+    undoable_until: datetime | None = None
+    closes_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,7 @@ class _View:
 
 def _planned(view: _View, effect: Effect, label: str) -> PlannedUndo:
     step = view.state.steps[effect.path]
+    until = closes_at(step)
     found = PlannedUndo(
         path=step.path,
         label=label,
@@ -169,6 +176,8 @@ def _planned(view: _View, effect: Effect, label: str) -> PlannedUndo:
         in_doubt=_is_in_doubt(step),
         person=_asked_already(view, effect),
         begun=step.undo.attempts > 0,
+        undoable_until=None if until is None else instant(until),
+        closes_on=closes_on(step),
     )
     return _with_code(view, found, step) if view.handlers.has_any else found
 

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from sagas.cli.shapes import Shape
+from sagas.cli.shapes import Shape, time
 from sagas.cli.terminal import Part, grid, safe, section, show, status
+from sagas.model import micros
 from sagas.previewing import Left, PlannedUndo, Preview, Settling
+from sagas.story.wording import moment
 
 _ORDER = "an unwind would undo, in this order (equal numbers: side by side)"
 _SETTLED_BY = {
@@ -45,6 +47,8 @@ def _planned(item: PlannedUndo) -> Shape:
         "person": item.person,
         "held_by": item.held_by,
         "begun": item.begun,
+        "undoable_until": time(_at(item)),
+        "closes_on": item.closes_on,
     }
 
 
@@ -102,9 +106,19 @@ def _notes(item: PlannedUndo) -> list[str]:
         f"a person has to act first: {item.person}": item.person is not None,
         f"waits for {item.held_by}": item.held_by is not None,
         f"asks {item.gate}": item.gate is not None,
+        f"can be undone until {_until(item)}": _until(item) is not None,
         f"may leave: {item.residue}": item.residue is not None,
     }
     return [note for note, holds in notes.items() if holds]
+
+
+def _until(item: PlannedUndo) -> str | None:
+    at = _at(item)
+    return item.closes_on if at is None else moment(at)
+
+
+def _at(item: PlannedUndo) -> int | None:
+    return None if item.undoable_until is None else micros(item.undoable_until)
 
 
 def _remains(items: Sequence[Left]) -> RenderableType:

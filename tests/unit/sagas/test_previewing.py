@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from approvals.redaction import Redaction
-from reversibility import Reversibility
+from reversibility import Reversibility, Window
 from sagas import Catalog, Status, approval
 from sagas import entries as e
 from sagas.driving.environment import Handlers
-from sagas.model import Direction
+from sagas.model import Direction, instant
 from sagas.previewing import PlannedUndo, Preview, Settling, foresee
 from sagas.story.model import Lasting
-from tests.unit.sagas.script import PATH, SECOND, Script
+from tests.unit.sagas.script import PATH, SECOND, START, Script
 
 R = Reversibility
 HOUR = timedelta(hours=1)
@@ -133,6 +133,20 @@ def test_an_undo_that_nothing_settles_needs_a_person() -> None:
     item = only(done().intend_undo().doubt(Direction.UNDO), trip())
 
     assert (item.begun, item.person) == (True, "its undo needs a person")
+
+
+def test_until_when_it_can_be_undone_is_told() -> None:
+    limited = Script().intend(action="trip.book", window=Window(duration=HOUR)).succeed()
+
+    assert only(limited, trip()).undoable_until == instant(START) + HOUR
+
+
+def test_the_event_after_which_it_cannot_be_undone_is_told() -> None:
+    limited = Script().intend(action="trip.book", window=Window(event="shipped")).succeed()
+
+    item = only(limited, trip())
+
+    assert (item.undoable_until, item.closes_on) == (None, "shipped")
 
 
 def test_a_saga_that_has_ended_undoes_nothing_more() -> None:

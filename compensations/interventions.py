@@ -25,6 +25,7 @@ class InterventionKind(StrEnum):
     LATE_EFFECT = "late-effect"
     SECOND_EFFECT = "second-effect"
     POISONED = "poisoned"
+    WINDOW_CLOSING = "window-closing"
 
 
 class Choice(StrEnum):
@@ -37,6 +38,7 @@ class Choice(StrEnum):
     WAIVE = "waive"
     RESUME = "resume"
     UNWIND = "unwind"
+    WAIT = "wait"
     KEEP = "keep"
 
 
@@ -48,6 +50,7 @@ MEANINGS = {
     Choice.WAIVE: "leave it as it is and record it as residue",
     Choice.RESUME: "go on with mended code or directory: the body runs again",
     Choice.UNWIND: "undo what can be undone",
+    Choice.WAIT: "go on waiting, and let the window close",
     Choice.KEEP: "leave everything as it is and end the saga",
 }
 
@@ -64,6 +67,7 @@ OFFERS = {
     InterventionKind.LATE_EFFECT: (Choice.DONE, Choice.WAIVE, Choice.UNWIND),
     InterventionKind.SECOND_EFFECT: (Choice.DONE, Choice.WAIVE),
     InterventionKind.POISONED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
+    InterventionKind.WINDOW_CLOSING: (Choice.UNWIND, Choice.WAIT),
 }
 
 WITH_DIFF = frozenset({InterventionKind.DIVERGED, InterventionKind.MISSING_HANDLER})

@@ -7,7 +7,7 @@ from reversibility.classes import Reversibility, is_worse, worst
 from reversibility.classification import classify, hint
 from reversibility.composition import Profile, compose
 from reversibility.errors import ClassUpgrade, ReversibilityError
-from reversibility.modifiers import Audience, Magnitude, Modifiers, Window
+from reversibility.modifiers import Audience, Magnitude, Modifiers, OnAlarm, Window
 from reversibility.observability import Observability, ObservabilityKind
 from reversibility.roles import Role
 
@@ -18,6 +18,7 @@ __all__ = [
     "Modifiers",
     "Observability",
     "ObservabilityKind",
+    "OnAlarm",
     "Profile",
     "Reversibility",
     "ReversibilityError",

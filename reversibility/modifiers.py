@@ -7,15 +7,27 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from reversibility.classes import Reversibility
 from reversibility.errors import InvalidDeclaration
 from reversibility.instants import as_utc, check_duration
 from reversibility.ranks import Ranked
 
-__all__ = ["Audience", "Magnitude", "Modifiers", "Window"]
+__all__ = ["Audience", "Magnitude", "Modifiers", "OnAlarm", "Window"]
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+class OnAlarm(StrEnum):
+    """What is done when a window is about to close, and the saga still waits."""
+
+    ESCALATE = "escalate"
+    """A person is asked: undo now, or go on waiting."""
+    UNWIND = "unwind"
+    """What can be undone is undone now; past an irreversible effect a person is asked."""
+    ACCEPT = "accept"
+    """Nothing but a note: the effect becomes irreversible in its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +40,7 @@ class Window:
 
     Raises:
         InvalidDeclaration: none or several are given, the duration is not positive or longer
-            than a century, or a name is blank.
+            than a century, a name is blank, or an alarm cannot be raised so long before the end.
     """
 
     duration: timedelta | None = None
@@ -37,6 +49,10 @@ class Window:
     """The field of the result that holds the closing instant; dots lead into what it holds."""
     event: str | None = None
     """The name of the event that closes it, if it comes after the intent."""
+    alarm: timedelta | None = None
+    """So long before it closes something is done about it, if the saga still waits then."""
+    on_alarm: OnAlarm = OnAlarm.ESCALATE
+    """What is done then."""
 
     def __post_init__(self) -> None:
         given = [self.duration, self.until, self.event]
@@ -51,6 +67,29 @@ class Window:
         for name, value in (("until", self.until), ("event", self.event)):
             if value is not None and not value.strip():
                 raise InvalidDeclaration(f"{name}= is blank: name the field or the event")
+        self._check_alarm()
+
+    def _check_alarm(self) -> None:
+        response: object = self.on_alarm
+        if not isinstance(response, OnAlarm):
+            responses = ", ".join(f"OnAlarm.{known.name}" for known in OnAlarm)
+            raise InvalidDeclaration(f"on_alarm is one of {responses}, not {response!r}")
+        if self.alarm is None:
+            if self.on_alarm is not OnAlarm.ESCALATE:
+                raise InvalidDeclaration(
+                    "on_alarm= needs alarm=: how long before its end it is to be done"
+                )
+            return
+        check_duration("alarm", self.alarm, instead="leave the alarm out")
+        if self.event is not None:
+            raise InvalidDeclaration(
+                "nobody knows in advance when an event comes: leave alarm= out, or give duration= "
+                "or until="
+            )
+        if self.duration is not None and self.alarm >= self.duration:
+            raise InvalidDeclaration(
+                f"alarm is {self.alarm!r}, and the window is open for {self.duration!r}: give less"
+            )
 
     def closes_at(
         self,

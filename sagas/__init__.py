@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from approvals import approval, waived
 from compensations import Residue, Retry
-from reversibility import Reversibility, Window
+from reversibility import OnAlarm, Reversibility, Window
 from sagas.authoring.body import because, event, now, parallel, savepoint, sleep, uuid
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.context import current_step
@@ -44,6 +44,7 @@ __all__ = [
     "Handle",
     "Limit",
     "NotExecuted",
+    "OnAlarm",
     "Outcome",
     "Residue",
     "Retry",

@@ -347,6 +347,18 @@ class GateConsumed(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowAlarmed(Entry):
+    """The window of a step was found about to close, at `closes_at`, while the saga waited.
+
+    `response` is what its author wants done then.
+    """
+
+    path: str
+    closes_at: int
+    response: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowClosed(Entry):
     """The window of a step was found closed: from here on it is irreversible.
 
@@ -479,6 +491,7 @@ KINDS: dict[str, type[Entry]] = {
         GateRevised,
         GateDecided,
         GateConsumed,
+        WindowAlarmed,
         WindowClosed,
         UnwindBegan,
         CompensationIntended,

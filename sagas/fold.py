@@ -144,8 +144,12 @@ def _open_window(state: SagaState, step: Step, at: int) -> None:
         return
     duration = step.window.duration
     step.closes_at = None if duration is None else at + span(duration)
-    step.closed_at = None
+    step.closed_at, step.alarmed = None, False
     state.windowed.add(step.path)
+
+
+def _window_alarmed(state: SagaState, seq: int, at: int, entry: e.WindowAlarmed) -> None:
+    state.steps[entry.path].alarmed = True
 
 
 def _window_closed(state: SagaState, seq: int, at: int, entry: e.WindowClosed) -> None:
@@ -491,6 +495,7 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.GateConsumed: _gate_consumed,
     e.CancelRequested: _cancel_requested,
     e.DeadlinePassed: _deadline_passed,
+    e.WindowAlarmed: _window_alarmed,
     e.WindowClosed: _window_closed,
     e.UnwindBegan: _unwind_began,
     e.CompensationIntended: _compensation_intended,

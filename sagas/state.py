@@ -11,7 +11,7 @@ from enum import StrEnum
 from heapq import heappop, heappush
 
 from approvals.parties import Parties
-from compensations import Residue
+from compensations import InterventionKind, Residue
 from reversibility import Reversibility, Window
 from sagas import entries as e
 from sagas.declared import Declared
@@ -113,6 +113,7 @@ class Step:
         window: What limits its undo.
         closes_at: When that closes, as far as it is known.
         closed_at: When it closed, once that is on the record.
+        alarmed: Whether the alarm was raised that it is about to close.
     """
 
     path: str
@@ -144,6 +145,7 @@ class Step:
     window: Window | None = None
     closes_at: int | None = None
     closed_at: int | None = None
+    alarmed: bool = False
 
     @property
     def scope(self) -> str:
@@ -387,8 +389,13 @@ class SagaState:
     def question_about(
         self, path: str | None, direction: Direction | None = None
     ) -> Question | None:
-        """The first of them; with a direction, the first about that call."""
+        """The first of them; with a direction, the first about that call.
+
+        That a window is about to close holds up nothing.
+        """
         for question in self.questions_about(path):
+            if question.what == InterventionKind.WINDOW_CLOSING:
+                continue
             if direction is None or question.direction is direction:
                 return question
         return None

@@ -6,16 +6,17 @@ down by whoever drives the saga, before anything that depends on it; what is due
 Pure.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
 from pydantic_core import from_json
 
+from compensations import InterventionKind
 from compensations.plan import Standing
-from sagas.decide import standing
-from sagas.entries import WindowClosed
+from sagas.decide import Stage, stage, standing
+from sagas.entries import WindowAlarmed, WindowClosed
 from sagas.model import Direction, micros, span
 from sagas.state import Phase, SagaState, Step
 
@@ -23,12 +24,14 @@ __all__ = [
     "Horizon",
     "KeyLife",
     "UndoLimit",
+    "alarms",
     "closes_at",
     "closes_on",
     "closing",
     "closings",
     "horizon",
     "instant_in",
+    "moot",
 ]
 
 
@@ -129,8 +132,50 @@ def closing(state: SagaState, now: int) -> list[WindowClosed]:
 
 
 def closings(state: SagaState) -> list[int]:
-    """The instants at which windows close that are open (microseconds)."""
-    return [at for at, _ in _open(state)]
+    """The instants at which something is to be done about open windows (microseconds)."""
+    return [_alarm_at(state, step, at) or at for at, step in _open(state)]
+
+
+def alarms(state: SagaState, now: int) -> list[WindowAlarmed]:
+    """What says of each window that it is about to close, and what is wanted then; once for each.
+
+    A saga that is undone, in whole or in part, needs no alarm, nor one that workers die of.
+    """
+    due = [
+        (at, step)
+        for at, step in _open(state)
+        if (alarm := _alarm_at(state, step, at)) is not None and alarm <= now
+    ]
+    return [
+        WindowAlarmed(path=step.path, closes_at=at, response=step.window.on_alarm)
+        for at, step in sorted(due, key=lambda item: item[0])
+        if step.window is not None
+    ]
+
+
+def moot(state: SagaState, closing: Collection[str] = ()) -> set[str]:
+    """The questions about windows that are not about to close any more.
+
+    Args:
+        closing: The steps whose windows are just found closed.
+    """
+    return {
+        question.id
+        for question in state.questions.values()
+        if question.what == InterventionKind.WINDOW_CLOSING
+        and question.path is not None
+        and (question.path in closing or closes_at(state.steps[question.path]) is None)
+    }
+
+
+def _alarm_at(state: SagaState, step: Step, at: int) -> int | None:
+    """When the alarm of a window that closes at that instant is to be raised, if it still is."""
+    if step.window is None or step.window.alarm is None or step.alarmed:
+        return None
+    asked = {question.what for question in state.questions.values()}
+    if InterventionKind.POISONED in asked or stage(state) not in (Stage.BODY, Stage.ASK):
+        return None
+    return at - span(step.window.alarm)
 
 
 def _open(state: SagaState) -> Iterator[tuple[int, Step]]:

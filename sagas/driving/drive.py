@@ -5,7 +5,7 @@ decides nothing itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, NoReturn
 
 from approvals import GateState
@@ -362,28 +362,40 @@ class Drive:
         """Open an intervention, unless the same is open already."""
         if any(asked.what == kind for asked in self.state.questions_about(path)):
             return
+        entry, op = self.question(
+            kind, question, evidence, path=path, direction=direction, wants_result=wants_result
+        )
+        if entry.intervention in self._asked:
+            await self.log.drained()  # two parts of the saga ask the same at one instant
+            return
+        self._asked.add(entry.intervention)
+        await self.log.commit(entry, ops=[op])
+
+    def question(
+        self,
+        kind: InterventionKind,
+        question: str,
+        evidence: str,
+        *,
+        path: str | None = None,
+        direction: Direction | None = None,
+        wants_result: bool = False,
+    ) -> tuple[InterventionOpened, OpenQuestion]:
+        """What opens an intervention."""
         back = self.state.unwinding or self.state.former is not None
         choices = offered(kind, unwinding=back)
         identity = self.id("i", path or "", kind, str(self.state.head))
-        if identity in self._asked:
-            await self.log.drained()  # two parts of the saga ask the same at one instant
-            return
-        self._asked.add(identity)
-        await self.log.commit(
-            InterventionOpened(
-                intervention=identity,
-                what=kind,
-                question=question,
-                evidence=evidence,
-                choices=[choice.value for choice in choices],
-                path=path,
-                direction=direction,
-            ),
-            ops=[
-                OpenQuestion(
-                    identity, path, kind, question, evidence, choices, wants_result, self.now()
-                )
-            ],
+        entry = InterventionOpened(
+            intervention=identity,
+            what=kind,
+            question=question,
+            evidence=evidence,
+            choices=[choice.value for choice in choices],
+            path=path,
+            direction=direction,
+        )
+        return entry, OpenQuestion(
+            identity, path, kind, question, evidence, choices, wants_result, self.now()
         )
 
     async def ask_and_park(
@@ -523,12 +535,19 @@ class Drive:
         self, reason: str, answered: Collection[str]
     ) -> tuple[list[Entry], list[Op]]:
         """Close what nobody need answer any more: where it still matters, it is asked anew."""
-        moot = [item for item in self.state.questions.values() if item.id not in answered]
+        moot = [identity for identity in self.state.questions if identity not in answered]
+        return self.no_longer_asked(moot, reason)
+
+    def no_longer_asked(
+        self, questions: Iterable[str], reason: str
+    ) -> tuple[list[Entry], list[Op]]:
+        """What closes questions that nobody need answer any more."""
+        moot = list(questions)
         entries: list[Entry] = [
-            InterventionClosed(intervention=item.id, choice=MOOT, by="", reason=reason)
+            InterventionClosed(intervention=item, choice=MOOT, by="", reason=reason)
             for item in moot
         ]
-        return entries, [CloseQuestion(item.id, self.now()) for item in moot]
+        return entries, [CloseQuestion(item, self.now()) for item in moot]
 
 
 def _opened(identity: str, step: Step, direction: Direction) -> InterventionOpened:

@@ -23,7 +23,7 @@ from sagas.driving.requests import Requests
 from sagas.driving.scopes import begin
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
-from sagas.driving.windows import close_windows
+from sagas.driving.windows import close_windows, raise_alarms
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
 from sagas.errors import (
     DefinitionError,
@@ -204,6 +204,8 @@ class Run:
     async def _park(self) -> Result | None:
         """Let go of the saga until something happens; None if something has."""
         drive = self.drive
+        if await raise_alarms(drive):
+            return None
         now, moved = drive.now(), (drive.state.head, drive.news) != self._seen
         due = [] if drive.state.due is None else [drive.state.due]
         waits = [*drive.waits, *due, *closings(drive.state)]
@@ -304,7 +306,10 @@ class Run:
             payload=payload,
             sensitive=list(self.drive.saga.sensitive_result) or None,
         )
-        await self._end(ended, status)
+        about = InterventionKind.WINDOW_CLOSING
+        asked = [item.id for item in self.drive.state.questions.values() if item.what == about]
+        entries, ops = self.drive.no_longer_asked(asked, "the saga has ended")
+        await self._end(ended, status, entries, ops)
 
     async def _roll_back(self) -> None:
         savepoint = self.drive.state.rolling_back

@@ -363,6 +363,12 @@ def _gate_consumed(t: Telling, seq: int, at: int, entry: e.GateConsumed) -> None
 # --- unwinding --------------------------------------------------------------------------------
 
 
+def _window_alarmed(t: Telling, seq: int, at: int, entry: e.WindowAlarmed) -> None:
+    detail = f"closes at {moment(entry.closes_at)}"
+    more = _facts(response=entry.response)
+    t.tell(seq, at, Mark.NOTED, "window closing", path=entry.path, detail=detail, more=more)
+
+
 def _window_closed(t: Telling, seq: int, at: int, entry: e.WindowClosed) -> None:
     detail = f"could be undone until {moment(entry.closed_at)}"
     t.tell(seq, at, Mark.TURNED, "window closed", path=entry.path, detail=detail)
@@ -517,6 +523,7 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.GateRevised: _gate_revised,
     e.GateDecided: _gate_decided,
     e.GateConsumed: _gate_consumed,
+    e.WindowAlarmed: _window_alarmed,
     e.WindowClosed: _window_closed,
     e.UnwindBegan: _unwind_began,
     e.CompensationIntended: _compensation_intended,

@@ -5,7 +5,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sagas import Catalog, NotExecuted, Residue, Retry, Reversibility, Window, approval, waived
+from sagas import (
+    Catalog,
+    NotExecuted,
+    OnAlarm,
+    Residue,
+    Retry,
+    Reversibility,
+    Window,
+    approval,
+    waived,
+)
 from tests.behaviour.world import Refusal, world
 
 DAY = timedelta(hours=24)
@@ -476,4 +486,49 @@ async def ordered(what: str) -> str:
 @ordered.compensation()
 async def undo_ordered(what: str, result: str) -> None:
     """Cancel it."""
+    await world.do(f"undo-{what}")
+
+
+def warned(on_alarm: OnAlarm) -> Window:
+    """Open for a week, with an alarm on the last day."""
+    return Window(duration=WEEK, alarm=DAY, on_alarm=on_alarm)
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    window=warned(OnAlarm.ESCALATE),
+)
+async def held_and_asked(what: str) -> str:
+    """A person is asked before its window closes."""
+    return await world.do(what)
+
+
+@held_and_asked.compensation()
+async def undo_held_and_asked(what: str, result: str) -> None:
+    """Let go of it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, window=warned(OnAlarm.UNWIND))
+async def held_or_undone(what: str) -> str:
+    """It is undone before its window closes."""
+    return await world.do(what)
+
+
+@held_or_undone.compensation()
+async def undo_held_or_undone(what: str, result: str) -> None:
+    """Let go of it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, window=warned(OnAlarm.ACCEPT))
+async def held_anyway(what: str) -> str:
+    """Its window may close."""
+    return await world.do(what)
+
+
+@held_anyway.compensation()
+async def undo_held_anyway(what: str, result: str) -> None:
+    """Let go of it."""
     await world.do(f"undo-{what}")

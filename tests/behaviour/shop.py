@@ -532,3 +532,19 @@ async def held_anyway(what: str) -> str:
 async def undo_held_anyway(what: str, result: str) -> None:
     """Let go of it."""
     await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    window=Window(duration=WEEK, alarm=WEEK - timedelta(microseconds=1), on_alarm=OnAlarm.ACCEPT),
+)
+async def warned_at_once(what: str) -> str:
+    """Its alarm is raised as soon as its saga waits."""
+    return await world.do(what)
+
+
+@warned_at_once.compensation()
+async def undo_warned_at_once(what: str, result: str) -> None:
+    """Let go of it."""
+    await world.do(f"undo-{what}")

@@ -28,6 +28,7 @@ from tests.behaviour.shop import (
     publish,
     sharing,
     shop,
+    warned_at_once,
 )
 from tests.behaviour.world import Refusal, World, lose_answer, lose_request, refuse, renew
 from tests.corpus import recording
@@ -65,6 +66,7 @@ async def unwinding(order: Order) -> str:
 async def lapsing(order: Order) -> str:
     """One of its effects is past undoing when it is undone."""
     await keyed("first")
+    await warned_at_once("seat")
     await ordered("parcel")
     await sagas.event("shipped")
     await keyed("refused")

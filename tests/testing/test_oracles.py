@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from approvals import GateState
-from reversibility import Reversibility
+from reversibility import Reversibility, Window
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -38,6 +38,7 @@ from sagas.entries import (
     TimerFired,
     TimerSet,
     UnwindBegan,
+    WindowAlarmed,
     WindowClosed,
 )
 from sagas.model import Direction, Status, idempotency_key
@@ -523,6 +524,28 @@ def a_window_closes_that_was_not_declared(tales: Tales) -> Evidence:
 def a_window_closes_twice(tales: Tales) -> Evidence:
     tale = tales["lapsed"]
     return tale.after(tale.find(WindowClosed), tale.find(WindowClosed))
+
+
+@breaks("an_alarm_is_raised_in_its_time")
+def an_alarm_is_raised_that_nobody_asked_for(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    path = tale.find(Intended, "ordered").path
+    return tale.changed(tale.find(WindowAlarmed), path=path)
+
+
+@breaks("an_alarm_is_raised_in_its_time")
+def an_alarm_is_raised_about_another_instant(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    alarm = tale.find(WindowAlarmed)
+    return tale.changed(alarm, closes_at=alarm.closes_at + 1)
+
+
+@breaks("an_alarm_is_raised_in_its_time")
+def an_alarm_is_raised_too_early(tales: Tales) -> Evidence:
+    tale = tales["lapsed"]
+    intent = tale.find(Intended, "warned")
+    last = Window(duration=intent.window.duration, alarm=timedelta(microseconds=1))
+    return tale.changed(intent, window=last)
 
 
 @breaks("an_undo_in_time_is_carried_through")

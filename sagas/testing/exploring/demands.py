@@ -11,17 +11,19 @@ from sagas.entries import (
     CancelRequested,
     Compensated,
     DeadlinePassed,
+    Entry,
     Intended,
     InterventionOpened,
     Succeeded,
     UnwindBegan,
+    WindowClosed,
 )
 from sagas.model import AfterPivot
 from sagas.testing.oracles import Evidence
 from sagas.testing.simulating.faults import Kind
 from sagas.testing.simulating.run import Run
 
-OURS = frozenset({"failure", "in-doubt", "unstorable-result", "cancel", "deadline"})
+OURS = frozenset({"failure", "in-doubt", "unstorable-result", "cancel", "deadline", "window"})
 """The causes of an unwind that nobody decided on."""
 
 
@@ -93,12 +95,19 @@ def _asked(saga: "Saga[object, object]", evidence: Evidence) -> Iterator[str]:
         return
     pivots: list[str] = []
     for seq, _, entry in evidence.timed:
-        if isinstance(entry, Intended) and evidence.steps[entry.path].is_pivot:
-            pivots.append(entry.path)
+        if _makes_a_pivot(evidence, entry):
+            pivots.append(getattr(entry, "path", ""))
         elif isinstance(entry, UnwindBegan) and entry.cause in OURS:
             for path in pivots:
                 if evidence.steps[path].course_at(seq).happened:
                     yield f"entry {seq} begins the unwind past {path}, and nobody was asked"
+
+
+def _makes_a_pivot(evidence: Evidence, entry: Entry) -> bool:
+    """Whether something is past undoing from this entry on, if it took effect."""
+    if isinstance(entry, Intended):
+        return evidence.steps[entry.path].reversibility.is_pivot
+    return isinstance(entry, WindowClosed)
 
 
 def _repeated(evidence: Evidence) -> Iterator[str]:

@@ -60,6 +60,7 @@ ALWAYS: Sequence[Rule] = (
     unwinds.the_world_saw_the_later_undone_first,
     unwinds.a_block_is_undone_before_the_body_goes_on,
     windows.a_window_closes_in_its_time,
+    windows.an_alarm_is_raised_in_its_time,
     windows.an_undo_in_time_is_carried_through,
     gates.a_gate_is_decided_once,
     gates.a_standing_rule_decides_as_its_gate_opens,

@@ -6,7 +6,7 @@ Pure.
 from collections.abc import Iterator
 
 from reversibility import Window
-from sagas.entries import EventReceived, Succeeded, WindowClosed
+from sagas.entries import EventReceived, Succeeded, WindowAlarmed, WindowClosed
 from sagas.model import span
 from sagas.testing.oracles.evidence import Evidence
 from sagas.testing.oracles.steps import Step
@@ -24,6 +24,19 @@ def a_window_closes_in_its_time(evidence: Evidence) -> Iterator[str]:
             yield f"entry {seq} closes the window of {entry.path} at an instant that nobody gave"
 
 
+def an_alarm_is_raised_in_its_time(evidence: Evidence) -> Iterator[str]:
+    """It is said that a window is about to close where that was asked for, and as early as asked."""
+    for seq, at, entry in evidence.of(WindowAlarmed):
+        step = evidence.steps.get(entry.path)
+        window = None if step is None else _window(step, seq)
+        if step is None or window is None or window.alarm is None:
+            yield f"entry {seq} warns of a window of {entry.path} that nobody wants to be warned of"
+        elif entry.closes_at not in _ends(evidence, step, seq):
+            yield f"entry {seq} warns that {entry.path} closes at an instant that nobody gave"
+        elif not entry.closes_at - span(window.alarm) <= at:
+            yield f"entry {seq} warns of the window of {entry.path} before its time"
+
+
 def an_undo_in_time_is_carried_through(evidence: Evidence) -> Iterator[str]:
     """No window is said to be closed once the undo that it limits was called."""
     for step in evidence.steps.values():
@@ -34,12 +47,11 @@ def an_undo_in_time_is_carried_through(evidence: Evidence) -> Iterator[str]:
 
 def _ends(evidence: Evidence, step: Step, before: int) -> set[int]:
     """The instants at which the window may have closed."""
-    intents = [(at, entry) for seq, at, entry in step.intents if seq < before]
-    window = next((entry.window for _, entry in intents if entry.window is not None), None)
+    window = _window(step, before)
     if window is None:
         return set()
     if window.duration is not None:
-        return {at + span(window.duration) for at, _ in intents}
+        return {at + span(window.duration) for seq, at, _ in step.intents if seq < before}
     if window.event is not None:
         return _instants_of(evidence, window, step.seq)
     return {
@@ -47,6 +59,11 @@ def _ends(evidence: Evidence, step: Step, before: int) -> set[int]:
         for _, at, told in step.told
         if isinstance(told, Succeeded)
     }
+
+
+def _window(step: Step, before: int) -> Window | None:
+    declared = (entry.window for seq, _, entry in step.intents if seq < before)
+    return next((window for window in declared if window is not None), None)
 
 
 def _instants_of(evidence: Evidence, window: Window, after: int) -> set[int]:

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reversibility import Audience, Magnitude, Modifiers, Reversibility, Window
+from reversibility import Audience, Magnitude, Modifiers, OnAlarm, Reversibility, Window
 from reversibility.errors import InvalidDeclaration, NaiveInstant
 
 SUCCEEDED = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,7 +62,34 @@ def test_a_blank_event_is_refused() -> None:
         Window(event="")
 
 
-def test_a_duration_counts_from_the_success() -> None:
+@pytest.mark.parametrize("end", [{"duration": 2 * DAY}, {"until": "free_until"}], ids=str)
+def test_an_alarm_is_so_long_before_the_end(end: dict[str, Any]) -> None:
+    window = Window(**end, alarm=DAY, on_alarm=OnAlarm.UNWIND)
+    assert (window.alarm, window.on_alarm) == (DAY, OnAlarm.UNWIND)
+
+
+def test_without_another_word_a_person_is_asked() -> None:
+    assert Window(duration=2 * DAY, alarm=DAY).on_alarm is OnAlarm.ESCALATE
+
+
+@pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        ({"duration": DAY, "alarm": DAY}, "give less"),
+        ({"duration": DAY, "alarm": timedelta(0)}, "positive"),
+        ({"until": "x", "alarm": timedelta.max}, "leave the alarm out"),
+        ({"event": "shipped", "alarm": DAY}, "nobody knows in advance"),
+        ({"duration": DAY, "on_alarm": OnAlarm.ACCEPT}, "needs alarm="),
+        ({"duration": 2 * DAY, "alarm": DAY, "on_alarm": "unwind"}, "OnAlarm.UNWIND"),
+    ],
+    ids=str,
+)
+def test_an_alarm_that_cannot_be_raised_is_refused(declared: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidDeclaration, match=why):
+        Window(**declared)
+
+
+def test_a_duration_counts_from_the_intent() -> None:
     assert Window(duration=DAY).closes_at(SUCCEEDED) == SUCCEEDED + DAY
 
 

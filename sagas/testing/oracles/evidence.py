@@ -183,6 +183,11 @@ class Evidence:
         return self.of(Intended, CompensationIntended)
 
     @cached_property
+    def has_windows(self) -> bool:
+        """Whether the undo of any step is limited in time."""
+        return any(entry.window is not None for _, _, entry in self.of(Intended))
+
+    @cached_property
     def owners(self) -> Mapping[str, tuple[str, str]]:
         """The step and the direction for which each key was first intended."""
         found: dict[str, tuple[str, str]] = {}

@@ -9,6 +9,7 @@ from compensations.plan import concurrent
 from sagas.entries import RolledBackTo, Succeeded
 from sagas.testing.oracles.evidence import Evidence, Scope
 from sagas.testing.oracles.steps import UNDO, Step
+from sagas.testing.oracles.windows import is_urgent
 
 
 def only_what_may_have_happened_is_undone(evidence: Evidence) -> Iterator[str]:
@@ -56,7 +57,7 @@ def the_irreversible_is_not_undone(evidence: Evidence) -> Iterator[str]:
 
 
 def what_came_later_is_undone_first(evidence: Evidence) -> Iterator[str]:
-    """Steps are undone in reverse order of their intents.
+    """Steps are undone in reverse order of their intents, or sooner if their windows close.
 
     Branches of one `parallel` are independent, and a step about which a person was asked holds up
     only what it builds upon: what it names in `after`, or shares a conflict key with.
@@ -83,6 +84,7 @@ def _should_wait(evidence: Evidence, earlier: Step, later: Step, seq: int) -> bo
     if not _belongs(scope, later, seq) or not later.has_effect:
         return False
     free = concurrent(later.path, earlier.path) or later.asked_before(seq)
+    free = free or is_urgent(evidence, earlier, seq)
     if free and not later.depends_on(earlier):
         return False
     if later.is_pivot_at(seq) and later.course_at(seq).happened is not None:

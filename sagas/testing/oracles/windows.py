@@ -45,6 +45,20 @@ def an_undo_in_time_is_carried_through(evidence: Evidence) -> Iterator[str]:
             yield f"entry {step.closed} closes the window of {step.path}, whose undo was called"
 
 
+def is_urgent(evidence: Evidence, step: Step, seq: int) -> bool:
+    """Whether it is known when its window closes, or that of a step that has to wait for it."""
+    if not evidence.has_windows:
+        return False
+    waits = [
+        other
+        for other in evidence.steps.values()
+        if other.seq < step.seq and other.intents and step.depends_on(other)
+    ]
+    return bool(_ends(evidence, step, seq)) or any(
+        is_urgent(evidence, other, seq) for other in waits
+    )
+
+
 def _ends(evidence: Evidence, step: Step, before: int) -> set[int]:
     """The instants at which the window may have closed."""
     window = _window(step, before)

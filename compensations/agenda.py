@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
-from compensations.plan import Effect, Standing, branch, components
+from compensations.plan import Effect, Standing, branch, components, turns
 
 NOTHING = -1
 """The number of no effect: every barrier lets pass what came later than its highest."""
 
 Mark = tuple[int, str]
-"""An effect in a heap whose first is the one that came last: its number, negated, and its path."""
+"""An effect in a heap whose first is the one that goes first: its turn, negated, and its path."""
 
 
 class Agenda:
@@ -37,6 +37,7 @@ class Agenda:
         self._free: set[str] = set()
         self._taken: set[str] = set()
         given = list(effects)
+        self._turns = turns(given)
         for effect in given:
             self._enter(effect)
         for effect in given:
@@ -46,7 +47,7 @@ class Agenda:
 
     def take(self) -> list[Effect]:
         """Hand out the effects that may start now and were not handed out, the last one first."""
-        found = sorted((self._effects[path] for path in self._free), key=lambda one: -one.seq)
+        found = sorted((self._effects[path] for path in self._free), key=self._later)
         self._taken |= self._free
         self._free.clear()
         return found
@@ -61,6 +62,16 @@ class Agenda:
         barrier = self._asleep.get(path)
         holder = None if barrier is None else barrier.highest()
         return None if holder is None else self._effects[holder[1]]
+
+    def _mark(self, effect: Effect) -> Mark:
+        return -self._turn(effect), effect.path
+
+    def _turn(self, effect: Effect) -> int:
+        """When an effect goes; one that came to light later goes by the number of its intent."""
+        return self._turns.setdefault(effect.path, effect.seq)
+
+    def _later(self, effect: Effect) -> int:
+        return -self._turn(effect)
 
     # --- what became of the effects -----------------------------------------------------------
 
@@ -102,9 +113,9 @@ class Agenda:
         if effect.standing is not Standing.DONE or path in self._taken:
             return
         for barrier in self._places[path].barriers():
-            if barrier.floor() > effect.seq:
+            if barrier.floor() > self._turn(effect):
                 self._asleep[path] = barrier
-                barrier.sleep(effect)
+                barrier.sleep(self._mark(effect))
                 return
         self._free.add(path)
 
@@ -118,10 +129,10 @@ class Agenda:
             place = self._places[effect.path] = self._place(effect)
         if effect.standing is Standing.DONE:
             for lane in place.lanes:
-                lane.add(effect)
+                lane.add(self._mark(effect))
         if self._is_open(effect.path):
             for need in place.held:
-                need.add(effect)
+                need.add(self._mark(effect))
 
     def _place(self, effect: Effect) -> "_Place":
         keys = [self._need(self._keys, key) for key in effect.conflicts]
@@ -162,14 +173,14 @@ class _Marks:
         self._counts = counts
         self._heap: list[Mark] = []
 
-    def add(self, effect: Effect) -> None:
-        heappush(self._heap, (-effect.seq, effect.path))
+    def add(self, mark: Mark) -> None:
+        heappush(self._heap, mark)
 
     def first(self) -> Mark | None:
         while self._heap:
-            seq, path = self._heap[0]
+            turn, path = self._heap[0]
             if self._counts(path):
-                return -seq, path
+                return -turn, path
             heappop(self._heap)
         return None
 
@@ -191,9 +202,9 @@ class _Barrier(ABC):
         highest = self.highest()
         return NOTHING if highest is None else highest[0]
 
-    def sleep(self, effect: Effect) -> None:
+    def sleep(self, mark: Mark) -> None:
         """Have an effect wait here."""
-        heappush(self._sleepers, (-effect.seq, effect.path))
+        heappush(self._sleepers, mark)
 
     def wake(self) -> Iterator[str]:
         """Let go of those that are not held up here any more."""
@@ -211,8 +222,8 @@ class _Need(_Barrier):
         super().__init__()
         self._marks = _Marks(counts)
 
-    def add(self, effect: Effect) -> None:
-        self._marks.add(effect)
+    def add(self, mark: Mark) -> None:
+        self._marks.add(mark)
 
     def highest(self) -> Mark | None:
         return self._marks.first()
@@ -235,10 +246,10 @@ class _Lane(_Barrier):
         self.listed = NOTHING
         self.listing = 0
 
-    def add(self, effect: Effect) -> None:
-        self._marks.add(effect)
-        if effect.seq > self.listed:
-            self.scope.list_(self, effect.seq)
+    def add(self, mark: Mark) -> None:
+        self._marks.add(mark)
+        if -mark[0] > self.listed:
+            self.scope.list_(self, -mark[0])
 
     def last(self) -> Mark | None:
         return self._marks.first()
@@ -288,11 +299,11 @@ class _Scope:
             self._inner[component] = _Scope(self._counts)
         return self._inner[component]
 
-    def list_(self, lane: _Lane, seq: int) -> None:
+    def list_(self, lane: _Lane, turn: int) -> None:
         """Give a lane its place among the others."""
         self._listings += 1
-        lane.listed, lane.listing = seq, self._listings
-        heappush(self._heap, (-seq, self._listings, lane))
+        lane.listed, lane.listing = turn, self._listings
+        heappush(self._heap, (-turn, self._listings, lane))
 
     def leaders(self, count: int) -> list[_Lane]:
         """The lanes that hold the last effects, at most so many, the last first."""

@@ -5,6 +5,8 @@ The plan is made from what the journal says was done, never by running the body 
 - *Order* is reverse order of the intents. It is an order, not a dependency: while a later effect
   is being undone an earlier one waits, but a later one that is stuck holds up only what it
   depends on.
+- *Windows* come before order: of effects that can be undone for a while only, the one whose window
+  closes next goes first, and whatever has to be undone before it goes before it.
 - *Dependencies* are declared (`after`), or equal conflict keys, and are never passed over.
 - Branches of one `parallel` are independent and unwind at the same time.
 
@@ -15,9 +17,10 @@ After Garcia-Molina and Salem, "Sagas" (1987), section 5, and Bruni et al. for p
 Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from reversibility import Reversibility
 
@@ -45,6 +48,7 @@ class Effect:
         action: Its action's name, for `after`.
         reversibility: Its class, as classified for these arguments.
         standing: Where it stands.
+        closes_at: When its undo is no longer possible (microseconds); None if no end is known.
         conflicts: Keys of the resources it touched.
         after: Names of actions that this one depends on.
     """
@@ -56,12 +60,45 @@ class Effect:
     standing: Standing
     conflicts: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
+    closes_at: int | None = None
 
 
 def plan(effects: Iterable[Effect]) -> list[Effect]:
     """Everything that is still to be undone, in the order in which it would be."""
     open_ = [effect for effect in effects if effect.standing in (Standing.DONE, Standing.STUCK)]
-    return sorted(open_, key=lambda effect: -effect.seq)
+    ends = _ends(open_)
+    return sorted(open_, key=lambda effect: (ends[effect.path], -effect.seq))
+
+
+def turns(effects: Iterable[Effect]) -> dict[str, int]:
+    """When each of them has its turn, by its path: the highest number goes first.
+
+    Where no window closes that is the number of its intent. The numbers are the same, dealt out
+    otherwise, so that what comes to light later has its turn among them.
+    """
+    planned = plan(effects)
+    numbers = sorted((effect.seq for effect in planned), reverse=True)
+    return {effect.path: number for effect, number in zip(planned, numbers, strict=True)}
+
+
+def _ends(effects: Sequence[Effect]) -> dict[str, float]:
+    """By when each of them is to be undone: before its window closes, and before what it holds up.
+
+    What builds upon an effect is undone before it, and inherits its haste. So the order by these
+    instants never goes against a dependency.
+    """
+    ends: dict[str, float] = {}
+    of_action: dict[str, float] = {}
+    of_key: dict[str, float] = {}
+    for effect in sorted(effects, key=lambda effect: effect.seq):
+        own = inf if effect.closes_at is None else effect.closes_at
+        held = [of_action.get(name, inf) for name in effect.after]
+        held += [of_key.get(key, inf) for key in effect.conflicts]
+        end = ends[effect.path] = min(own, *held, inf)
+        of_action[effect.action] = min(end, of_action.get(effect.action, inf))
+        for key in effect.conflicts:
+            of_key[key] = min(end, of_key.get(key, inf))
+    return ends
 
 
 def depends(later: Effect, earlier: Effect) -> bool:

@@ -411,6 +411,7 @@ def _effect(step: Step, stands: Standing) -> Effect:
         standing=stands,
         conflicts=step.conflicts,
         after=step.after,
+        closes_at=step.ends_at,
     )
 
 

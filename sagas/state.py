@@ -158,6 +158,15 @@ class Step:
         return self.late or self.forward.phase is Phase.SUCCEEDED
 
     @property
+    def ends_at(self) -> int | None:
+        """When its undo is no longer possible, as far as that is known; None too once it was called.
+
+        An undo that was called before is carried through.
+        """
+        open_ = self.closed_at is None and self.may_have_happened and not self.is_undone
+        return self.closes_at if open_ and not self.undo.attempts else None
+
+    @property
     def is_in_doubt(self) -> bool:
         """Whether nobody knows what became of one of its calls."""
         return Phase.IN_DOUBT in (self.forward.phase, self.undo.phase)

@@ -100,7 +100,7 @@ def _end_of(limit: UndoLimit) -> tuple[bool, int, bool]:
 
 def closes_at(step: Step) -> int | None:
     """When the undo of a step is no longer possible (microseconds), as far as that is known."""
-    return step.closes_at if _is_limited(step) else None
+    return step.ends_at
 
 
 def closes_on(step: Step) -> str | None:

@@ -422,10 +422,14 @@ async def undo_held_at_a_price(what: str, result: str) -> None:
 
 
 @shop.action(
-    reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, retry=SOON, definite=(Refusal,)
+    reversibility=Reversibility.COMPENSATABLE,
+    key_ttl=DAY,
+    retry=SOON,
+    definite=(Refusal,),
+    after=["held"],
 )
 async def slowly(what: str) -> str:
-    """The desk takes its time to agree to its undo."""
+    """Builds upon what is held; the desk takes its time to agree to its undo."""
     return await world.do(what)
 
 
@@ -547,4 +551,18 @@ async def warned_at_once(what: str) -> str:
 @warned_at_once.compensation()
 async def undo_warned_at_once(what: str, result: str) -> None:
     """Let go of it."""
+    await world.do(f"undo-{what}")
+
+
+@shop.action(
+    reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY, after=["offered"], definite=(Refusal,)
+)
+async def upon_offered(what: str) -> str:
+    """Builds upon an offer."""
+    return await world.do(what)
+
+
+@upon_offered.compensation()
+async def undo_upon_offered(what: str, result: str) -> None:
+    """Undo it."""
     await world.do(f"undo-{what}")

@@ -26,6 +26,7 @@ from tests.behaviour.shop import (
     ordered,
     shop,
     slowly,
+    upon_offered,
 )
 from tests.behaviour.world import Refusal, World, lose_answer, refuse
 
@@ -88,6 +89,26 @@ async def holding_in_a_block(order: Order) -> str:
     except Refusal:
         return "left"
     return "stayed"
+
+
+@shop.saga
+async def holding_several(order: Order) -> str:
+    await keyed("first")
+    await held("next week")
+    await offered("the day after")
+    await offered("tomorrow")
+    await keyed("last")
+    await sagas.event("go")
+    return await keyed("capture")
+
+
+@shop.saga
+async def building_on_what_closes(order: Order) -> str:
+    await offered("it")
+    await upon_offered("upon it")
+    await keyed("last")
+    await sagas.event("go")
+    return await keyed("capture")
 
 
 @shop.saga
@@ -258,6 +279,28 @@ async def test_a_gate_says_until_when_what_was_done_can_be_undone(
         shown = await coordinator.presentation(await only_gate(coordinator))
     until = instant(held_step.closes_at or 0)
     assert shown.undoable_until == f"{until:%Y-%m-%d %H:%M} UTC: held"
+
+
+# --- what closes next goes first --------------------------------------------------------------
+
+
+async def test_what_closes_next_is_undone_first(house: House, world: World) -> None:
+    world.plan("capture", refuse)
+    for days in (2, 1):
+        world.results.append(Terms(free_until=datetime.now(UTC) + days * DAY))
+    await begin(house, holding_several)
+    async with house.open() as coordinator:
+        await (await go_on(house, coordinator)).outcome(timeout=LIMIT)
+    assert world.undone == ["tomorrow", "the day after", "next week", "last", "first"]
+
+
+async def test_what_builds_on_it_is_undone_before_it(house: House, world: World) -> None:
+    world.plan("capture", refuse)
+    world.results.append(Terms(free_until=datetime.now(UTC) + DAY))
+    await begin(house, building_on_what_closes)
+    async with house.open() as coordinator:
+        await (await go_on(house, coordinator)).outcome(timeout=LIMIT)
+    assert world.undone == ["upon it", "it", "last"]
 
 
 # --- an instant in the result -----------------------------------------------------------------

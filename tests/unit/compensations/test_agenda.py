@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -131,7 +132,7 @@ def test_who_holds_up_an_effect_is_one_that_does_by_the_definition(given_: list[
 # --- what it costs --------------------------------------------------------------------------------
 
 
-def one(number: int, path: str, **more: frozenset[str]) -> Effect:
+def one(number: int, path: str, **more: Any) -> Effect:
     return Effect(
         path, number, f"act{number % 7}", Reversibility.COMPENSATABLE, Standing.DONE, **more
     )

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations, product
+from typing import Any
 
 import pytest
 
 from compensations.agenda import Agenda, ready
-from compensations.plan import Effect, Standing, branch, concurrent, depends, plan
+from compensations.plan import Effect, Standing, branch, concurrent, depends, plan, turns
 from reversibility import Reversibility
 
 DONE, STUCK = Standing.DONE, Standing.STUCK
@@ -309,3 +310,76 @@ def test_a_name_is_no_branch(component: str) -> None:
 
 def test_a_branch_has_a_parallel_and_a_number() -> None:
     assert branch("12.3") == ("12", "3")
+
+
+# --- windows ----------------------------------------------------------------------------------
+
+
+def closing(seq: int, at: int | None, **more: Any) -> Effect:
+    return replace(effect(seq, **more), closes_at=at)
+
+
+def test_what_closes_next_goes_first() -> None:
+    found = plan([closing(1, 50), closing(2, None), closing(3, 40), closing(4, None)])
+    assert [item.seq for item in found] == [3, 1, 4, 2]
+
+
+def test_of_what_closes_at_one_instant_the_last_goes_first() -> None:
+    assert [item.seq for item in plan([closing(1, 50), closing(2, 50)])] == [2, 1]
+
+
+def test_what_builds_upon_it_goes_before_it() -> None:
+    upon = frozenset({"act1"})
+    found = plan([closing(1, 50), effect(2, after=upon), closing(3, 60), effect(4)])
+    assert [item.seq for item in found] == [2, 1, 3, 4]
+
+
+def test_haste_is_handed_on_to_whatever_has_to_go_before() -> None:
+    touched = frozenset({"room"})
+    chain = [
+        closing(1, 50, conflicts=touched),
+        effect(2, conflicts=touched),
+        effect(3, after=frozenset({"act2"})),
+        closing(4, 55),
+    ]
+    assert [item.seq for item in plan(chain)] == [3, 2, 1, 4]
+
+
+def test_a_settled_effect_hurries_nothing() -> None:
+    gone = replace(closing(1, 50), standing=Standing.SETTLED)
+    found = plan([gone, effect(2, after=frozenset({"act1"})), closing(3, 60)])
+    assert [item.seq for item in found] == [3, 2]
+
+
+def test_the_turns_without_windows_are_the_numbers_of_the_intents() -> None:
+    given = [effect(seq) for seq in (2, 5, 9)]
+    assert turns(given) == {item.path: item.seq for item in given}
+
+
+def test_the_agenda_starts_with_what_closes_next() -> None:
+    agenda = Agenda([closing(1, 50), closing(2, None), closing(3, 60)])
+    assert [item.seq for item in agenda.take()] == [1]
+
+
+def test_branches_hurry_side_by_side() -> None:
+    one, other = ((1, 1),), ((1, 2),)
+    agenda = Agenda([closing(1, 50, where=one), closing(2, None, where=other), effect(3)])
+    assert [item.seq for item in agenda.take()] == [1]
+    agenda.put(replace(closing(1, 50, where=one), standing=Standing.SETTLED))
+    assert [item.seq for item in agenda.take()] == [3]
+
+
+def test_no_order_by_windows_goes_against_a_dependency() -> None:
+    needs = list(combinations(range(4), 2))
+    for chosen in (frozenset(some) for n in range(4) for some in combinations(needs, n)):
+        for ends in product((None, 1, 2), repeat=4):
+            given = [
+                closing(
+                    later,
+                    ends[later],
+                    after=frozenset(f"act{first}" for first, second in chosen if second == later),
+                )
+                for later in range(4)
+            ]
+            order = [item.seq for item in plan(given)]
+            assert all(order.index(later) < order.index(first) for first, later in chosen)

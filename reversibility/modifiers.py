@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import cast
 
 from reversibility.classes import Reversibility
 from reversibility.errors import InvalidDeclaration
@@ -70,7 +71,7 @@ class Window:
         self._check_alarm()
 
     def _check_alarm(self) -> None:
-        response: object = self.on_alarm
+        response = cast(object, self.on_alarm)
         if not isinstance(response, OnAlarm):
             responses = ", ".join(f"OnAlarm.{known.name}" for known in OnAlarm)
             raise InvalidDeclaration(f"on_alarm is one of {responses}, not {response!r}")

@@ -7,12 +7,15 @@ from hashlib import sha256
 from typing import Any, NoReturn, TypeVar
 from weakref import WeakValueDictionary
 
+from pydantic import JsonValue
+
 from approvals import Directory
 from approvals.directory import LiveGroups
 from approvals.errors import ChannelDefinitionError
 from approvals.parties import Parties
 from approvals.policies import Policies
 from sagas.authoring.saga import Saga
+from sagas.authoring.session import SessionSaga
 from sagas.decider import Decider
 from sagas.dispatching.dispatcher import Dispatcher
 from sagas.driving.environment import Handlers
@@ -24,6 +27,7 @@ from sagas.handles import Following, Handle
 from sagas.model import Outcome, micros
 from sagas.moments import given_deadline, past
 from sagas.ports import Clock, CreateSaga, SagaRow, Store
+from sagas.sessions import Session
 from sagas.state import SagaState
 from sagas.worker import Worker
 
@@ -178,6 +182,41 @@ class Coordinator(Decider):
             saga, input, id=id, deadline=deadline, requester=requester, agent=agent, owner=owner
         )
         return await handle.outcome(timeout=timeout)
+
+    async def session(
+        self,
+        saga: SessionSaga,
+        task: JsonValue = None,
+        /,
+        *,
+        id: str,
+        deadline: timedelta | datetime | None = None,
+        requester: str | None = None,
+        agent: str | None = None,
+        owner: str | None = None,
+    ) -> Session:
+        """Open a session, whose steps are chosen one by one; one of that id goes on from where it is.
+
+        Args:
+            task: What it is about, as JSON values; kept as the saga's input. It may be left out for
+                a session that exists.
+            id: As for `start`, and so are the others.
+
+        Raises:
+            DifferentInput: The id was opened with another task, or belongs to another saga.
+            SagaError: As for `start`.
+        """
+        row = await self.store.saga(id) if task is None else None
+        if row is None:
+            handle = await self.start(
+                saga, task, id=id, deadline=deadline, requester=requester, agent=agent, owner=owner
+            )
+            return Session(self, saga, handle)
+        if (row.saga, row.version) != (saga.name, saga.version):
+            raise DifferentInput(
+                f"the id {id!r} belongs to {row.saga} version {row.version}: choose another id"
+            )
+        return Session(self, saga, await self.resume(id))
 
     async def resume(self, id: str, /) -> Handle[Any]:
         """Drive a saga that exists, in this process.

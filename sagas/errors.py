@@ -13,6 +13,9 @@ SagaError
 ├─ StepInterrupted        the body stopped waiting for a step (it goes on, and is accounted for)
 ├─ UnknownSaga            no saga of that id
 ├─ DifferentInput         the id is taken by a saga with another input
+├─ SessionBusy            nothing has come yet of a session's last turn, or somebody else steers it
+├─ SessionOver            a session has ended, or is being undone
+├─ SessionStuck           a session waits for a person
 ├─ TimerError             an instant or a duration that nothing can wait for
 ├─ Refused                a decision came too late, from the wrong person, or is not on offer
 └─ JournalError
@@ -127,6 +130,18 @@ class UnknownSaga(SagaError):
 
 class DifferentInput(SagaError):
     """The id belongs to a saga that was started with another input."""
+
+
+class SessionBusy(SagaError):
+    """Nothing has come yet of a session's last turn, or somebody else steers it too."""
+
+
+class SessionOver(SagaError):
+    """A session has ended, or is being undone: there is nothing more to choose."""
+
+
+class SessionStuck(SagaError):
+    """A session waits for a person, who has to act before it goes on."""
 
 
 class TimerError(SagaError):

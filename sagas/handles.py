@@ -82,10 +82,10 @@ class Handle(Generic[O]):
                 row = await self._reader.get(saga_id)
                 if row.status.is_end or _rests(row, parked=parked):
                     return outcome_of(self._saga, await self._reader.state(saga_id), row.status)
-            await self._soon()
+            await self.soon()
 
-    async def _soon(self) -> None:
-        """Until something changed here, or it is time to look whether something did elsewhere."""
+    async def soon(self) -> None:
+        """Wait until something changed here, or it is time to look whether something did elsewhere."""
         try:
             async with asyncio.timeout(LOOK_SECONDS):
                 await self._following.changed.wait()

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast, overload
 from uuid import UUID
 
-from sagas.authoring.catalog import check_name
 from sagas.authoring.context import MAX_BECAUSE, current_scope, reason
+from sagas.authoring.naming import check_name
 from sagas.errors import DefinitionError
 from sagas.moments import given_duration, given_instant
 

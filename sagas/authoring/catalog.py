@@ -4,7 +4,6 @@ There is no global registry. Names and versions are what the journal stores, so 
 has the catalog finds a compensation long after the code that ran the step is gone.
 """
 
-import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, TypeVar, overload
@@ -15,6 +14,7 @@ from compensations.cycle import find_cycle
 from reversibility import Magnitude, Reversibility, Window
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
+from sagas.authoring.naming import check_name
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
@@ -24,6 +24,7 @@ from sagas.authoring.options import (
     check_waits,
 )
 from sagas.authoring.saga import Saga
+from sagas.authoring.session import SessionSaga
 from sagas.authoring.signatures import check_function, local_names
 from sagas.errors import DefinitionError, TimerError
 from sagas.model import AfterPivot
@@ -31,8 +32,6 @@ from sagas.moments import given_duration
 
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Catalog:
@@ -244,15 +243,48 @@ class Catalog:
                 namespace=namespace,
                 catalog=self,
             )
-            if (saga.name, version) in self._sagas:
-                raise DefinitionError(
-                    f"{saga.name} version {version} is registered twice: "
-                    "give one of them another name or version"
-                )
-            self._sagas[saga.name, version] = saga
+            self._register(saga)
             return saga
 
         return register if fn is None else register(fn)
+
+    def session(
+        self,
+        name: str,
+        *,
+        version: int = 1,
+        after_pivot: AfterPivot | str = AfterPivot.ASK,
+        deadline: timedelta | None = None,
+    ) -> SessionSaga:
+        """Register a session: a saga whose steps somebody chooses one by one, from outside.
+
+        The actions of this catalog can be called in it. `coordinator.session` opens one.
+
+        Args:
+            name: Its name.
+            version: As for `saga`, and so are `after_pivot` and `deadline`.
+
+        Raises:
+            DefinitionError: It cannot be right.
+        """
+        _check_deadline(name, deadline)
+        session = SessionSaga(
+            name=self._full_name(name),
+            version=version,
+            after_pivot=_after_pivot(after_pivot),
+            deadline=deadline,
+            catalog=self,
+        )
+        self._register(session)
+        return session
+
+    def _register(self, saga: Saga[Any, Any]) -> None:
+        if (saga.name, saga.version) in self._sagas:
+            raise DefinitionError(
+                f"{saga.name} version {saga.version} is registered twice: "
+                "give one of them another name or version"
+            )
+        self._sagas[saga.name, saga.version] = saga
 
     def check(self) -> None:
         """Refuse actions that are incomplete. Called by `saga` and by `connect`.
@@ -340,19 +372,6 @@ def check_order(actions: Iterable[Action[..., Any]]) -> None:
             f"after= goes in a circle: {' after '.join(cycle)}; each would have to be undone before "
             "the next. Take one of them out, or give what touches the same resource the same key "
             "with conflicts="
-        )
-
-
-def check_name(what: str, name: str) -> None:
-    """Refuse names that could not be part of a path.
-
-    Raises:
-        DefinitionError: The name holds anything but letters, digits, `_` and `-`.
-    """
-    if not _NAME.fullmatch(name):
-        raise DefinitionError(
-            f"{what} name {name!r} cannot be used: begin with a letter or _, "
-            "and go on with letters, digits, _ and -"
         )
 
 

@@ -71,6 +71,10 @@ class Saga(Generic[I, O]):
         """The name without the catalog's."""
         return self.name.rpartition(".")[2]
 
+    def secret_places(self, event: str, payload: bytes) -> list[str] | None:
+        """Where what an event says is secret, as JSON pointers; None if nothing is known to be."""
+        return None
+
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Refused: a saga is started by a coordinator."""
         raise NotInSaga(

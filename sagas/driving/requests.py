@@ -138,13 +138,21 @@ class _Batch:
             case "edit":
                 self._edit(request)
             case "event":
-                self.entries.append(
-                    EventReceived(
-                        name=request.ref, key=request.state, by=request.by, payload=request.payload
-                    )
-                )
+                self._event(request)
             case _:
                 self._answer(request)
+
+    def _event(self, request: Request) -> None:
+        secret = self._drive.saga.secret_places(request.ref, request.payload or b"null")
+        self.entries.append(
+            EventReceived(
+                name=request.ref,
+                key=request.state,
+                by=request.by,
+                payload=request.payload,
+                sensitive=secret,
+            )
+        )
 
     def _cancel(self, request: Request) -> None:
         drive = self._drive

@@ -80,6 +80,26 @@ def not_retriable_after_pivot(catalog: Catalog, known: Known) -> Iterator[Findin
             )
 
 
+def closes_while_waiting(catalog: Catalog, known: Known) -> Iterator[Finding]:
+    """Tell of effects that can be undone for less time than a later approval may take."""
+    for saga, flow in flows(catalog):
+        for earlier, gate in _waits(flow):
+            window, asked = earlier.action.window, gate.action.options.approval
+            if window is None or window.duration is None or not isinstance(asked, Approval):
+                continue
+            if window.alarm is None and asked.within >= window.duration:
+                yield _finding(
+                    "S006",
+                    saga,
+                    earlier,
+                    f"{earlier.action.short_name} can be undone for {window.duration}, and "
+                    f"{gate.action.short_name} may wait {asked.within} for its approval: a rejection "
+                    "may come when it cannot be undone any more",
+                    "ask before it, or within a shorter time; or have an alarm raised: "
+                    "Window(..., alarm=timedelta(...))",
+                )
+
+
 def built_upon_too_early(catalog: Catalog, known: Known) -> Iterator[Finding]:
     """Tell of a step that is said to build upon another, and is called before it."""
     for saga, flow in flows(catalog):
@@ -128,6 +148,14 @@ def _after_pivots(catalog: Catalog) -> Iterator[tuple[Saga[Any, Any], Site, Site
                 yield saga, site, pivot
 
 
+def _waits(flow: Flow) -> Iterator[tuple[Site, Site]]:
+    """Each effect with a window, and each step that a person is asked about after it."""
+    for gate in flow.sites:
+        for earlier in flow.earlier(gate):
+            if earlier.action.window is not None and earlier is not gate:
+                yield earlier, gate
+
+
 def _pivots(flow: Flow, site: Site) -> Iterator[Site]:
     return (item for item in flow.earlier(site) if item.action.options.reversibility.is_pivot)
 
@@ -148,6 +176,7 @@ ORDER_RULES: Iterable[Rule] = (
     fallible_after_pivot,
     several_pivots,
     not_retriable_after_pivot,
+    closes_while_waiting,
     built_upon_too_early,
     asks_in_a_loop,
 )

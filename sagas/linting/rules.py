@@ -26,6 +26,7 @@ CODES = {
     "S002": "two steps that cannot be undone, and no way forward if the later one fails",
     "S003": "the lost outcome of a step past the pivot can only be settled by a person",
     "S005": "nothing is said of what an undo leaves behind",
+    "S006": "an effect can be undone for less time than a later approval may take",
     "S007": "a call may be repeated for longer than its key lives",
     "S008": "the lost outcome of an action can only be settled by a person",
     "S009": "an undo needs the result of a call whose answer may be lost for good",

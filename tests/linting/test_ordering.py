@@ -4,9 +4,10 @@ from contextlib import suppress
 
 import pytest
 
-from sagas import Catalog, StepFailed, parallel, savepoint
+from sagas import Catalog, Reversibility, StepFailed, Window, parallel, savepoint
+from sagas.authoring.action import Action
 from sagas.linting.finding import Level
-from tests.linting.catalogs import codes, found, fresh, look, order, pay, tell
+from tests.linting.catalogs import DAY, codes, found, fresh, look, order, pay, tell
 
 
 @pytest.fixture
@@ -235,5 +236,58 @@ def test_only_the_newest_version_of_a_saga_is_read(shop: Catalog) -> None:
     async def buy(item: str) -> None:
         await order(item)
         await pay(item)
+
+    assert codes(shop) == []
+
+
+def authorising(shop: Catalog, window: Window) -> Action[[str], None]:
+    @shop.action(reversibility=Reversibility.COMPENSATABLE, repeatable=True, window=window)
+    async def authorise(item: str) -> None: ...
+
+    @authorise.compensation(residue="a fee")
+    async def void(item: str) -> None: ...
+
+    return authorise
+
+
+def test_an_effect_that_lapses_while_a_later_approval_is_waited_for_is_found(
+    shop: Catalog,
+) -> None:
+    authorise = authorising(shop, Window(duration=DAY))
+
+    @shop.saga
+    async def buy(item: str) -> None:
+        await authorise(item)
+        await pay(item)  # within a day
+
+    (finding,) = found(shop)
+    assert finding.code == "S006"
+    assert finding.place is not None
+    assert finding.place.line == buy.fn.__code__.co_firstlineno + 2
+
+
+@pytest.mark.parametrize(
+    "window", [Window(duration=2 * DAY), Window(duration=DAY, alarm=DAY / 24), Window(event="sold")]
+)
+def test_a_longer_window_an_alarm_or_one_that_nobody_can_foresee_is_in_order(
+    shop: Catalog, window: Window
+) -> None:
+    authorise = authorising(shop, window)
+
+    @shop.saga
+    async def buy(item: str) -> None:
+        await authorise(item)
+        await pay(item)
+
+    assert codes(shop) == []
+
+
+def test_an_approval_before_the_effect_takes_none_of_its_time(shop: Catalog) -> None:
+    authorise = authorising(shop, Window(duration=DAY / 24))
+
+    @shop.saga(after_pivot="unwind")
+    async def buy(item: str) -> None:
+        await pay(item)
+        await authorise(item)
 
     assert codes(shop) == []

@@ -7,6 +7,7 @@ from compensations.errors import BindingError, ChoiceError, CompensationError
 from compensations.interventions import Choice, Intervention, InterventionKind
 from compensations.residue import Residue
 from compensations.retry import Retry
+from compensations.total import Total
 
 __all__ = [
     "BindingError",
@@ -17,4 +18,5 @@ __all__ = [
     "InterventionKind",
     "Residue",
     "Retry",
+    "Total",
 ]

@@ -471,7 +471,7 @@ def _reopened(state: SagaState, seq: int, at: int, entry: e.Reopened) -> None:
 
 def read_residue(payload: bytes) -> Residue:
     """A residue from its stored bytes."""
-    return Residue(**from_json(payload))
+    return Residue.recorded(from_json(payload))
 
 
 _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {

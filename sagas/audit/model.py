@@ -9,14 +9,13 @@ Pure.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
+from compensations import Residue, Total
 from reversibility import Reversibility
 from sagas.model import Direction, Status
 from sagas.story import Lasting, StepState
-
-_EXACT = Context(prec=200)
 
 
 class Cause(StrEnum):
@@ -172,8 +171,7 @@ class Remaining:
     """Something that is still in the world.
 
     Attributes:
-        amount: What it costs, if that was stated.
-        currency: The ISO 4217 code of the amount.
+        residue: The same with its measures, if it was recorded as residue.
         at: When it was recorded as residue; None for what is there because it was not undone.
         waived_by: Who left it as it is.
     """
@@ -185,10 +183,19 @@ class Remaining:
     reversibility: Reversibility
     why: Lasting
     text: str
-    amount: Decimal | None = None
-    currency: str | None = None
+    residue: Residue | None = None
     at: datetime | None = None
     waived_by: str | None = None
+
+    @property
+    def amount(self) -> Decimal | None:
+        """What it costs, if that was stated."""
+        return None if self.residue is None else self.residue.amount
+
+    @property
+    def currency(self) -> str | None:
+        """The ISO 4217 code of the amount."""
+        return None if self.residue is None else self.residue.currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,10 +238,15 @@ class AuditRecord:
     @property
     def money(self) -> Mapping[str, Decimal]:
         """What remains in money, by currency; without one under the empty text."""
-        found: dict[str, Decimal] = {}
+        return self.left.money
+
+    @property
+    def left(self) -> Total:
+        """What remains, measure by measure; what has no measure is counted."""
+        total = Total()
         for item in self.remains:
-            add_money(found, item)
-        return found
+            add_remaining(total, item)
+        return total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,8 +257,9 @@ class Unaudited:
     reason: str
 
 
-def add_money(to: dict[str, Decimal], item: Remaining) -> None:
-    """Add what an item costs, exactly up to 200 digits."""
-    if item.amount is not None:
-        currency = item.currency or ""
-        to[currency] = _EXACT.add(to.get(currency, Decimal(0)), item.amount)
+def add_remaining(total: Total, item: Remaining) -> None:
+    """Add one thing that remains. What was never recorded as residue is known in words alone."""
+    if item.residue is None:
+        total.in_words += 1
+    else:
+        total.add(item.residue)

@@ -109,8 +109,7 @@ def _item(
         reversibility=step.reversibility,
         why=why,
         text=text,
-        amount=None if residue is None else residue.amount,
-        currency=None if residue is None else residue.currency,
+        residue=residue,
         at=None if at is None else instant(at),
         waived_by=by,
     )

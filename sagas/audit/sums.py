@@ -5,16 +5,16 @@ Pure.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
-from sagas.audit.model import AuditRecord, Remaining, add_money
+from compensations import Total
+from sagas.audit.model import AuditRecord, Remaining, add_remaining
 from sagas.audit.period import Period
 from sagas.model import micros
 
 
 @dataclass(slots=True)
-class Sum:
-    """What some sagas or steps come to.
+class Sum(Total):
+    """What some sagas or steps come to, with the measures of what remains of them.
 
     Attributes:
         sagas: How many sagas had a part in it.
@@ -22,8 +22,6 @@ class Sum:
         attempts: How often their undo was called.
         remaining: How many things remain.
         waived: How many of them a person left as they are.
-        in_words: How many of them are known in words alone, without an amount.
-        money: What remains in money, by currency; without one under the empty text.
     """
 
     sagas: int = 0
@@ -31,8 +29,6 @@ class Sum:
     attempts: int = 0
     remaining: int = 0
     waived: int = 0
-    in_words: int = 0
-    money: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
 
 @dataclass(slots=True)
@@ -72,5 +68,4 @@ class AuditSums:
 def _remains(one: Sum, item: Remaining) -> None:
     one.remaining += 1
     one.waived += item.waived_by is not None
-    one.in_words += item.amount is None
-    add_money(one.money, item)
+    add_remaining(one, item)

@@ -10,11 +10,14 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from approvals import Gate, Presentation, Vote
 from approvals.delegation import Delegation
 from approvals.redaction import Redaction
 from approvals.revision import RefusedEdit
 from approvals.rule import StandingRule, amount_of_units
+from compensations import Residue, Total
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.granting import Tried
@@ -132,6 +135,7 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
             {"path": item.path, "action": item.action, **left.model_dump(mode="json")}
             for item, left in story.residue
         ],
+        "residue_sum": total(Total.of(left for _, left in story.residue)),
         "remains": [
             {"path": item.path, "why": item.why.value, "text": item.text} for item in story.remains
         ],
@@ -159,6 +163,27 @@ def show(reading: Reading, commands: Sequence[str]) -> Shape:
         "verified": reading.broken is None,
         "unread": reading.unread,
     }
+
+
+def total(found: Total) -> Shape:
+    """What several residues come to."""
+    return {
+        "in_words": found.in_words,
+        "money": [
+            {"amount": str(amount), "currency": currency or None}
+            for currency, amount in sorted(found.money.items())
+        ],
+        "audience": found.audience and found.audience.value,
+        "rows": found.rows,
+        "time": to_jsonable_python(found.time),
+    }
+
+
+def measures(found: Residue | None) -> Shape:
+    """A residue without its words; None where nothing was measured."""
+    if found is None:
+        return dict.fromkeys(("amount", "currency", "audience", "rows", "time"))
+    return found.model_dump(mode="json", exclude={"text"})
 
 
 def step(item: StepStory) -> Shape:

@@ -5,7 +5,6 @@ Pure.
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from sagas.audit import (
     AuditRecord,
@@ -21,7 +20,7 @@ from sagas.audit import (
     Undone,
 )
 from sagas.audit.period import FIRST, LAST
-from sagas.cli.shapes import Shape, time
+from sagas.cli.shapes import Shape, measures, time, total
 from sagas.model import micros
 
 FORMAT = 1
@@ -64,7 +63,7 @@ def saga(record: AuditRecord) -> Shape:
         "decisions": [_decision(item) for item in record.decisions],
         "doubts": [_doubt(item) for item in record.doubts],
         "remains": [_remaining(item) for item in record.remains],
-        "money": money(record.money),
+        **total(record.left),
         "head": record.head,
         "head_hash": record.head_hash,
     }
@@ -92,14 +91,6 @@ def sums(found: AuditSums, unread: int) -> Shape:
     }
 
 
-def money(found: Mapping[str, Decimal]) -> list[Shape]:
-    """Amounts by currency."""
-    return [
-        {"amount": str(amount), "currency": currency or None}
-        for currency, amount in sorted(found.items())
-    ]
-
-
 def _sum(one: Sum) -> Shape:
     return {
         "sagas": one.sagas,
@@ -107,8 +98,7 @@ def _sum(one: Sum) -> Shape:
         "attempts": one.attempts,
         "remaining": one.remaining,
         "waived": one.waived,
-        "in_words": one.in_words,
-        "money": money(one.money),
+        **total(one),
     }
 
 
@@ -188,8 +178,7 @@ def _remaining(item: Remaining) -> Shape:
         "reversibility": item.reversibility.value,
         "why": item.why.value,
         "text": item.text,
-        "amount": None if item.amount is None else str(item.amount),
-        "currency": item.currency,
+        **measures(item.residue),
         "at": at(item.at),
         "waived_by": item.waived_by,
     }

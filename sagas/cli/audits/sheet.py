@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import StringIO
 
 from approvals.wording import visible
+from compensations import Residue
 from sagas.audit import (
     AuditRecord,
     Decision,
@@ -25,6 +26,7 @@ COLUMNS = (
     *("started_at", "ended_at", "row", "order", "at", "until", "path", "direction"),
     *("action", "action_version", "reversibility", "what", "how", "attempts", "id", "by", "rule"),
     *("identified_by", "channel", "amount", "currency", "text"),
+    *("audience", "rows", "seconds"),
 )
 
 Cells = dict[str, object]
@@ -170,6 +172,15 @@ def _remaining(item: Remaining) -> Cells:
         "amount": item.amount,
         "currency": item.currency,
         "text": item.text,
+        **({} if item.residue is None else _measures(item.residue)),
+    }
+
+
+def _measures(residue: Residue) -> Cells:
+    return {
+        "audience": residue.audience and residue.audience.value,
+        "rows": residue.rows,
+        "seconds": None if residue.time is None else residue.time.total_seconds(),
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from rich.table import Table
 from rich.text import Text
@@ -78,7 +77,7 @@ def sums(found: AuditSums, unread: int) -> list[Part]:
         parts += [*section(Text("by saga", "bold"), [_sums(found.by_saga)]), Text()]
     if found.by_action:
         parts += [*section(Text("by action", "bold"), [_sums(found.by_action)]), Text()]
-    left = _amounts(total.money)
+    left = str(total)
     said = (
         plural(total.sagas, "saga"),
         f"{plural(total.undone, 'step')} undone",
@@ -94,17 +93,13 @@ def sums(found: AuditSums, unread: int) -> list[Part]:
 
 def _sums(found: Mapping[str, Sum]) -> Table:
     table = grid("", *["right"] * 5, "rest")
-    head = ("", "sagas", "undone", "attempts", "left", "waived", "money left")
+    head = ("", "sagas", "undone", "attempts", "left", "waived", "measured")
     table.add_row(*(Text(word, style="dim") for word in head))
     for name, one in sorted(found.items()):
         counts = (one.sagas, one.undone, one.attempts, one.remaining, one.waived)
         told = (Text(str(count) if count else "-") for count in counts)
-        table.add_row(safe(name), *told, safe(_amounts(one.money)))
+        table.add_row(safe(name), *told, safe(str(one)))
     return table
-
-
-def _amounts(money: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{amount} {name}".strip() for name, amount in sorted(money.items()))
 
 
 def _at(moment: datetime | None) -> str:

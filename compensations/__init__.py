@@ -4,6 +4,7 @@ Most users import these names from `sagas`.
 """
 
 from compensations.errors import BindingError, ChoiceError, CompensationError
+from compensations.estimate import Estimate, Expected
 from compensations.interventions import Choice, Intervention, InterventionKind
 from compensations.residue import Residue
 from compensations.retry import Retry
@@ -14,6 +15,8 @@ __all__ = [
     "Choice",
     "ChoiceError",
     "CompensationError",
+    "Estimate",
+    "Expected",
     "Intervention",
     "InterventionKind",
     "Residue",

@@ -114,7 +114,7 @@ class Residue(BaseModel):
         """
         try:
             return cls(**fields)  # type: ignore[arg-type]
-        except ValidationError:
+        except (TypeError, ValidationError):
             former = _Former.model_validate(fields)
             return cls.model_construct(
                 text=former.text, amount=former.amount, currency=former.currency

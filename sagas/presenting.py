@@ -12,9 +12,11 @@ from approvals.delegation import Delegation
 from approvals.redaction import Redaction
 from approvals.revision import Revision
 from approvals.wording import instant as moment
+from compensations import Estimate
 from compensations.plan import Standing, plan
 from sagas import decide
 from sagas.driving.environment import Handlers
+from sagas.driving.estimating import estimate
 from sagas.model import Direction, Status, instant
 from sagas.state import Phase, SagaState, Step
 from sagas.story.refusals import plainly
@@ -176,4 +178,5 @@ def _order(state: SagaState) -> list[str]:
 
 def _leaves(step: Step, handlers: Handlers) -> str | None:
     action = handlers.action(step.action, step.version)
-    return action.undo.residue if action is not None and action.undo is not None else None
+    expected = Estimate() if action is None else estimate(action, step)
+    return str(expected) if expected else None

@@ -21,8 +21,11 @@ from sagas.authoring.closing import check_until, check_window
 from sagas.authoring.handlers import (
     Before,
     Compensation,
+    Estimator,
     Probe,
     bound,
+    check_estimator,
+    declared_residue,
     limited,
     name_of,
     of_all_inputs,
@@ -228,7 +231,7 @@ class Action(Generic[P, R]):
     def compensation(
         self,
         *,
-        residue: str | None = None,
+        residue: str | Residue | Callable[..., Residue | None] | None = None,
         reversibility: Reversibility | None = None,
         key_ttl: timedelta | None = None,
         repeatable: bool | None = None,
@@ -246,7 +249,9 @@ class Action(Generic[P, R]):
         except the approval: an undo waits for a person only if it says so itself.
 
         Args:
-            residue: What remains after an undo, unless the function says otherwise.
+            residue: What remains after an undo, unless the function says otherwise: words, a
+                `Residue`, or a function that computes one. It is bound as the compensation is, is
+                called whenever somebody looks, and so only computes.
             limits: What limits it, if not what limits the action; an empty list for nothing. Their
                 keys take the action's inputs.
 
@@ -286,11 +291,12 @@ class Action(Generic[P, R]):
                 fn.__qualname__,
                 binding,
                 options,
-                residue,
+                None if callable(residue) else declared_residue(what, residue),
                 parameters,
                 self.shape.inputs,
                 limited(what, limits, self.shape.inputs, otherwise=self.limits),
                 tells_residue=without_none(hints.get("return"))[0] is Residue,
+                estimator=self._estimator(what, residue, namespace) if callable(residue) else None,
             )
             return self.undo
 
@@ -354,12 +360,26 @@ class Action(Generic[P, R]):
         self.image = Before(fn, fn.__qualname__, binding, codec, hints["return"])
         return fn
 
+    def _estimator(
+        self, what: str, fn: Callable[..., Any], namespace: Mapping[str, Any]
+    ) -> Estimator:
+        what = f"{what}: residue= {name_of(fn)}"
+        hints = hints_of(fn, what, {**self._namespace, **namespace})
+        check_estimator(what, fn, hints)
+        return Estimator(fn, fn.__qualname__, self._bind_recorded(what, fn, hints))
+
     def _bind_undo(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:
         returned, _ = without_none(hints.get("return"))
         if returned is not None and returned is not Residue and returned is not type(None):
             raise DefinitionError(
                 f"{what} returns {shown(returned)}: it can return a Residue, None, or either"
             )
+        return self._bind_recorded(what, fn, hints)
+
+    def _bind_recorded(
+        self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]
+    ) -> Binding:
+        """Bind a function of what is recorded of a step that took effect."""
         return bound(
             what,
             fn,

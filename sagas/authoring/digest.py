@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast
 
+from compensations import Residue
 from sagas.authoring.action import Action
 from sagas.authoring.options import Options
 from sagas.authoring.sources import Definition, definition_of
@@ -71,6 +72,7 @@ def _functions(action: Action[..., Any]) -> Iterator[tuple[str, Callable[..., An
         ("probe", action.asks),
         ("probe of the undo", undo.asks if undo else None),
         ("before", action.image),
+        ("residue", undo.estimator if undo else None),
     ):
         if handler is not None:
             yield role, handler.fn
@@ -83,9 +85,16 @@ def _declared(action: Action[..., Any]) -> Iterator[str]:
     """The options that say what a call may do; not those that say when, or by whose leave."""
     yield f"do {_options(action.options)}"
     if action.undo is not None:
-        yield f"undo {_options(action.undo.options)} residue={action.undo.residue!r}"
+        yield f"undo {_options(action.undo.options)} residue={_residue(action.undo.residue)}"
     for probe in (action.asks, action.undo.asks if action.undo else None):
         yield f"lag={probe.lag if probe else None}"
+
+
+def _residue(residue: Residue | None) -> str:
+    """What is declared to remain; one in words alone is those words."""
+    if residue is None or not residue.is_measured:
+        return repr(residue and residue.text)
+    return residue.model_dump_json(exclude_none=True)
 
 
 def _options(options: Options) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from compensations import BindingError, Retry
-from compensations.binding import Binding, bind
+from compensations import BindingError, Residue, Retry
+from compensations.binding import Binding, bind, shown, without_none
 from reversibility import Reversibility
 from sagas.authoring.limit import Limit, Limited, check_limits
 from sagas.authoring.options import DEFAULT_TIMEOUT, Options, check_waits, observability
@@ -49,6 +49,15 @@ class Before:
 
 
 @dataclass(slots=True)
+class Estimator:
+    """Computes what an undo will probably leave, from what is recorded of the step."""
+
+    fn: Callable[..., Any]
+    name: str
+    binding: Binding
+
+
+@dataclass(slots=True)
 class Compensation:
     """Undoes one action.
 
@@ -57,17 +66,19 @@ class Compensation:
     Attributes:
         residue: What it leaves behind, unless it says otherwise.
         tells_residue: Whether it may say otherwise.
+        estimator: What computes what it leaves behind, unless it says otherwise.
     """
 
     fn: Callable[..., Any]
     name: str
     binding: Binding
     options: Options
-    residue: str | None
+    residue: Residue | None
     parameters: Mapping[str, object]
     inputs: Mapping[str, object]
     limits: tuple[Limited, ...] = ()
     tells_residue: bool = False
+    estimator: Estimator | None = None
     _probe: Probe | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -126,6 +137,35 @@ class Compensation:
             return fn
 
         return decorate
+
+
+def declared_residue(what: str, residue: object) -> Residue | None:
+    """What an author declares to remain, unless it is computed.
+
+    Raises:
+        DefinitionError: It is neither words nor a residue.
+    """
+    if residue is None or isinstance(residue, Residue):
+        return residue
+    if isinstance(residue, str):
+        return Residue(residue) if residue else None
+    raise DefinitionError(
+        f"{what}: residue= is {residue!r}: give words, a Residue, or a function that returns one"
+    )
+
+
+def check_estimator(what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> None:
+    """Check a function that computes what remains.
+
+    Raises:
+        DefinitionError: It is async, or returns something else.
+    """
+    if is_async(fn):
+        raise DefinitionError(f"{what} must not be async: it only looks at what is recorded")
+    returned = hints.get("return")
+    if without_none(returned)[0] is not Residue and returned is not type(None):
+        said = f"returns {shown(returned)}" if "return" in hints else "has no return annotation"
+        raise DefinitionError(f"{what} {said}: annotate it as `-> Residue` or `-> Residue | None`")
 
 
 def bound(

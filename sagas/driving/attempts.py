@@ -12,10 +12,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from pydantic_core import from_json
+
 from compensations import Residue
 from compensations.residue import settle as settle_residue
 from sagas import decide
-from sagas.authoring.action import Action, Compensation, Options, Probe
+from sagas.authoring.action import Action, Options, Probe
 from sagas.authoring.context import StepInfo
 from sagas.authoring.signatures import is_async
 from sagas.clock import ticks
@@ -31,6 +33,7 @@ from sagas.driving.calling import (
     plain_arguments,
 )
 from sagas.driving.drive import Drive, first_line
+from sagas.driving.estimating import estimate
 from sagas.driving.log import LogClosed, Submission
 from sagas.driving.permits import Permit, permitted
 from sagas.driving.reports import LATE, matters
@@ -45,7 +48,6 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.errors import NotExecuted, Parked, PayloadError
-from sagas.fold import read_residue
 from sagas.model import Direction, span
 from sagas.payloads import check_bytes
 from sagas.ports import LateAnswer
@@ -377,11 +379,16 @@ def result_entry(action: Action[..., Any], path: str, value: Any, via: str = "ca
         return Succeeded(path=path, via=via, unstorable=first_line(describe(error)) or "unreadable")
 
 
-def residue_entry(undo: Compensation, path: str, value: Any, via: str = "call") -> Compensated:
-    """The entry for an undo that took effect, with what remains."""
+def residue_entry(
+    action: Action[..., Any], step: Step, value: Any, via: str = "call"
+) -> Compensated:
+    """The entry for an undo that took effect, with what remains: what it said, or as estimated."""
     returned = value if isinstance(value, Residue) else None
-    residue = settle_residue(returned, undo.residue)
-    return Compensated(path=path, via=via, payload=None if residue is None else _stored(residue))
+    expected = None if returned is not None else estimate(action, step).to_record
+    residue = settle_residue(returned, expected)
+    return Compensated(
+        path=step.path, via=via, payload=None if residue is None else _stored(residue)
+    )
 
 
 def _stored(residue: Residue) -> bytes:
@@ -389,7 +396,7 @@ def _stored(residue: Residue) -> bytes:
     try:
         payload = residue.model_dump_json(exclude_none=True).encode()
         check_bytes(payload, "the residue")
-        read_residue(payload)
+        Residue(**from_json(payload))
     except Exception as error:  # noqa: BLE001  the undo took effect, whatever it says remains
         unreadable = Residue(f"something that cannot be stored: {first_line(describe(error))}")
         return unreadable.model_dump_json(exclude_none=True).encode()

@@ -8,6 +8,7 @@ Touches nothing.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from compensations.binding import Binding
 from compensations.plan import Standing
 from sagas import decide, divergence
 from sagas.authoring.action import Action, Compensation
@@ -56,21 +57,31 @@ def undo_arguments(
         Misfit: What it takes is not what its type says any more.
         PayloadError: It takes what nobody recorded.
     """
-    binding = undo.binding
+    return recorded_arguments(action, undo.binding, undo.name, step, given)
+
+
+def recorded_arguments(
+    action: Action[..., Any], binding: Binding, name: str, step: Step, given: bytes | None = None
+) -> Mapping[str, Any]:
+    """What a handler asks for of a step, from what is recorded; otherwise as `undo_arguments`.
+
+    Args:
+        name: The handler's, for messages.
+    """
     result = before = None
     if binding.takes_result and step.result is not None:
         result = action.result.recall(step.result)
     if binding.takes_before:
-        before = _before(action, undo, step)
+        before = _before(action, name, step)
     recorded = given or step.given(Direction.UNDO)
     inputs = action.inputs.recall(recorded) if binding.inputs else {}
     return binding.arguments(inputs, result=result, before=before)
 
 
-def _before(action: Action[..., Any], undo: Compensation, step: Step) -> object:
+def _before(action: Action[..., Any], name: str, step: Step) -> object:
     if action.image is None or step.before is None:
         raise PayloadError(
-            f"{undo.name} takes `before`, but no before-image was recorded when {step.path} ran"
+            f"{name} takes `before`, but no before-image was recorded when {step.path} ran"
         )
     return action.image.codec.recall(step.before)
 

@@ -424,7 +424,7 @@ class Undoing:
                 Direction.UNDO,
                 undo.options,
                 undo.policy(),
-                lambda value: residue_entry(undo, step.path, value),
+                lambda value: residue_entry(action, step, value),
             ),
             since=since,
         )
@@ -478,7 +478,7 @@ class Undoing:
             self._drive.info(step, Direction.UNDO, step.undo.key, step.undo.attempts),
             direction=Direction.UNDO,
             counts=counts,
-            found=lambda _: residue_entry(undo, step.path, None, via="probe"),
+            found=lambda _: residue_entry(action, step, None, via="probe"),
             limited=action.inputs.recall(step.given(Direction.UNDO)),
         )
 

@@ -32,7 +32,7 @@ def remains_unsaid(catalog: Catalog, known: Known) -> Iterator[Finding]:
     """Tell of undos that say nothing of what remains."""
     for action, undo in _undos(catalog):
         may_leave = action.options.reversibility is Reversibility.COMPENSATABLE
-        if may_leave and undo.residue is None and not undo.tells_residue:
+        if may_leave and undo.residue is None and not undo.estimator and not undo.tells_residue:
             yield _of_undo(
                 "S005",
                 action,

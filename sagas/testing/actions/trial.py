@@ -270,4 +270,6 @@ def residue_of(undo: Compensation, value: object) -> str | None:
     """What an undo says remains, if it says so."""
     if isinstance(value, Residue):
         return str(value) if value.remains else None
-    return undo.residue
+    if undo.estimator is not None:
+        return f"as {undo.estimator.name} estimates it"
+    return None if undo.residue is None else str(undo.residue)

@@ -162,6 +162,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
     key: str = "",
     done: Sequence[Deed] | None = (),
     undone: Sequence[str] = (),
+    expected: str | None = None,
     votes: Sequence[Vote] = (),
     delegations: Sequence[Delegation] = (),
     former: bytes | None = None,
@@ -180,6 +181,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         done: What the saga has done so far, oldest first; None if that cannot be told here.
         undone: The names of what a rejection would undo, in that order; by default those of `done`
             that would be, the latest first.
+        expected: What undoing them is expected to leave in all, in words.
         votes: What people have said, oldest first; what was refused is not shown.
         delegations: Who decides for whom now, as far as it matters here.
         former: The arguments of the revision before, where there is one.
@@ -219,7 +221,7 @@ def present(  # noqa: PLR0913 (a keyword for each thing that is shown)
         whole_at=whole_at or f"sagas inbox {gate.id}",
         cannot_undo=_CANNOT_UNDO[kind],
         done_so_far=_so_far(done, words),
-        on_rejection=_on_rejection(gate, done),
+        on_rejection=_on_rejection(gate, done, expected),
         undone=words.listed(_undone(done or (), undone, words), "steps"),
         remains=words.listed(_remaining(done or (), words), "steps"),
         undoable_until=_undoable_until(done or (), words),
@@ -333,12 +335,13 @@ def _remaining(done: Sequence[Deed], words: _Wording) -> list[str]:
     ]
 
 
-def _on_rejection(gate: Gate, done: Sequence[Deed] | None) -> str:
+def _on_rejection(gate: Gate, done: Sequence[Deed] | None, expected: str | None) -> str:
     if gate.direction != FORWARD:
         return "It does not run, and a person has to settle the step it was to make up for."
     if done is not None and all(deed.fate is Fate.SETTLED for deed in done):
         return "It does not run; nothing has been done that would have to be undone."
-    return "It does not run; the saga takes another way, or undoes what can be undone."
+    leaves = f" Undoing is expected to leave, in all: {expected}." if expected else ""
+    return f"It does not run; the saga takes another way, or undoes what can be undone.{leaves}"
 
 
 def _undoable_until(done: Sequence[Deed], words: _Wording) -> str | None:

@@ -3,7 +3,7 @@
 Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -22,6 +22,12 @@ class Estimate:
 
     residue: Residue | None = None
     unknown: str | None = None
+
+    def masked(self, mask: Callable[[str], str]) -> "Estimate":
+        """The same with what `mask` leaves of its words."""
+        if self.residue is None:
+            return self
+        return Estimate(self.residue.model_copy(update={"text": mask(self.residue.text)}))
 
     @property
     def to_record(self) -> Residue | None:

@@ -12,7 +12,7 @@ from approvals.delegation import Delegation
 from approvals.redaction import Redaction
 from approvals.revision import Revision
 from approvals.wording import instant as moment
-from compensations import Estimate
+from compensations import Estimate, Expected
 from compensations.plan import Standing, plan
 from sagas import decide
 from sagas.driving.environment import Handlers
@@ -67,8 +67,9 @@ def present_gate(
         gate,
         now=now,
         key=journal_id,
-        done=None if state is None else deeds(state, handlers, undoing=not backwards),
+        done=None if state is None else deeds(state, handlers, secrets, undoing=not backwards),
         undone=[] if state is None or backwards else _order(state),
+        expected=None if state is None or backwards else expected(state, handlers),
         votes=votes,
         delegations=delegations,
         former=before[-1].arguments if before else None,
@@ -148,7 +149,9 @@ def _at(at: int, now: datetime) -> str:
     return moment(instant(at), now=now)
 
 
-def deeds(state: SagaState, handlers: Handlers, *, undoing: bool = True) -> list[Deed]:
+def deeds(
+    state: SagaState, handlers: Handlers, secrets: Redaction, *, undoing: bool = True
+) -> list[Deed]:
     """What took effect or may have, oldest first, and is not undone.
 
     Args:
@@ -162,7 +165,7 @@ def deeds(state: SagaState, handlers: Handlers, *, undoing: bool = True) -> list
             reversibility=step.reversibility,
             fate=_FATES[standings[step.path]] if undoing else Fate.SETTLED,
             is_in_doubt=step.forward.phase in (Phase.IN_DOUBT, Phase.INTENDED) and not step.late,
-            leaves=_leaves(step, handlers),
+            leaves=_leaves_in_words(step, handlers, secrets),
             until=None if (at := closes_at(step)) is None else instant(at),
             event=closes_on(step),
         )
@@ -176,7 +179,22 @@ def _order(state: SagaState) -> list[str]:
     return [named[effect.path] for effect in plan(decide.effects(state))]
 
 
-def _leaves(step: Step, handlers: Handlers) -> str | None:
+def _leaves(step: Step, handlers: Handlers) -> Estimate:
     action = handlers.action(step.action, step.version)
-    expected = Estimate() if action is None else estimate(action, step)
-    return str(expected) if expected else None
+    if action is None:
+        return Estimate(unknown="its code is not at hand")
+    return estimate(action, step)
+
+
+def _leaves_in_words(step: Step, handlers: Handlers, secrets: Redaction) -> str | None:
+    found = _leaves(step, handlers)
+    return secrets.masked(str(found)) if found and handlers.has_any else None
+
+
+def expected(state: SagaState, handlers: Handlers) -> str | None:
+    """What an unwind is expected to leave in all, measured; None if nothing, or in words alone."""
+    steps = [state.steps[effect.path] for effect in plan(decide.effects(state))]
+    if not handlers.has_any:
+        return None
+    found = Expected.of(_leaves(step, handlers) for step in steps)
+    return str(found) if str(found.total) or found.unknown else None

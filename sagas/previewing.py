@@ -6,17 +6,19 @@ happened. Pure.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
 from approvals import Approval
 from approvals.redaction import Redaction
+from compensations import Estimate, Expected
 from compensations.agenda import Agenda
 from compensations.plan import Effect, Standing, plan
 from reversibility import Reversibility
 from sagas import decide
 from sagas.driving.environment import Handlers
+from sagas.driving.estimating import estimate
 from sagas.driving.recalling import why_not_undone
 from sagas.model import Status, instant
 from sagas.state import Phase, SagaState, Step
@@ -55,7 +57,7 @@ class PlannedUndo:
         gate: Whom its compensation asks before it runs, in words.
         person: Why a person has to act at it, if one has.
         held_by: The path of the step at which a person has to act before its turn comes.
-        residue: What its compensation is declared to leave.
+        residue: What its compensation is declared or estimated to leave; unknown without its code.
         begun: Whether its undo was called already.
         undoable_until: When its window closes, as far as that is known.
         closes_on: The event that will close its window.
@@ -74,7 +76,7 @@ class PlannedUndo:
     gate: str | None = None
     person: str | None = None
     held_by: str | None = None
-    residue: str | None = None
+    residue: Estimate = field(default_factory=Estimate)
     begun: bool = False
     undoable_until: datetime | None = None
     closes_on: str | None = None
@@ -115,6 +117,11 @@ class Preview:
     pivot: str | None
     undone: tuple[PlannedUndo, ...]
     remains: tuple[Left, ...]
+
+    @property
+    def expected(self) -> Expected:
+        """What all of it is expected to leave, and how much of that nobody can tell."""
+        return Expected.of(item.residue for item in self.undone)
 
     @property
     def people(self) -> tuple[PlannedUndo, ...]:
@@ -178,6 +185,7 @@ def _planned(view: _View, effect: Effect, label: str) -> PlannedUndo:
         begun=step.undo.attempts > 0,
         undoable_until=None if until is None else instant(until),
         closes_on=closes_on(step),
+        residue=Estimate(unknown="its code is not at hand"),
     )
     return _with_code(view, found, step) if view.handlers.has_any else found
 
@@ -189,7 +197,8 @@ def _with_code(view: _View, found: PlannedUndo, step: Step) -> PlannedUndo:
     missing = None if lack is None else view.secrets.masked(lack.partition("\n")[0])
     undo = action.undo if action is not None else None
     if action is None or undo is None:
-        return replace(found, missing=missing, person=found.person or missing)
+        leaves = Estimate() if action is not None and lack is None else found.residue
+        return replace(found, missing=missing, person=found.person or missing, residue=leaves)
     settling = (
         _settling(step, action.policy(step.reversibility), view.now) if found.in_doubt else None
     )
@@ -201,7 +210,7 @@ def _with_code(view: _View, found: PlannedUndo, step: Step) -> PlannedUndo:
         missing=missing,
         gate=asks.describe() if isinstance(asks, Approval) else None,
         person=found.person or missing or _asked_then(step, settling, undo.policy(), view.now),
-        residue=undo.residue,
+        residue=estimate(action, step).masked(view.secrets.masked),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 from rich.text import Text
 
-from sagas.cli.shapes import Shape, time
+from sagas.cli.shapes import Shape, measures, time, total
 from sagas.cli.terminal import Part, grid, safe, section, show, status
 from sagas.model import micros
 from sagas.previewing import Left, PlannedUndo, Preview, Settling
@@ -28,17 +28,20 @@ def shape(found: Preview) -> Shape:
         "status": found.status.value,
         "has_code": found.has_code,
         "pivot": found.pivot,
-        "undone": [_planned(item) for item in found.undone],
+        "undone": [_planned(item, has_code=found.has_code) for item in found.undone],
+        "expected": {**total(found.expected.total), "unknown": found.expected.unknown},
         "remains": [_left(item) for item in found.remains],
     }
 
 
-def _planned(item: PlannedUndo) -> Shape:
+def _planned(item: PlannedUndo, *, has_code: bool) -> Shape:
     return {
         **_step(item),
         "in_doubt": item.in_doubt,
         "needs_a_person": item.person is not None,
-        "declared_residue": item.residue,
+        "declared_residue": str(item.residue) if has_code and item.residue else None,
+        "expected": measures(item.residue.residue),
+        "unknown_residue": item.residue.unknown,
         "wave": item.wave,
         "settled_by": item.settled_by.value if item.settled_by else None,
         "handler": item.handler,
@@ -75,8 +78,10 @@ def tell(found: Preview) -> None:
     else:
         parts += [
             Text(),
-            *section(Text(_ORDER, "bold"), [_steps(found.undone)]),
+            *section(Text(_ORDER, "bold"), [_steps(found.undone, has_code=found.has_code)]),
         ]
+        if found.has_code and str(found.expected):
+            parts.append(safe(f"expected to remain in all: {found.expected}"))
     if found.pivot is not None and not found.status.is_end:
         parts.append(Text("it is past its pivot: by itself it may not unwind", "yellow"))
     if found.remains:
@@ -85,19 +90,19 @@ def tell(found: Preview) -> None:
     show(*parts)
 
 
-def _steps(items: Sequence[PlannedUndo]) -> RenderableType:
+def _steps(items: Sequence[PlannedUndo], *, has_code: bool) -> RenderableType:
     table = grid("right", "", "fixed", "rest")
     for item in items:
         table.add_row(
             Text(str(item.wave or "-"), style="dim"),
             safe(item.label, "bold"),
             Text(item.reversibility.label),
-            safe("; ".join(_notes(item)), "dim"),
+            safe("; ".join(_notes(item, has_code=has_code)), "dim"),
         )
     return table
 
 
-def _notes(item: PlannedUndo) -> list[str]:
+def _notes(item: PlannedUndo, *, has_code: bool) -> list[str]:
     """What is worth knowing of one undo before it runs."""
     how = f": {_SETTLED_BY[item.settled_by]}" if item.settled_by else ": it is settled first"
     notes = {
@@ -107,7 +112,7 @@ def _notes(item: PlannedUndo) -> list[str]:
         f"waits for {item.held_by}": item.held_by is not None,
         f"asks {item.gate}": item.gate is not None,
         f"can be undone until {_until(item)}": _until(item) is not None,
-        f"may leave: {item.residue}": item.residue is not None,
+        f"may leave: {item.residue}": has_code and bool(item.residue),
     }
     return [note for note, holds in notes.items() if holds]
 

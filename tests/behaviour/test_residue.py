@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from compensations import Estimate, Expected
-from sagas import Catalog, Outcome, Residue, Reversibility, Status
+from sagas import Catalog, Coordinator, Outcome, Residue, Reversibility, Status, approval
 from sagas.authoring.saga import Saga
 from sagas.driving.estimating import estimate
-from tests.behaviour.acting import LIMIT
+from tests.behaviour.acting import LIMIT, only_gate, until
 from tests.behaviour.conftest import House
 from tests.behaviour.shop import DAY
 
@@ -120,3 +120,31 @@ async def test_an_estimate_that_its_journal_does_not_fit_any_more_is_unknown(hou
     [action] = catalog.actions
     found = estimate(action, step)
     assert (found.residue, Expected.of([found]).unknown) == (None, 1)
+
+
+async def test_whoever_decides_reads_what_a_rejection_is_expected_to_leave(house: House) -> None:
+    catalog = selling(a_tenth)
+    [reserve] = catalog.actions
+
+    @catalog.action(
+        reversibility=Reversibility.IRREVERSIBLE, approval=approval(by="anyone", within=DAY)
+    )
+    async def ship() -> None: ...
+
+    @catalog.saga
+    async def deliver(seats: int) -> None:
+        await reserve(seats)
+        await ship()
+
+    async with house.open(catalog) as coordinator:
+        handle = await coordinator.start(deliver, 3, id="s")
+        await until(lambda: _waits(coordinator))
+        shown = await coordinator.presentation(await only_gate(coordinator))
+        assert "may leave: a fee for 3 (30 EUR, 3 rows)" in shown.undone[0]
+        assert shown.on_rejection.endswith("expected to leave, in all: 30 EUR, 3 rows.")
+        await coordinator.cancel("s", reason="over")
+        await handle.outcome(timeout=LIMIT)
+
+
+async def _waits(coordinator: Coordinator) -> bool:
+    return bool(await coordinator.store.waiting_gates())

@@ -79,7 +79,8 @@ def test_show_has_its_documented_shape(sagas: Sagas, trip: Trip) -> None:
     shown = told(sagas, "show", "t1")
     assert list(shown) == [
         "id", "saga", "version", "status", "reason", "starter", "started_at", "deadline",
-        "ended_at", "input", "result", "steps", "gates", "interventions", "residue", "remains", "waits_for",
+        "ended_at", "input", "result", "steps", "gates", "interventions", "residue",
+        "residue_sum", "remains", "waits_for",
         "not_taken_up", "next", "head", "head_hash", "verified", "unread", "horizon",
     ]  # fmt: skip
     assert list(shown["steps"][0]) == [

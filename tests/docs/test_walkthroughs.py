@@ -40,6 +40,11 @@ def test_the_page_about_sessions_does_what_it_says(tmp_path: Path) -> None:
     Walkthrough(tmp_path).play((ROOT / "docs" / "sessions.md").read_text())
 
 
+@pytest.mark.slow
+def test_the_page_about_residue_does_what_it_says(tmp_path: Path) -> None:
+    Walkthrough(tmp_path).play((ROOT / "docs" / "residue.md").read_text())
+
+
 def test_another_output_does_not_match() -> None:
     assert compare("trip-1 completed\n", "trip-1 stuck\n") is None
 

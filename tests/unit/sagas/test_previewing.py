@@ -1,13 +1,15 @@
 """What a preview says of each undo, from a journal written by hand."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from approvals.redaction import Redaction
+from compensations import Estimate, Total
 from reversibility import Reversibility, Window
-from sagas import Catalog, Status, approval
+from sagas import Catalog, Residue, Status, approval
 from sagas import entries as e
 from sagas.driving.environment import Handlers
 from sagas.model import Direction, instant
@@ -69,7 +71,34 @@ def test_the_compensation_is_named() -> None:
 
 
 def test_what_a_compensation_declares_to_leave_is_told() -> None:
-    assert only(done(), trip(residue="a fee")).residue == "a fee"
+    assert str(only(done(), trip(residue="a fee")).residue) == "a fee"
+
+
+def in_euro(result: str) -> Residue:
+    return Residue(amount=len(result), currency="EUR")
+
+
+def test_what_an_undo_is_estimated_to_leave_is_told_and_added_up() -> None:
+    found = preview(done(), trip(residue=in_euro))
+    assert (str(found.undone[0].residue), found.expected.total.money) == (
+        "2 EUR",
+        {"EUR": Decimal(2)},
+    )
+
+
+def test_an_estimate_that_needs_what_is_in_doubt_is_unknown() -> None:
+    found = preview(doubtful(), trip(residue=in_euro))
+    assert (found.expected.unknown, found.expected.total) == (1, Total())
+
+
+def test_what_code_that_is_not_at_hand_leaves_is_unknown() -> None:
+    assert preview(done()).expected.unknown == 1
+
+
+def test_secrets_in_an_estimate_are_masked() -> None:
+    estimate = Estimate(Residue("a fee for 4111", amount=1, currency="EUR"))
+    masked = estimate.masked(lambda text: text.replace("4111", "****"))
+    assert masked == Estimate(Residue("a fee for ****", amount=1, currency="EUR"))
 
 
 def test_whom_a_compensation_asks_is_told() -> None:

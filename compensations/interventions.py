@@ -24,6 +24,7 @@ class InterventionKind(StrEnum):
     UNUSABLE_RESULT = "unusable-result"
     LATE_EFFECT = "late-effect"
     SECOND_EFFECT = "second-effect"
+    RESIDUE = "residue"
     POISONED = "poisoned"
     WINDOW_CLOSING = "window-closing"
 
@@ -36,6 +37,7 @@ class Choice(StrEnum):
     RETRY = "retry"
     DONE = "done"
     WAIVE = "waive"
+    ACCEPT = "accept"
     RESUME = "resume"
     UNWIND = "unwind"
     WAIT = "wait"
@@ -48,6 +50,7 @@ MEANINGS = {
     Choice.RETRY: "call again",
     Choice.DONE: "it has been undone by other means",
     Choice.WAIVE: "leave it as it is and record it as residue",
+    Choice.ACCEPT: "what remains is accepted, and stays on the record",
     Choice.RESUME: "go on with mended code or directory: the body runs again",
     Choice.UNWIND: "undo what can be undone",
     Choice.WAIT: "go on waiting, and let the window close",
@@ -66,6 +69,7 @@ OFFERS = {
     InterventionKind.UNUSABLE_RESULT: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.LATE_EFFECT: (Choice.DONE, Choice.WAIVE, Choice.UNWIND),
     InterventionKind.SECOND_EFFECT: (Choice.DONE, Choice.WAIVE),
+    InterventionKind.RESIDUE: (Choice.ACCEPT, Choice.DONE),
     InterventionKind.POISONED: (Choice.RESUME, Choice.UNWIND, Choice.KEEP),
     InterventionKind.WINDOW_CLOSING: (Choice.UNWIND, Choice.WAIT),
 }

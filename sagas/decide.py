@@ -455,6 +455,17 @@ def is_built_upon(state: SagaState, step: Step) -> bool:
     )
 
 
+def unsigned(state: SagaState, *, within: str | None = None) -> list[str]:
+    """The paths of steps, in order, whose residue a person has to accept.
+
+    Args:
+        within: Only the steps inside this savepoint.
+    """
+    inside = f"{within}/" if within else ""
+    found = [path for path in state.unsigned if path.startswith(inside)]
+    return sorted(found, key=state.order.__getitem__)
+
+
 def left_by_late_effects(state: SagaState) -> list[str]:
     """The paths of late effects of which something remains."""
     left = [

@@ -396,10 +396,14 @@ class CompensationIntended(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compensated(Entry):
-    """A step was undone. The payload is the residue that remains, if any."""
+    """A step was undone. The payload is the residue that remains, if any.
+
+    `sign_off` says that a person has to accept it before the saga goes on.
+    """
 
     path: str
     via: str = "call"
+    sign_off: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -374,6 +374,7 @@ def _compensated(state: SagaState, seq: int, at: int, entry: e.Compensated) -> N
     _settle(step.undo, Phase.SUCCEEDED, at, entry.via)
     if entry.payload is not None:
         step.residue = read_residue(entry.payload)
+        (state.unsigned.add if entry.sign_off else state.unsigned.discard)(step.path)
     elif not step.undos:  # what an undo left that was called too early is still there
         step.residue = None
     _undone_anew(step)
@@ -431,8 +432,8 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
         return
     step = state.steps[question.path]
     track = step.track(question.direction or Direction.DO)
-    if question.what == InterventionKind.SECOND_EFFECT:
-        _second_shown(step, entry)
+    if question.what in _SAID_OF_WHAT_IS_THERE:
+        _SAID_OF_WHAT_IS_THERE[question.what](state, step, entry)
         return
     if question.what == InterventionKind.LATE_EFFECT and entry.choice != "moot":
         step.seen = True
@@ -441,13 +442,28 @@ def _intervention_closed(state: SagaState, seq: int, at: int, entry: e.Intervent
         state.gate_of.pop((step.path, str(question.direction)), None)  # another gate asks anew
     elif entry.choice == "waive" and track.phase is not Phase.SUCCEEDED:
         track.phase = Phase.WAIVED
+        state.unsigned.discard(step.path)
         step.residue = Residue(f"left as it is: {entry.reason}")
 
 
-def _second_shown(step: Step, entry: e.InterventionClosed) -> None:
+def _signed_off(state: SagaState, step: Step, entry: e.InterventionClosed) -> None:
+    """What remains was accepted, or made good; a question that became moot is asked anew."""
+    if entry.choice == Choice.DONE:
+        step.residue = None
+    if entry.choice in (Choice.ACCEPT, Choice.DONE):
+        state.unsigned.discard(step.path)
+
+
+def _second_shown(state: SagaState, step: Step, entry: e.InterventionClosed) -> None:
     step.twice_seen = step.twice_seen or entry.choice != "moot"
     if entry.choice == "waive":
         step.second = Residue(f"it may have happened twice; left as it is: {entry.reason}")
+
+
+_SAID_OF_WHAT_IS_THERE = {
+    InterventionKind.SECOND_EFFECT.value: _second_shown,
+    InterventionKind.RESIDUE.value: _signed_off,
+}
 
 
 def _retry(step: Step, track: Track) -> None:

@@ -58,6 +58,7 @@ class PlannedUndo:
         person: Why a person has to act at it, if one has.
         held_by: The path of the step at which a person has to act before its turn comes.
         residue: What its compensation is declared or estimated to leave; unknown without its code.
+        sign_off: Whether somebody may have to accept what it leaves.
         begun: Whether its undo was called already.
         undoable_until: When its window closes, as far as that is known.
         closes_on: The event that will close its window.
@@ -77,6 +78,7 @@ class PlannedUndo:
     person: str | None = None
     held_by: str | None = None
     residue: Estimate = field(default_factory=Estimate)
+    sign_off: bool = False
     begun: bool = False
     undoable_until: datetime | None = None
     closes_on: str | None = None
@@ -210,6 +212,7 @@ def _with_code(view: _View, found: PlannedUndo, step: Step) -> PlannedUndo:
         missing=missing,
         gate=asks.describe() if isinstance(asks, Approval) else None,
         person=found.person or missing or _asked_then(step, settling, undo.policy(), view.now),
+        sign_off=undo.sign_off is not False,
         residue=estimate(action, step).masked(view.secrets.masked),
     )
 

@@ -296,6 +296,7 @@ class SagaState:
         order: The place of each recorded call among all of them.
         former: How it had ended before it was reopened.
         declared: What its entries declare to be secret.
+        unsigned: The paths of steps whose residue a person has to accept, and has not.
         windowed: The paths of steps whose window was not found closed.
         touched: The path of the step that each entry told of, in the order of the entries.
         late: The paths of the steps that took effect late, or may have twice.
@@ -333,6 +334,7 @@ class SagaState:
     ended_at: int = 0
     former: e.Ended | None = None
     windowed: set[str] = field(default_factory=set[str])
+    unsigned: set[str] = field(default_factory=set[str])
     declared: Declared = field(default_factory=Declared, compare=False)
     touched: list[str] = field(default_factory=list[str], compare=False, repr=False)
     late: set[str] = field(default_factory=set[str], compare=False, repr=False)

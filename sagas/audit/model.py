@@ -174,6 +174,7 @@ class Remaining:
         residue: The same with its measures, if it was recorded as residue.
         at: When it was recorded as residue; None for what is there because it was not undone.
         waived_by: Who left it as it is.
+        accepted_by: Who accepted what was left by the undo.
     """
 
     path: str
@@ -186,6 +187,7 @@ class Remaining:
     residue: Residue | None = None
     at: datetime | None = None
     waived_by: str | None = None
+    accepted_by: str | None = None
 
     @property
     def amount(self) -> Decimal | None:

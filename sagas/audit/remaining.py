@@ -26,12 +26,14 @@ class _Signed:
     Attributes:
         recorded: When the residue of a step was recorded last.
         waived: Who left a step as it is.
+        accepted: Who accepted what was left of it.
         second: Who left a second effect as it is, and when.
         kept: Who let the saga end as it was.
     """
 
     recorded: dict[str, int] = field(default_factory=dict[str, int])
     waived: dict[str, str] = field(default_factory=dict[str, str])
+    accepted: dict[str, str] = field(default_factory=dict[str, str])
     second: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     kept: str | None = None
 
@@ -85,6 +87,7 @@ def _of_step(
             residue,
             at=signed.recorded.get(step.path) if residue is not None else None,
             by=signed.waived.get(step.path) if residue is not None else kept,
+            accepted=signed.accepted.get(step.path) if residue is not None else None,
         )
     if step.second is not None:
         by, at = signed.second.get(step.path, (None, None))
@@ -100,6 +103,7 @@ def _item(
     *,
     at: int | None,
     by: str | None,
+    accepted: str | None = None,
 ) -> Remaining:
     return Remaining(
         path=step.path,
@@ -112,6 +116,7 @@ def _item(
         residue=residue,
         at=None if at is None else instant(at),
         waived_by=by,
+        accepted_by=accepted,
     )
 
 
@@ -128,6 +133,7 @@ def _signed(rows: Iterable[Row]) -> _Signed:
             case e.Compensated(path=path):
                 found.recorded[path] = at
                 found.waived.pop(path, None)
+                found.accepted.pop(path, None)
             case _:
                 pass
     return found
@@ -138,6 +144,8 @@ def _sign(
 ) -> None:
     if entry.choice == Choice.KEEP:
         found.kept = entry.by
+    if entry.choice == Choice.ACCEPT and question.path is not None:
+        found.accepted[question.path] = entry.by
     if entry.choice != Choice.WAIVE or question.path is None:
         return
     if question.what == InterventionKind.SECOND_EFFECT:

@@ -22,6 +22,7 @@ class Sum(Total):
         attempts: How often their undo was called.
         remaining: How many things remain.
         waived: How many of them a person left as they are.
+        accepted: How many of them a person accepted as what an undo left.
     """
 
     sagas: int = 0
@@ -29,6 +30,7 @@ class Sum(Total):
     attempts: int = 0
     remaining: int = 0
     waived: int = 0
+    accepted: int = 0
 
 
 @dataclass(slots=True)
@@ -68,4 +70,5 @@ class AuditSums:
 def _remains(one: Sum, item: Remaining) -> None:
     one.remaining += 1
     one.waived += item.waived_by is not None
+    one.accepted += item.accepted_by is not None
     add_remaining(one, item)

@@ -23,8 +23,10 @@ from sagas.authoring.handlers import (
     Compensation,
     Estimator,
     Probe,
+    SignOff,
     bound,
     check_estimator,
+    check_sign_off,
     declared_residue,
     limited,
     name_of,
@@ -240,6 +242,7 @@ class Action(Generic[P, R]):
         definite: Definite | None = None,
         approval: Approval | Waiver | None = None,
         limits: Iterable[Limit] | None = None,
+        sign_off: SignOff = False,
     ) -> Callable[[Callable[..., Any]], Compensation]:
         """Decorate the function that undoes this action.
 
@@ -254,6 +257,8 @@ class Action(Generic[P, R]):
                 called whenever somebody looks, and so only computes.
             limits: What limits it, if not what limits the action; an empty list for nothing. Their
                 keys take the action's inputs.
+            sign_off: Whether a person has to accept what remains before the saga goes on or ends:
+                True, or a function of the `Residue` that says so, by its size for example.
 
         Raises:
             DefinitionError: It cannot be bound, the action cannot have one, or has one already.
@@ -286,6 +291,8 @@ class Action(Generic[P, R]):
             hints = hints_of(fn, what, self._namespace | namespace)
             binding = self._bind_undo(what, fn, hints)
             parameters = {name: hints[name] for name in inspect.signature(fn).parameters}
+            tells = without_none(hints.get("return"))[0] is Residue
+            check_sign_off(what, sign_off, may_leave=bool(residue) or tells)
             self.undo = Compensation(
                 fn,
                 fn.__qualname__,
@@ -295,8 +302,9 @@ class Action(Generic[P, R]):
                 parameters,
                 self.shape.inputs,
                 limited(what, limits, self.shape.inputs, otherwise=self.limits),
-                tells_residue=without_none(hints.get("return"))[0] is Residue,
+                tells_residue=tells,
                 estimator=self._estimator(what, residue, namespace) if callable(residue) else None,
+                sign_off=sign_off,
             )
             return self.undo
 

@@ -4,6 +4,7 @@ Pure.
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,11 @@ from sagas.authoring.signatures import check_function, hints_of, is_async, local
 from sagas.decide import CallPolicy
 from sagas.errors import DefinitionError, NotInSaga
 from sagas.payloads import Codec
+
+log = logging.getLogger("sagas")
+
+SignOff = bool | Callable[[Residue], bool]
+"""Whether a person has to accept what an undo leaves, or which residues one has to accept."""
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class Compensation:
         residue: What it leaves behind, unless it says otherwise.
         tells_residue: Whether it may say otherwise.
         estimator: What computes what it leaves behind, unless it says otherwise.
+        sign_off: Whether a person has to accept what it leaves behind, or which residues one has to.
     """
 
     fn: Callable[..., Any]
@@ -79,6 +86,7 @@ class Compensation:
     limits: tuple[Limited, ...] = ()
     tells_residue: bool = False
     estimator: Estimator | None = None
+    sign_off: SignOff = False
     _probe: Probe | None = None
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -87,6 +95,18 @@ class Compensation:
             f"{self.name} undoes a step and is called by the saga itself; "
             "to undo part of a body, put the part into `async with savepoint(...)`"
         )
+
+    def asks_sign_off(self, residue: Residue) -> bool:
+        """Whether a person has to accept this residue. Where that cannot be told, one has."""
+        if isinstance(self.sign_off, bool):
+            return self.sign_off
+        try:
+            return bool(self.sign_off(residue))
+        except Exception as error:  # noqa: BLE001  whatever it is, a person is asked
+            log.error(  # noqa: TRY400  what remains may be nobody's business
+                "%s: sign_off= failed with %s; a person is asked", self.name, type(error).__name__
+            )
+            return True
 
     def policy(self) -> CallPolicy:
         """What the rules need to know of it."""
@@ -152,6 +172,24 @@ def declared_residue(what: str, residue: object) -> Residue | None:
     raise DefinitionError(
         f"{what}: residue= is {residue!r}: give words, a Residue, or a function that returns one"
     )
+
+
+def check_sign_off(what: str, sign_off: object, *, may_leave: bool) -> None:
+    """Check who is to accept what remains.
+
+    Raises:
+        DefinitionError: It is neither a bool nor a plain function, or nothing could remain.
+    """
+    if not isinstance(sign_off, bool) and (not callable(sign_off) or is_async(sign_off)):
+        raise DefinitionError(
+            f"{what}: sign_off= is {sign_off!r}: give True, or a plain function of the residue "
+            "that says whether a person has to accept it"
+        )
+    if sign_off is not False and not may_leave:
+        raise DefinitionError(
+            f"{what}: sign_off= has a person accept what remains, and it leaves nothing: "
+            "declare residue=, return a Residue, or leave sign_off= out"
+        )
 
 
 def check_estimator(what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> None:

@@ -42,6 +42,7 @@ def _planned(item: PlannedUndo, *, has_code: bool) -> Shape:
         "declared_residue": str(item.residue) if has_code and item.residue else None,
         "expected": measures(item.residue.residue),
         "unknown_residue": item.residue.unknown,
+        "sign_off": item.sign_off,
         "wave": item.wave,
         "settled_by": item.settled_by.value if item.settled_by else None,
         "handler": item.handler,
@@ -112,6 +113,7 @@ def _notes(item: PlannedUndo, *, has_code: bool) -> list[str]:
         f"waits for {item.held_by}": item.held_by is not None,
         f"asks {item.gate}": item.gate is not None,
         f"can be undone until {_until(item)}": _until(item) is not None,
+        "somebody may have to accept what it leaves": item.sign_off,
         f"may leave: {item.residue}": has_code and bool(item.residue),
     }
     return [note for note, holds in notes.items() if holds]

@@ -386,9 +386,10 @@ def residue_entry(
     returned = value if isinstance(value, Residue) else None
     expected = None if returned is not None else estimate(action, step).to_record
     residue = settle_residue(returned, expected)
-    return Compensated(
-        path=step.path, via=via, payload=None if residue is None else _stored(residue)
-    )
+    if residue is None:
+        return Compensated(path=step.path, via=via)
+    asks = action.undo is not None and action.undo.asks_sign_off(residue)
+    return Compensated(path=step.path, via=via, sign_off=asks or None, payload=_stored(residue))
 
 
 def _stored(residue: Residue) -> bytes:

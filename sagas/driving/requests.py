@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from approvals import GateState
 from approvals.gate import may_move
-from compensations import Choice
+from compensations import Choice, InterventionKind
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
 from sagas.driving.log import GateMoved, LogClosed
@@ -30,6 +30,7 @@ from sagas.entries import (
     Succeeded,
 )
 from sagas.errors import JournalError
+from sagas.fold import read_residue
 from sagas.frozen import sleep_regardless
 from sagas.model import Direction
 from sagas.ports import FoldRequests, LateAnswer, Op, Request
@@ -195,6 +196,7 @@ class _Batch:
             drive.state.steps[path],
             self._secret_result(path),
             self._closes_at(path, late.payload),
+            sign_off=self._asks_sign_off(late),
         )
         self.heard.setdefault(late.key, entry)
         if self._ended:
@@ -204,6 +206,16 @@ class _Batch:
         self._answered.update(item.intervention for item in closed)
         self.entries += [*closed, entry]
         self.ops += ops
+
+    def _asks_sign_off(self, late: LateAnswer) -> bool:
+        """Whether a person has to accept what a late undo left; where the code is away, one has."""
+        if late.direction is Direction.DO or late.payload is None:
+            return False
+        step = self._drive.state.steps[late.path]
+        action = self._drive.environment.handlers.action(step.action, step.version)
+        if action is None or action.undo is None:
+            return True
+        return action.undo.asks_sign_off(read_residue(late.payload))
 
     def _is_news(self, late: LateAnswer) -> bool:
         """Whether it adds to what the journal, and this batch before it, say of the call."""
@@ -300,6 +312,8 @@ class _Batch:
         self, question: Question, path: str, choice: Choice, request: Request
     ) -> list[Entry]:
         step = self._drive.state.steps.get(path)
+        if question.what == InterventionKind.RESIDUE:
+            return []  # it was undone before
         if choice is Choice.HAPPENED:
             told = Succeeded(
                 path=path,
@@ -378,10 +392,17 @@ def _told_late(saga_id: str, request: Request) -> LateAnswer:
 
 
 def _success(
-    late: LateAnswer, step: Step, sensitive: list[str] | None, closes_at: int | None
+    late: LateAnswer,
+    step: Step,
+    sensitive: list[str] | None,
+    closes_at: int | None,
+    *,
+    sign_off: bool,
 ) -> Entry:
     if late.direction is Direction.UNDO:
-        return Compensated(path=late.path, via="late", payload=late.payload)
+        return Compensated(
+            path=late.path, via="late", payload=late.payload, sign_off=sign_off or None
+        )
     second = late.unprotected and decide.comes_beside(step.forward, late.attempt)
     return Succeeded(
         path=late.path,

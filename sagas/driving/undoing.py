@@ -1,6 +1,7 @@
 """Undoing steps, in the order that the planner gives."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -86,10 +87,14 @@ class Undoing:
             for task in running.values():
                 task.cancel()
         await self._show_closed(within)
-        return not any(
-            effect.standing in (Standing.DONE, Standing.STUCK)
+        open_ = {
+            effect.path
             for effect in decide.effects(self._drive.state, within=within, late=late)
-        )
+            if effect.standing in (Standing.DONE, Standing.STUCK)
+        }
+        left = decide.unsigned(self._drive.state, within=within)
+        await self._show_residue([path for path in left if path not in open_])
+        return not open_ and not left
 
     @property
     def _is_halted(self) -> bool:
@@ -172,6 +177,19 @@ class Undoing:
                 f"the window of {step.path} closed before it was undone",
                 f"it could be undone until {moment(step.closed_at)}",
                 path=step.path,
+                direction=Direction.UNDO,
+            )
+
+    async def _show_residue(self, paths: Iterable[str]) -> None:
+        """Put before a person what somebody has to accept of what was undone."""
+        if self._is_halted:
+            return
+        for path in paths:
+            await self._drive.ask(
+                InterventionKind.RESIDUE,
+                f"{path} was undone, and this remains of it: is that accepted?",
+                str(self._drive.state.steps[path].residue),
+                path=path,
                 direction=Direction.UNDO,
             )
 

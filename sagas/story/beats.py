@@ -405,7 +405,7 @@ def _compensated(t: Telling, seq: int, at: int, entry: e.Compensated) -> None:
         mark=Mark.UNDONE,
         verb="undid",
         via=entry.via,
-        detail=residue,
+        detail=_joined(residue, "to be accepted" if entry.sign_off else ""),
     )
 
 

@@ -404,6 +404,44 @@ async def acting(order: Order) -> str:
     raise ValueError("no")
 
 
+strict = Catalog("strict")
+
+
+@strict.action(reversibility=Reversibility.COMPENSATABLE)
+async def strict_act(what: str) -> str:
+    """It works at once."""
+    return await partner.do(what)
+
+
+@strict_act.compensation(timeout=QUICK, sign_off=True)
+async def undo_strict_act(what: str, result: str) -> Residue:
+    """The undo takes its time, and costs something that a person has to accept."""
+    await partner.do(f"undo-{what}")
+    return Residue("a fee")
+
+
+@strict.saga
+async def acting_strictly(order: Order) -> str:
+    await strict_act("it")
+    raise ValueError("no")
+
+
+async def test_what_a_late_undo_left_has_to_be_accepted_too(house: House, world: World) -> None:
+    world.plan("undo-it", ignore_cancellation)
+    async with house.open(strict) as coordinator:
+        handle = await coordinator.start(acting_strictly, Order(), id="s")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.STUCK
+        assert (await answer(coordinator, handle, "waive")).status is Status.RESIDUAL
+        let_it_happen(world)
+        await until_asked(coordinator)
+        assert (await only_question(coordinator)).kind == "residue"
+        outcome = await answer(coordinator, handle, "accept")
+    assert (outcome.status, [str(item) for item in outcome.residue]) == (
+        Status.RESIDUAL,
+        ["a fee"],
+    )
+
+
 @pytest.mark.usefixtures("on_both")
 @pytest.mark.parametrize(
     ("what", "status", "left"),

@@ -135,6 +135,20 @@ def test_show_names_the_next_commands(sagas: Sagas, trip: Trip) -> None:
     ]
 
 
+def test_what_an_undo_left_is_shown_and_accepted(sagas: Sagas, trip: Trip) -> None:
+    trip("seated")
+    [question] = told(sagas, "show", "t1")["interventions"]
+    assert (question["kind"], question["evidence"]) == ("residue", "25 EUR")
+    waiting = " ".join(sagas("inbox").out.split())
+    for words in ("is that accepted?", "--choice accept", "--choice done", "25 EUR"):
+        assert words in waiting
+    sagas("resolve", question["id"], "--choice", "accept", "--reason", "it is small")
+    trip("seated")
+    shown = told(sagas, "show", "t1")
+    assert shown["status"] == "residual"
+    assert shown["residue_sum"]["money"] == [{"amount": "25", "currency": "EUR"}]
+
+
 def test_show_offers_each_choice_of_an_intervention(sagas: Sagas, trip: Trip) -> None:
     trip("owe")
     [question] = told(sagas, "show", "t1")["interventions"]

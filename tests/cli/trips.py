@@ -120,6 +120,21 @@ async def hold(trip: Trip) -> str:
     return await tell_guest(await hold_seat(trip))
 
 
+@travel.action(reversibility=Reversibility.COMPENSATABLE, key_ttl=DAY)
+async def block_seat(trip: Trip) -> None: ...
+
+
+@block_seat.compensation(residue=Residue(amount=25, currency="EUR"), sign_off=True)
+async def free_seat(trip: Trip) -> None: ...
+
+
+@travel.saga
+async def seated(trip: Trip) -> None:
+    """A seat is blocked, and then it fails: somebody has to accept what that costs."""
+    await block_seat(trip)
+    raise NoRoom("changed my mind")
+
+
 @travel.saga
 async def book(trip: Trip) -> str:
     """Flight, then hotel: the plainest of trips."""

@@ -118,9 +118,9 @@ class Counter:
         await self.recorded((await self.gate(id)).id)
         return message
 
-    async def wonders(self, id: str = "lamp") -> Message:  # noqa: A002
+    async def wonders(self, id: str = "lamp", saga: Any = shop.buy) -> Message:  # noqa: A002
         """The message about an intervention that waits."""
-        await self.coordinator.start(shop.buy, "a lamp", id=id)
+        await self.coordinator.start(saga, "a lamp", id=id)
         await self.slack.until(lambda: self.slack.messages("C1"))
         await self.recorded((await self.question(id)).id)
         return self.slack.messages("C1")[-1]

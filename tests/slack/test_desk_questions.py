@@ -1,6 +1,9 @@
 """Interventions that people answer in Slack."""
 
+import json
+
 from tests.slack.desks import Counter, words_of
+from tests.web import shop
 
 
 async def opened(counter: Counter, choice: str = "Not happened") -> None:
@@ -11,6 +14,17 @@ async def opened(counter: Counter, choice: str = "Not happened") -> None:
 async def test_the_form_says_what_each_answer_means(counter: Counter) -> None:
     await opened(counter)
     assert "Not happened: the call took no effect" in words_of(counter.ben.modal)
+
+
+async def test_what_an_undo_left_is_shown_and_accepted(counter: Counter) -> None:
+    message = await counter.wonders(saga=shop.lend_out)
+    assert "a lamp has a scratch (25 EUR)" in json.dumps(message.blocks)
+    await counter.opens(counter.ben, message, "Accept")
+    assert "Accept: what remains is accepted" in words_of(counter.ben.modal)
+    counter.ben.fill("reason", "it is small")
+    await counter.ben.submit()
+    question = await counter.question()
+    assert (question.choice, question.by, question.channel) == ("accept", "ben", "slack")
 
 
 async def test_an_answer_is_on_record_with_who_gave_it_and_where(counter: Counter) -> None:

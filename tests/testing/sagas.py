@@ -515,6 +515,32 @@ def residue() -> Sample:
 
 
 @sample
+def signed_off() -> Sample:
+    """Somebody has to accept what remains, of a block and of the whole."""
+    shop = Shop()
+    car = shop.keyed("car")
+
+    @shop.catalog.action(reversibility=R.COMPENSATABLE, key_ttl=DAY, definite=Refused)
+    async def room(city: str) -> str:
+        return await shop.world.do("room", city)
+
+    @room.compensation(residue="a fee", sign_off=True)
+    async def leave(result: str) -> None:
+        await shop.world.undo("room", result)
+
+    @shop.catalog.saga
+    async def body(city: str) -> str:
+        try:
+            async with savepoint("first"):
+                await car(await room(city))
+        except StepFailed:
+            pass
+        return await car(await room("Bari"))
+
+    return Sample(body, shop.world)
+
+
+@sample
 def limits() -> Sample:
     shop = Shop()
     one = Limit("partner", concurrent=1, rate=2, per=timedelta(seconds=3))

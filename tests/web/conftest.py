@@ -74,9 +74,9 @@ class Inbox:
         gates = await self.coordinator.store.gates_of(saga_id)
         return gates[0] if gates else None
 
-    async def question(self, id: str = "lamp") -> QuestionRow:  # noqa: A002
+    async def question(self, id: str = "lamp", saga: Any = shop.buy) -> QuestionRow:  # noqa: A002
         """An intervention that waits."""
-        await self.coordinator.start(shop.buy, "a lamp", id=id)
+        await self.coordinator.start(saga, "a lamp", id=id)
 
         async def look() -> QuestionRow | None:
             found = await self.coordinator.store.questions_of(id)

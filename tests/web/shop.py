@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, field_validator
 
 from approvals import Sensitive
-from sagas import Catalog, Reversibility, approval
+from sagas import Catalog, Residue, Reversibility, approval
 
 DIRECTORY = """
 [users.ana]
@@ -155,6 +155,22 @@ async def clear(letter: Letter) -> None:
 @shop.saga
 async def buy(item: str) -> str:
     return await charge(item)
+
+
+@shop.action(reversibility=Reversibility.COMPENSATABLE, repeatable=True)
+async def lend(item: str) -> str:
+    return item
+
+
+@lend.compensation(sign_off=True)
+async def fetch(result: str) -> Residue:
+    return Residue(f"{result} has a scratch", amount=25, currency="EUR")
+
+
+@shop.saga
+async def lend_out(item: str) -> str:
+    await lend(item)
+    raise ValueError("the borrower has moved")
 
 
 def directory(folder: Path) -> Path:

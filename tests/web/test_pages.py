@@ -67,6 +67,20 @@ async def test_every_page_can_be_read(inbox: Inbox) -> None:
     assert "reserve" in (await ana.get("/sagas/spring")).text
 
 
+async def test_what_an_undo_left_is_shown_and_accepted(inbox: Inbox) -> None:
+    question = await inbox.question(saga=shop.lend_out)
+    ana = await inbox.browser("ana")
+    path = f"/interventions/{question.id}"
+    page = await ana.get(path)
+    for words in ("is that accepted?", "a lamp has a scratch (25 EUR)", "what remains is accepted"):
+        assert words in page.text
+    body = {**sealed(page, path), "choice": "accept", "reason": "it is small", "result": ""}
+    assert (await ana.post(path, data=body, headers=FORM)).status_code == 303
+    answered = await inbox.coordinator.store.question(question.id)
+    assert answered is not None
+    assert (answered.choice, answered.by, answered.channel) == ("accept", "ana", "web")
+
+
 async def test_a_question_is_answered_with_a_choice_and_a_reason(inbox: Inbox) -> None:
     question = await inbox.question()
     ana = await inbox.browser("ana")

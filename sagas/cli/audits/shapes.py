@@ -98,6 +98,7 @@ def _sum(one: Sum) -> Shape:
         "attempts": one.attempts,
         "remaining": one.remaining,
         "waived": one.waived,
+        "accepted": one.accepted,
         **total(one),
     }
 
@@ -181,4 +182,5 @@ def _remaining(item: Remaining) -> Shape:
         **measures(item.residue),
         "at": at(item.at),
         "waived_by": item.waived_by,
+        "accepted_by": item.accepted_by,
     }

@@ -153,6 +153,7 @@ def _decision(table: Table, item: Decision) -> None:
 
 def _remaining(table: Table, item: Remaining) -> None:
     waived = f"waived by {item.waived_by}" if item.waived_by else ""
+    waived = f"accepted by {item.accepted_by}" if item.accepted_by else waived
     why = item.why.value if item.why in (Lasting.IN_DOUBT, Lasting.IRREVERSIBLE) else ""
     _row(table, "remains", "yellow", item.at, item.label, item.action, why, item.text, waived)
 

@@ -107,6 +107,8 @@ def _open_calls(evidence: Evidence, step: Step) -> Iterator[str]:
         return
     if course.begun and course.happened is None and not (course.undone or course.left):
         yield f"{step.path} has no outcome"
+    if course.unsigned and not evidence.is_kept:
+        yield f"what remains of {step.path} has to be accepted, and nobody did"
     if course.undoing and not course.left:
         yield f"the undo of {step.path} has no outcome"
     if course.undo_failed and not (course.left or course.undone or evidence.is_kept):

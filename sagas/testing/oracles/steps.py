@@ -106,6 +106,7 @@ class Course:
         undo_failed: Its undo is known not to have happened.
         left: A person said that its effect, or what is not known of it, is left as it is.
         residue: Whether something remains of it.
+        unsigned: Whether a person has to accept that, and has not.
     """
 
     happened: bool | None = False
@@ -118,6 +119,7 @@ class Course:
     left: bool = False
     given_up: bool = False
     residue: bool = False
+    unsigned: bool = False
     second: bool = False
     unknown: bool = False
     key: str = ""
@@ -345,7 +347,7 @@ def _compensated(course: Course, entry: Compensated) -> None:
     course.by_person = entry.via == "person"
     course.undone = course.by_person or course.void != course.key or not course.key
     if entry.payload is not None:
-        course.residue = True
+        course.residue, course.unsigned = True, bool(entry.sign_off)
     elif course.keys < 2:
         course.residue = False
 
@@ -356,7 +358,10 @@ def _undo_failed(course: Course, entry: CompensationFailed) -> None:
 
 
 def _answered(course: Course, answer: Answer) -> None:
-    if answer.says(Choice.WAIVE):
+    if answer.asked.what == InterventionKind.RESIDUE:
+        course.unsigned = course.unsigned and answer.says("moot")
+        course.residue = course.residue and not answer.says(Choice.DONE)
+    elif answer.says(Choice.WAIVE):
         _waived(course, answer)
     elif answer.allows_another and answer.direction == DO:
         if course.late and not course.keys:
@@ -371,6 +376,7 @@ def _waived(course: Course, answer: Answer) -> None:
     elif answer.direction == UNDO:
         if not course.undone:
             course.left = course.residue = True
+            course.unsigned = False
             course.undoing = course.undo_failed = False
     elif course.happened is not True:
         course.happened, course.given_up, course.residue = False, True, True

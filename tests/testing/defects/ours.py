@@ -370,6 +370,12 @@ def residue_hidden() -> list[Change]:
     return [(decide, "end_of_unwind", always(Status.COMPENSATED))]
 
 
+@defect("signed_off", "nothing_is_left_open")
+def residue_that_nobody_accepted() -> list[Change]:
+    """A saga ends although somebody has to accept what remains."""
+    return [(decide, "unsigned", always([]))]
+
+
 @defect("past_the_pivot", "the_pivot_is_asked_about")
 def unwind_past_the_pivot() -> list[Change]:
     """A failure past the pivot unwinds the saga, and nobody is asked."""

@@ -107,3 +107,45 @@ def test_the_handler_digest_changes_with_what_is_declared(
 
 def test_words_and_a_residue_in_words_are_the_same_to_the_handler_digest() -> None:
     assert digest("a fee") == digest(Residue("a fee"))
+
+
+# --- who accepts it -------------------------------------------------------------------------------
+
+
+def signed_off(sign_off: Any, residue: Any = "a fee") -> Compensation:
+    catalog = Catalog("c")
+
+    @catalog.action(reversibility=Reversibility.COMPENSATABLE)
+    async def book(nights: int) -> str:
+        return "booked"
+
+    @book.compensation(residue=residue, sign_off=sign_off)
+    async def cancel(result: str) -> None: ...
+
+    assert book.undo is not None
+    return book.undo
+
+
+async def later(residue: Residue) -> bool:
+    return True
+
+
+@pytest.mark.parametrize("sign_off", ["yes", 1, later])
+def test_what_does_not_say_whether_a_person_has_to_accept_it_is_refused(sign_off: Any) -> None:
+    with pytest.raises(DefinitionError, match="give True, or a plain function"):
+        signed_off(sign_off)
+
+
+def test_accepting_what_can_never_be_left_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="it leaves nothing"):
+        signed_off(True, residue=None)
+
+
+def of_many_rows(residue: Residue) -> bool:
+    return (residue.rows or 0) > 2
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_function_says_which_residue_a_person_has_to_accept(rows: int) -> None:
+    asks = signed_off(of_many_rows).asks_sign_off(Residue(rows=rows))
+    assert asks is (rows > 2)

@@ -3,7 +3,9 @@
 import pytest
 
 from compensations import Residue
+from compensations.plan import Standing
 from reversibility import Reversibility
+from sagas import decide
 from sagas import entries as e
 from sagas.fold import fold, read_residue
 from sagas.model import Direction
@@ -545,6 +547,39 @@ def test_a_compensated_step_leaves_its_residue() -> None:
 
     assert script.state.residue() == [(PATH, Residue("a fee", amount="5.00", currency="EUR"))]
     assert script.step().undo.phase is Phase.SUCCEEDED
+
+
+def left_for_sign_off() -> Script:
+    script = Script().intend().succeed().unwind().intend_undo()
+    return script.add(e.Compensated(path=PATH, sign_off=True, payload=b'{"text":"a fee"}'))
+
+
+def test_what_has_to_be_accepted_waits_and_holds_up_no_undo() -> None:
+    script = left_for_sign_off()
+    assert decide.unsigned(script.state) == [PATH]
+    assert decide.standing(script.state, script.step()) is Standing.SETTLED
+
+
+def test_what_was_accepted_remains_and_waits_no_longer() -> None:
+    script = left_for_sign_off().ask("residue", Direction.UNDO).answer("accept")
+    assert decide.unsigned(script.state) == []
+    assert script.state.residue() == [(PATH, Residue("a fee"))]
+
+
+def test_what_was_made_good_remains_no_longer() -> None:
+    script = left_for_sign_off().ask("residue", Direction.UNDO).answer("done")
+    assert (decide.unsigned(script.state), script.state.residue()) == ([], [])
+    assert script.step().undo.phase is Phase.SUCCEEDED
+
+
+def test_a_question_that_became_moot_accepted_nothing() -> None:
+    script = left_for_sign_off().ask("residue", Direction.UNDO).answer("moot")
+    assert decide.unsigned(script.state) == [PATH]
+
+
+def test_only_what_lies_inside_a_savepoint_is_asked_about_when_it_is_rolled_back() -> None:
+    script = left_for_sign_off()
+    assert decide.unsigned(script.state, within="elsewhere") == []
 
 
 def test_a_clean_compensation_leaves_none() -> None:

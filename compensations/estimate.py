@@ -69,6 +69,11 @@ class Expected:
                 found.total.add(each.residue)
         return found
 
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether a sum says more than the estimates one by one: there is a measure, or one is missing."""
+        return bool(str(self.total)) or self.unknown > 0
+
     def __str__(self) -> str:
         """What is expected, in one line; empty if it is nothing."""
         words, unknown = self.total.in_words, self.unknown

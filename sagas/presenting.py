@@ -197,4 +197,4 @@ def expected(state: SagaState, handlers: Handlers) -> str | None:
     if not handlers.has_any:
         return None
     found = Expected.of(_leaves(step, handlers) for step in steps)
-    return str(found) if str(found.total) or found.unknown else None
+    return str(found) if found.is_worth_telling else None

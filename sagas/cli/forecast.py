@@ -81,7 +81,7 @@ def tell(found: Preview) -> None:
             Text(),
             *section(Text(_ORDER, "bold"), [_steps(found.undone, has_code=found.has_code)]),
         ]
-        if found.has_code and str(found.expected):
+        if found.has_code and found.expected.is_worth_telling:
             parts.append(safe(f"expected to remain in all: {found.expected}"))
     if found.pivot is not None and not found.status.is_end:
         parts.append(Text("it is past its pivot: by itself it may not unwind", "yellow"))

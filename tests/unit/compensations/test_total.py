@@ -80,6 +80,16 @@ def test_what_is_expected_reads_as_one_line(estimates: list[Estimate], told: str
     assert str(Expected.of(estimates)) == told
 
 
+@pytest.mark.parametrize(
+    ("estimates", "is_told"),
+    [([Estimate(Residue("a scar"))], False), ([Estimate(FEE)], True), ([UNKNOWN], True)],
+)
+def test_a_sum_of_words_alone_is_not_worth_telling(
+    estimates: list[Estimate], is_told: bool
+) -> None:
+    assert Expected.of(estimates).is_worth_telling is is_told
+
+
 def test_what_nobody_knows_is_recorded_as_that() -> None:
     assert UNKNOWN.to_record == Residue("not known: nobody counted")
 

@@ -7,7 +7,7 @@ Pure.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -18,11 +18,12 @@ from sagas.authoring.action import Action
 from sagas.authoring.body import because, event, savepoint
 from sagas.authoring.context import current_scope
 from sagas.authoring.saga import Saga
-from sagas.errors import DefinitionError, SagaError
+from sagas.errors import DefinitionError, StepFailed
 from sagas.model import AfterPivot
 
 __all__ = [
     "TURN",
+    "Abort",
     "Commit",
     "Perform",
     "Release",
@@ -81,12 +82,23 @@ class Commit(_Turn):
     result: JsonValue = None
 
 
-Turn = Perform | SetSavepoint | Release | RollBack | Commit
+class Abort(_Turn):
+    """Have everything undone, when it is too late to cancel the session."""
+
+    do: Literal["abort"] = "abort"
+    reason: str
+
+
+Turn = Perform | SetSavepoint | Release | RollBack | Commit | Abort
 
 _TURNS: TypeAdapter[Turn] = TypeAdapter(Annotated[Turn, Field(discriminator="do")])
 
 
-class _RolledBack(Exception):
+class Aborted(Exception):
+    """Leaves the body."""
+
+
+class RolledBack(Exception):
     """Leaves the blocks that are to be undone.
 
     Args:
@@ -138,8 +150,9 @@ class SessionSaga(Saga[JsonValue, JsonValue]):
         if not isinstance(turn, Perform):
             return None
         action = self._find(turn.action, turn.version)
-        places = action.sensitive if action is not None else ()
-        return [f"/arguments{place}" for place in places] or None
+        if action is None:
+            return ["/arguments"]  # nobody here knows
+        return [f"/arguments{place}" for place in action.sensitive] or None
 
 
 def read_turn(payload: bytes) -> Turn | None:
@@ -157,10 +170,12 @@ async def _take(find: Find, around: tuple[str, ...]) -> Commit | Release:
         around: The blocks that are open, from the outermost to this one.
 
     Raises:
-        _RolledBack: One that undoes it.
+        RolledBack: One undoes it.
+        Aborted: One undoes everything.
     """
     while True:
         turn = read_turn(to_json(await event(TURN)))
+        _leave(turn, around)
         match turn:
             case Perform():
                 await _perform(find, turn)
@@ -168,8 +183,6 @@ async def _take(find: Find, around: tuple[str, ...]) -> Commit | Release:
                 end = await _within(find, turn.name, around)
                 if isinstance(end, Commit) or (end is not None and end.name != turn.name):
                     return end
-            case RollBack() if turn.name in around:
-                raise _RolledBack(turn, around.index(turn.name))
             case Release() if turn.name in around:
                 return turn
             case Commit():
@@ -178,12 +191,25 @@ async def _take(find: Find, around: tuple[str, ...]) -> Commit | Release:
                 pass  # whatever it is, no session has sent it
 
 
+def _leave(turn: Turn | None, around: tuple[str, ...]) -> None:
+    """Leave what a turn has undone.
+
+    Raises:
+        RolledBack: A block.
+        Aborted: Everything.
+    """
+    if isinstance(turn, RollBack) and turn.name in around:
+        raise RolledBack(turn, around.index(turn.name))
+    if isinstance(turn, Abort):
+        raise Aborted(turn.reason)
+
+
 async def _within(find: Find, name: str, around: tuple[str, ...]) -> Commit | Release | None:
     """Take the turns of a block; None once it was undone."""
     try:
         async with savepoint(name):
             return await _take(find, (*around, name))
-    except _RolledBack as asked:
+    except RolledBack as asked:
         if asked.depth != len(around):
             raise
         return None
@@ -200,10 +226,8 @@ async def _perform(find: Find, turn: Perform) -> None:
     scope = current_scope("a session is a saga")
     with because(turn.because) if turn.because else nullcontext():
         step = scope.call(action, arguments)
-        with suppress(SagaError, *_told(action)):
+        try:
             await step
-
-
-def _told(action: Action[..., Any]) -> list[type[Exception]]:
-    """The errors of an action's own by which a body may hear that it failed."""
-    return [known for known in action.options.known_errors if issubclass(known, Exception)]
+        except Exception as error:
+            if not isinstance(error, StepFailed) and not isinstance(error.__cause__, StepFailed):
+                raise  # it says nothing about the step, but of the code around it

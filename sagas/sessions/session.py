@@ -1,10 +1,10 @@
 """Steering a session: one turn after the other, each durable before anything comes of it."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar, cast
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json, to_json
 
 from sagas.authoring import context
@@ -12,6 +12,7 @@ from sagas.authoring.action import Action
 from sagas.authoring.naming import check_name
 from sagas.authoring.session import (
     TURN,
+    Abort,
     Commit,
     Perform,
     Release,
@@ -22,11 +23,11 @@ from sagas.authoring.session import (
 )
 from sagas.decider import Decider
 from sagas.driving.steps import failure
-from sagas.errors import DefinitionError, SessionBusy, SessionOver, SessionStuck
+from sagas.errors import DefinitionError, PayloadError, SessionBusy, SessionOver, SessionStuck
 from sagas.handles import Handle
 from sagas.model import Outcome
-from sagas.sessions.turns import Standing, Told, open_blocks, turns_of
-from sagas.state import SagaState
+from sagas.sessions.turns import Standing, Told, holds_up, open_blocks, turns_of
+from sagas.state import Phase, SagaState
 
 __all__ = ["Session"]
 
@@ -97,7 +98,7 @@ class Session:
             StepFailed: As for `call`, and so are the others.
         """
         action = self._action(name)
-        given = action.inputs.decode(to_json(dict(arguments)))
+        given = action.inputs.decode(_plain(action, arguments))
         step = await self._called(action, action.inputs.encode(given))
         return cast(JsonValue, from_json(step.result or b"null"))
 
@@ -115,8 +116,13 @@ class Session:
         )
         told, state = await self._take(turn)
         step = state.steps[told.path or ""]
-        if told.standing is Standing.FAILED:
+        if step.forward.phase is Phase.FAILED:  # though it may have taken effect later
             raise failure(action, step)
+        while step.result is None:  # nobody has one that could be given: the saga cannot go on
+            self._check(state, told)
+            await self._handle.soon()
+            state = await self._at_rest()
+            step = state.steps[step.path]
         return step
 
     def _action(self, name: str) -> Action[..., Any]:
@@ -213,19 +219,30 @@ class Session:
         Raises:
             SessionBusy: As for `call`, and so are the others.
         """
-        await self._take(Commit(result=result))
+        try:
+            turn = Commit(result=result)
+        except ValidationError as error:
+            raise PayloadError("the result of a session is plain JSON values") from error
+        await self._take(turn)
         return await self._handle.outcome()
 
     async def abort(self, reason: str) -> Outcome[JsonValue]:
         """Have everything undone that can be.
+
+        Past an irreversible step it is too late for that: then a person is asked, as by a rollback.
 
         Returns:
             How it ended; or that it is stuck, because a person has to act.
 
         Raises:
             Refused: It has ended.
+            SessionBusy: It is too late to cancel it, and nobody has told you of its last turn.
         """
         await self._decider.cancel(self.id, reason=reason)
+        state = await self._at_rest()
+        if state.ended is None and state.unwind is None:
+            with suppress(SessionOver, SessionStuck):
+                await self._take(Abort(reason=reason or "aborted"))
         return await self._handle.outcome()
 
     # --- what is so ---------------------------------------------------------------------------
@@ -276,8 +293,14 @@ class Session:
         if len(turns_of(state)) < number:
             self._check(state)
             payload = turn.model_dump(mode="json")
-            await self._decider.send(self.id, TURN, payload, key=f"turn-{number}")
+            sent = await self._decider.send(self.id, TURN, payload, key=f"session-turn-{number}")
             state = await self._at_rest()
+            if not sent and len(turns_of(state)) < number:
+                self._check(state)
+                raise SessionBusy(
+                    f"turn {number} of {self.id} cannot be sent: another event has come under its "
+                    f"key, session-turn-{number}; abort the session"
+                )
         while len(turns_of(state)) < number:  # it was sent, and is on its way
             self._check(state)
             await self._handle.soon()
@@ -298,7 +321,7 @@ class Session:
             if not told.is_open:
                 self._known = max(self._known, number)
                 return told, state
-            self._check(state)
+            self._check(state, told)
             await self._handle.soon()
 
     async def _at_rest(self) -> SagaState:
@@ -306,8 +329,11 @@ class Session:
         await self._handle.settled()
         return await self._decider.state(self.id)
 
-    def _check(self, state: SagaState) -> None:
+    def _check(self, state: SagaState, told: Told | None = None) -> None:
         """Refuse to go on with what nobody can steer any more.
+
+        Args:
+            told: The turn that is waited for.
 
         Raises:
             SessionOver: It has ended, or is being undone.
@@ -318,8 +344,26 @@ class Session:
             raise SessionOver(f"{self.id} is {state.ended.status}{why}")
         if state.unwind is not None:
             raise SessionOver(f"{self.id} is being undone: {state.unwind.reason}")
-        for question in state.questions.values():
+        for question in (each for each in state.questions.values() if holds_up(each, told)):
             raise SessionStuck(
                 f"{self.id} waits for a person: {question.question}: {question.evidence}; "
                 "`sagas inbox` has the answers"
             )
+
+
+def _plain(action: Action[..., Any], arguments: Mapping[str, JsonValue]) -> bytes:
+    """Arguments by their names, as JSON.
+
+    Raises:
+        PayloadError: They are no JSON, or one is not the action's.
+    """
+    foreign = sorted(str(name) for name in arguments if name not in action.shape.inputs)
+    if foreign:
+        raise PayloadError(
+            f"{action.name} takes no {', '.join(foreign)}: "
+            f"it takes {', '.join(action.shape.inputs) or 'nothing'}"
+        )
+    try:
+        return to_json(dict(arguments))
+    except ValueError as error:
+        raise PayloadError(f"input of {action.name} is plain JSON values: {error}") from error

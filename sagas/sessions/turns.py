@@ -3,16 +3,17 @@
 Pure.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-from compensations import Residue
+from compensations import InterventionKind, Residue
 from sagas.authoring.session import (
     TURN,
+    Abort,
     Commit,
     Perform,
     Release,
@@ -21,9 +22,14 @@ from sagas.authoring.session import (
     Turn,
     read_turn,
 )
-from sagas.state import Event, Phase, SagaState, Step, scope_of
+from sagas.decide import ABOUT_THE_SAGA
+from sagas.state import Event, Phase, Question, SagaState, Step, scope_of
 
-__all__ = ["Standing", "Told", "open_blocks", "turns_of"]
+__all__ = ["Standing", "Told", "holds_up", "open_blocks", "turns_of"]
+
+
+WHOLE = ABOUT_THE_SAGA | {InterventionKind.POISONED}
+"""Questions that hold up the whole session, whatever is asked of it."""
 
 
 class Standing(StrEnum):
@@ -33,7 +39,7 @@ class Standing(StrEnum):
     """Nothing has come of it yet: a gate, a person, a call or the journal is waited for."""
     DONE = "done"
     FAILED = "failed"
-    """A call that is known not to have happened."""
+    """A call that was known not to have happened; `error` says if it took effect all the same."""
     UNDONE = "undone"
     """A call that was done, and undone again."""
 
@@ -46,7 +52,7 @@ class Told:
         number: Its place in the session, from 1.
         path: The step's or the savepoint's; None for other turns, and before it was begun.
         result: What a call gave, as JSON values.
-        error: Why it is known not to have happened: the class of the error, and its text.
+        error: Why it failed: the class of the error, and its text.
         residue: What remains although it was undone.
     """
 
@@ -67,8 +73,12 @@ class Told:
 def turns_of(state: SagaState) -> list[Told]:
     """What became of each turn, in their order."""
     told: list[Told] = []
+    waits = {timer.event: timer.path for timer in state.timers.values()}
+    calls = {
+        scope: {path: at for at, path in found.items()} for scope, found in state.calls.items()
+    }
     for number, (event, turn) in enumerate(_sent(state), start=1):
-        path = _made_of(state, event)
+        path = _made_of(state, waits.get(event.seq), calls)
         match turn:
             case Perform():
                 told.append(_call(state, number, turn, path))
@@ -77,7 +87,7 @@ def turns_of(state: SagaState) -> list[Told]:
                 told.append(_plain(number, turn, path, is_done=is_set))
             case RollBack() | Release():
                 told.append(_closing(state, number, turn, told, is_taken=event.taken))
-            case Commit():
+            case Commit() | Abort():
                 told.append(_plain(number, turn, None, is_done=state.ended is not None))
     return told
 
@@ -100,6 +110,22 @@ def open_blocks(told: Iterable[Told]) -> dict[str, str]:
     return blocks
 
 
+def holds_up(question: Question, told: Told | None) -> bool:
+    """Whether a person has to answer before a session goes on.
+
+    Args:
+        told: The turn that is waited for; None if one is to be sent.
+    """
+    if question.what in WHOLE:
+        return True
+    if told is None or question.what == InterventionKind.WINDOW_CLOSING:
+        return False
+    if isinstance(told.turn, Commit):
+        return True
+    about, path = question.path or "", told.path or ""
+    return about == path or about.startswith(f"{path}/")
+
+
 def _sent(state: SagaState) -> Iterator[tuple[Event, Turn]]:
     """The turns that came, in their order; what is none was never sent by a session."""
     for event in state.events.values():
@@ -108,14 +134,16 @@ def _sent(state: SagaState) -> Iterator[tuple[Event, Turn]]:
             yield event, turn
 
 
-def _made_of(state: SagaState, event: Event) -> str | None:
-    """The path of what a turn led to: the call after the wait that took it."""
-    wait = next((timer for timer in state.timers.values() if timer.event == event.seq), None)
+def _made_of(state: SagaState, wait: str | None, calls: Mapping[str, dict[str, int]]) -> str | None:
+    """The path of what a turn led to: the call after the wait that took it.
+
+    Args:
+        calls: The places of the recorded calls, by their scopes.
+    """
     if wait is None:
         return None
-    calls = state.calls[scope_of(wait.path)]
-    place = next(ordinal for ordinal, path in calls.items() if path == wait.path)
-    return calls.get(place + 1)
+    scope = scope_of(wait)
+    return state.calls[scope].get(calls[scope][wait] + 1)
 
 
 def _call(state: SagaState, number: int, turn: Perform, path: str | None) -> Told:
@@ -130,7 +158,7 @@ def _call(state: SagaState, number: int, turn: Perform, path: str | None) -> Tol
         standing=standing,
         path=path,
         result=from_json(step.result) if done and step.result is not None else None,
-        error=_error(step) if standing is Standing.FAILED else None,
+        error=_error(step) if step.forward.phase is Phase.FAILED else None,
         residue=step.residue,
     )
 
@@ -149,7 +177,8 @@ def _standing(step: Step) -> Standing:
 
 def _error(step: Step) -> str:
     kind, message = step.forward.error or "Failed", step.forward.message
-    return f"{kind}: {message}" if message else kind
+    text = f"{kind}: {message}" if message else kind
+    return f"{text}; but it took effect later" if step.late else text
 
 
 def _closing(

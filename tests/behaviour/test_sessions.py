@@ -1,7 +1,8 @@
 """Sessions: sagas whose steps are chosen one by one, from outside."""
 
 import asyncio
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, cast
 
 import pytest
 
@@ -21,8 +22,29 @@ from sagas.model import Status
 from sagas.sessions import Session, Standing
 from tests.behaviour.acting import LIMIT, answer, only_gate, only_question, until
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import costly, hasty, keyed, look_up, mail, probed, publish, shop, wire
-from tests.behaviour.world import Refusal, World, lose_answer, refuse
+from tests.behaviour.shop import (
+    costly,
+    hasty,
+    held_and_asked,
+    held_blindly,
+    keyed,
+    keyless,
+    look_up,
+    mail,
+    probed,
+    publish,
+    shop,
+    strange,
+    wire,
+)
+from tests.behaviour.world import (
+    Refusal,
+    World,
+    ignore_cancellation,
+    lose_answer,
+    lose_request,
+    refuse,
+)
 
 assistant = shop.session("assistant")
 determined = shop.session("determined", after_pivot="unwind")
@@ -441,4 +463,118 @@ async def test_a_failed_step_of_no_declared_error_is_heard_of_too(
             await session.call(keyed, "hotel")
         (told,) = await session.turns()
         assert (told.standing, told.error) == (Standing.FAILED, "NotExecuted: sold out")
+        await session.commit()
+
+
+async def test_an_event_under_the_key_of_a_turn_is_told_to_whoever_steers(house: House) -> None:
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        await coordinator.send("s", "shipped", None, key="session-turn-1")
+        with pytest.raises(SessionBusy, match="under its key, session-turn-1"):
+            await session.call(keyed, "flight")
+        assert (await session.abort("a stranger's event")).status is Status.COMPENSATED
+
+
+async def test_an_abort_past_a_pivot_is_put_before_a_person(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        await session.call(keyed, "draft")
+        await session.call(mail, "letter")
+        assert (await session.abort("a mistake")).status is Status.STUCK
+        handle = await coordinator.resume("s")
+        assert (await answer(coordinator, handle, "unwind")).status is Status.RESIDUAL
+        assert [each.standing for each in await session.turns()][-1] is Standing.DONE
+    assert world.undone == ["draft"]
+
+
+async def test_a_window_that_is_about_to_close_holds_up_no_session(
+    house: House, world: World
+) -> None:
+    async def is_asked(coordinator: Coordinator) -> bool:
+        await (await coordinator.resume("s")).settled()
+        return bool(await coordinator.store.waiting_questions())
+
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        await session.call(held_and_asked, "flight")
+        house.clock.forward(timedelta(days=6, hours=1))
+        await until(lambda: is_asked(coordinator))
+        assert await session.call(keyed, "hotel") == "hotel-done"
+        assert (await session.commit()).status is Status.COMPLETED
+
+
+async def test_a_result_that_cannot_be_stored_is_given_to_nobody(
+    house: House, world: World
+) -> None:
+    world.results.append(object())
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises(SessionOver, match="its result cannot be stored"):
+            await session.call(strange, "flight")
+    assert world.undone == ["flight"]
+
+
+async def test_a_call_of_which_nobody_knows_gives_nothing_once_it_was_undone_in_case(
+    house: House, world: World
+) -> None:
+    world.plan("flight", lose_request)
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises((SessionOver, SessionStuck)):
+            await session.call(held_blindly, "flight")
+        await session.abort("it is not needed")
+    async with house.open() as coordinator:
+        again = await coordinator.session(assistant, id="s")
+        with pytest.raises(SessionOver):
+            await again.call(held_blindly, "flight")
+        (told,) = await again.turns()
+        assert told.standing is Standing.UNDONE
+
+
+async def test_a_step_that_failed_and_took_effect_later_is_heard_as_it_was(
+    house: House, world: World
+) -> None:
+    world.plan("flight", ignore_cancellation)
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises(SessionStuck):
+            await session.call(keyless, "flight")
+        question = await only_question(coordinator)
+        await coordinator.resolve(question.id, "not-happened", reason="I saw nothing")
+        with pytest.raises(StepFailed, match="I saw nothing"):
+            await session.call(keyless, "flight")
+        world.released.set()
+        await until(lambda: _is_undone(world))
+        again = await coordinator.session(assistant, id="s")
+        with pytest.raises(StepFailed, match="I saw nothing"):
+            await again.call(keyless, "flight")
+        (told,) = await again.turns()
+        assert told.standing is Standing.UNDONE
+        assert told.error == "NotExecuted: ana: I saw nothing; but it took effect later"
+        await again.commit()
+
+
+async def _is_undone(world: World) -> bool:
+    return world.undone == ["flight"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"what": "\ud800"}, {"what": object()}, {"what": "a", "whta": "b"}]
+)
+async def test_what_no_action_takes_is_refused_before_anything_is_written(
+    house: House, arguments: dict[str, Any]
+) -> None:
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises(PayloadError, match=r"plain JSON values|takes no whta: it takes what"):
+            await session.invoke("keyed", arguments)
+        assert await session.turns() == []
+        await session.commit()
+
+
+async def test_a_session_commits_plain_json(house: House) -> None:
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises(PayloadError, match="plain JSON values"):
+            await session.commit(cast(Any, object()))
         await session.commit()

@@ -267,8 +267,11 @@ class Session:
             SessionStuck: A person has to act first.
             SessionOver: It has ended, or is being undone.
         """
-        pending = await self.pending()
-        return None if pending is None else (await self._come(pending.number))[0]
+        told = await self._told()
+        number = next((each.number for each in told if each.is_open), len(told) + 1)
+        if len(turns_of(await self._at_rest())) < number:  # nor was one on its way
+            return None
+        return (await self._come(number))[0]
 
     async def outcome(self, *, timeout: float | None = None) -> Outcome[JsonValue]:
         """Wait until it has ended, or is stuck and a person must act.

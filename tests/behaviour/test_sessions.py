@@ -391,6 +391,7 @@ async def test_events_that_no_session_has_sent_change_nothing(house: House, worl
         junk: list[object] = [None, 7, {"do": "call"}, {"do": "release", "name": "nothing"}]
         for number, payload in enumerate(junk):
             await coordinator.send("s", "session", payload, key=f"junk-{number}")
+        await session.settle()
         (turn,) = await session.turns()
         assert turn.standing is Standing.DONE
         assert await session.call(keyed, "flight") == "flight-done"

@@ -8,7 +8,7 @@ Pure.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
@@ -28,6 +28,11 @@ class Agenda:
     """
 
     def __init__(self, effects: Iterable[Effect]) -> None:
+        self._taken: set[str] = set()
+        self._lay_out(list(effects))
+
+    def _lay_out(self, given: Sequence[Effect]) -> None:
+        """Give each effect its turn, and have it wait where it is held up."""
         self._effects: dict[str, Effect] = {}
         self._places: dict[str, _Place] = {}
         self._root = _Scope(self._is_done)
@@ -35,9 +40,8 @@ class Agenda:
         self._names: dict[str, _Need] = {}
         self._asleep: dict[str, _Barrier] = {}
         self._free: set[str] = set()
-        self._taken: set[str] = set()
-        given = list(effects)
         self._turns = turns(given)
+        self._hurries = any(self._turns.get(item.path, item.seq) != item.seq for item in given)
         for effect in given:
             self._enter(effect)
         for effect in given:
@@ -67,7 +71,7 @@ class Agenda:
         return -self._turn(effect), effect.path
 
     def _turn(self, effect: Effect) -> int:
-        """When an effect goes; one that came to light later goes by the number of its intent."""
+        """When an effect goes; where none hurries, by the number of its intent."""
         return self._turns.setdefault(effect.path, effect.seq)
 
     def _later(self, effect: Effect) -> int:
@@ -80,11 +84,19 @@ class Agenda:
         before = self._effects.get(effect.path)
         if before is not None and before.standing is effect.standing:
             return
+        if self._is_out_of_turn(effect):
+            self._lay_out([*{**self._effects, effect.path: effect}.values()])
+            return
         self._enter(effect)
         if before is not None and _weight(effect) < _weight(before):
             self._settled(effect)
         else:
             self._look_again(effect.path)
+
+    def _is_out_of_turn(self, effect: Effect) -> bool:
+        """Whether an effect has come to light that windows may have others go before, or after."""
+        is_new = _weight(effect) > 0 and effect.path not in self._turns
+        return is_new and (self._hurries or effect.closes_at is not None)
 
     def drop(self, path: str) -> None:
         """Forget an effect: it is none of this unwind's business any more."""

@@ -383,3 +383,16 @@ def test_no_order_by_windows_goes_against_a_dependency() -> None:
             ]
             order = [item.seq for item in plan(given)]
             assert all(order.index(later) < order.index(first) for first, later in chosen)
+
+
+def test_what_comes_to_light_while_others_hurry_goes_after_what_builds_upon_it() -> None:
+    hidden = replace(effect(2), standing=Standing.SETTLED)
+    above, hurrying = effect(3, after=frozenset({"act2"})), closing(1, 50)
+    agenda = Agenda([hurrying, hidden, above])
+    assert agenda.take() == [hurrying]
+    agenda.put(effect(2))
+    assert agenda.take() == []  # the one that hurries is under way
+    agenda.put(replace(hurrying, standing=Standing.SETTLED))
+    assert agenda.take() == [above]
+    agenda.put(replace(above, standing=Standing.SETTLED))
+    assert agenda.take() == [effect(2)]

@@ -22,13 +22,14 @@ from sagas.driving.rehearsal import (
     rehearse,
 )
 from sagas.errors import Corrupt, Refused, UnknownSaga
-from sagas.fold import fold
+from sagas.fold import apply, fold
 from sagas.model import Status, micros
 from sagas.ports import Clock, Loaded, SagaRow, Store
 from sagas.presenting import present_gate
 from sagas.previewing import Preview, foresee
 from sagas.restoring import entries_of, readable
 from sagas.state import SagaState
+from sagas.windows import closing
 
 PAGE = 100
 
@@ -103,11 +104,14 @@ class Reader:
         """
         loaded = await self.load(saga_id)
         state = fold(saga_id, entries_of(loaded.rows))
+        now = micros(self._clock.now())
+        for entry in closing(state, now):  # what whoever drives it would write down before all else
+            apply(state, state.head + 1, now, entry)
         return foresee(
             state,
             self._handlers,
             status=loaded.row.status,
-            now=micros(self._clock.now()),
+            now=now,
             secrets=state.declared.redaction(self.store.journal_id),
         )
 

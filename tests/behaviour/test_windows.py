@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import sagas
-from sagas import Coordinator, Status, parallel, savepoint
+from sagas import Coordinator, Status, connect, parallel, savepoint
 from sagas.entries import WindowClosed
 from sagas.model import instant
 from sagas.state import SagaState
@@ -403,3 +403,14 @@ async def test_the_window_of_one_branch_closes_for_that_branch_alone(
         [entry] = await closed(coordinator)
     assert (outcome.status, world.undone) == (Status.RESIDUAL, ["that"])
     assert entry.path.endswith("held#1")
+
+
+async def test_a_preview_knows_of_windows_that_nobody_has_closed_yet(house: House) -> None:
+    await begin(house)
+    house.clock.forward(8 * DAY)
+    async with connect(house.url, shop, clock=house.clock) as coordinator:
+        found = await coordinator.preview("s")
+        assert await closed(coordinator) == []
+    [left] = found.remains
+    assert (left.path, found.undone) == ("capturing/held#1", ())
+    assert found.pivot == left.path

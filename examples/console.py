@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 
 from examples.processes import ROOT
+from examples.reconcile import HISTORY, Calls, Effect, compare, journal_effects
 
 PATIENCE = timedelta(seconds=90)
 
@@ -62,11 +63,12 @@ class Console:
     failures: list[str] = field(default_factory=list[str])
 
     @classmethod
-    def open(cls, directory: Path, group: str, services: Mapping[str, str]) -> "Console":
-        """Prepare a journal in `directory` and an approvers' file with you in `group`."""
+    def open(cls, directory: Path, groups: Sequence[str], services: Mapping[str, str]) -> "Console":
+        """Prepare a journal in `directory` and an approvers' file with you in `groups`."""
         user = json.dumps(pwd.getpwuid(os.getuid()).pw_name)
         approvers = directory / "approvers.toml"
-        approvers.write_text(f"[users.{user}]\n\n[groups]\n{group} = [{user}]\n")
+        members = "".join(f"{group} = [{user}]\n" for group in groups)
+        approvers.write_text(f"[users.{user}]\n\n[groups]\n{members}")
         settings = {
             "SAGAS_DB": f"sqlite:///{directory / 'sagas.db'}",
             "SAGAS_DIRECTORY": str(approvers),
@@ -141,6 +143,27 @@ class Console:
                 if (item.kind, item.saga_id) == ("gate", saga_id):
                     return item.id
         raise DemonstrationFailed(f"{saga_id} asked nobody: {run.output.read_text()}")
+
+    def decide(self, saga_id: str, run: Run, verb: str, reason: str) -> None:
+        """Approve or reject what `run` asks, from a second process."""
+        gate = self.gate_of(saga_id, run)
+        self.sagas("inbox")
+        self.sagas(verb, gate, "--reason", reason)
+
+    def kinds(self, saga_id: str) -> set[str]:
+        """The kinds of entries that the journal has of a saga."""
+        history = self.read("history", saga_id, "--json")
+        return {entry.kind for entry in HISTORY.validate_json(history)}
+
+    def reconcile(
+        self, saga_id: str, calls: Mapping[str, Calls], effects: Sequence[Effect], *, whose: str
+    ) -> None:
+        """Show the timeline, and compare it with what the services have in their own books."""
+        self.sagas("history", saga_id)
+        history = self.read("history", saga_id, "--json")
+        print(f"The journal and {whose}:")
+        for line in compare(journal_effects(history, calls), effects):
+            self.expect(str(line), line.agrees)
 
     def expect(self, fact: str, holds: bool) -> None:
         """Say whether a fact holds, and remember if it does not."""

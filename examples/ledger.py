@@ -109,6 +109,13 @@ class Ledger:
             )
             return answer
 
+    def answered(self, key: str) -> Answer | None:
+        """The answer that was given under a key; `None` if none was."""
+        rows = self.query("select status, body from answer where key = ?", (key,))
+        if not rows:
+            return None
+        return Answer(rows[0]["status"], JSON_OBJECT.validate_json(rows[0]["body"]))
+
     def query(self, statement: str, values: Sequence[Cell] = ()) -> list[sqlite3.Row]:
         """Read rows outside any transaction."""
         return self._connection.execute(statement, values).fetchall()
@@ -119,12 +126,10 @@ class Ledger:
         return [LedgerLine(**{**dict(row), "body": json.loads(row["body"])}) for row in rows]
 
     def _earlier(self, key: str, request: str) -> Answer | None:
-        rows = self.query("select request, status, body from answer where key = ?", (key,))
-        if not rows:
-            return None
-        if rows[0]["request"] != request:
+        rows = self.query("select request from answer where key = ?", (key,))
+        if rows and rows[0]["request"] != request:
             raise KeyReused(KeyReused.__doc__)
-        return Answer(rows[0]["status"], JSON_OBJECT.validate_json(rows[0]["body"]))
+        return self.answered(key)
 
     @contextmanager
     def _transaction(self) -> Generator[None]:

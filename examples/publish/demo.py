@@ -12,7 +12,7 @@ from pathlib import Path
 
 from examples.console import Console, Run, invite, perform, title
 from examples.publish.world import Site
-from examples.reconcile import Calls, Effect, compare, journal_effects
+from examples.reconcile import Calls, Effect
 
 TARGET = "examples.publish.publishing:publishing.publish"
 
@@ -42,21 +42,18 @@ def hand_in(site: Site, console: Console, slug: str, decide: Callable[[Run], int
         console.gate_of(slug, run)
         console.expect("nobody can read it before the editor agrees", site.page(slug) is None)
         code = decide(run)
-    console.sagas("history", slug)
-    history = console.read("history", slug, "--json")
     ledger = [
         Effect("cms", line.kind, line.key, f"{line.kind} {line.subject}")
         for line in site.ledger()[seen:]
     ]
-    for comparison in compare(journal_effects(history, CALLS), ledger):
-        console.expect(str(comparison), comparison.agrees)
+    console.reconcile(slug, CALLS, ledger, whose="the ledger of the CMS")
     return code
 
 
 def play(directory: Path) -> int:
     """Play both and return the exit code."""
     with Site.start(directory) as site:
-        console = Console.open(directory, "editors", site.environment)
+        console = Console.open(directory, ["editors"], site.environment)
         title("The editor agrees: the draft becomes a public page")
         code = submit(site, console, "on-undoing", verb="approve", reason="well said")
         console.expect("the saga completed", code == 0)
@@ -71,7 +68,7 @@ def play(directory: Path) -> int:
 def play_in_browser(directory: Path) -> int:
     """Play one article, which a person decides about in a browser; return the exit code."""
     with Site.start(directory) as site:
-        console = Console.open(directory, "editors", site.environment)
+        console = Console.open(directory, ["editors"], site.environment)
         title("You are the editor: your yes makes the draft public, your no deletes it")
         with console.inbox(TARGET.rpartition(".")[0]) as link:
 

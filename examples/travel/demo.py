@@ -17,7 +17,7 @@ from pathlib import Path
 
 from examples.console import Console, DemonstrationFailed, Run, invite, perform, title
 from examples.ledger import LedgerLine
-from examples.reconcile import HISTORY, Calls, Effect, compare, journal_effects
+from examples.reconcile import Calls, Effect
 from examples.travel.partner import KINDS, Mood
 from examples.travel.world import World
 
@@ -98,22 +98,12 @@ class Act:
 
     def decide(self, run: Run, verb: str, reason: str) -> None:
         """Approve or reject the mail from a second process."""
-        gate = self.console.gate_of(self.saga_id, run)
-        self.console.sagas("inbox")
-        self.console.sagas(verb, gate, "--reason", reason)
-
-    def kinds(self) -> set[str]:
-        """The kinds of entries in the journal."""
-        history = self.console.read("history", self.saga_id, "--json")
-        return {entry.kind for entry in HISTORY.validate_json(history)}
+        self.console.decide(self.saga_id, run, verb, reason)
 
     def close(self) -> None:
         """Show the timeline, and compare the two accounts of it."""
-        self.console.sagas("history", self.saga_id)
-        history = self.console.read("history", self.saga_id, "--json")
-        print("The journal and the partners' own ledgers:")
-        for line in compare(journal_effects(history, CALLS), self.effects()):
-            self.console.expect(str(line), line.agrees)
+        whose = "the partners' own ledgers"
+        self.console.reconcile(self.saga_id, CALLS, self.effects(), whose=whose)
 
 
 def key_of(message_id: str) -> str:
@@ -199,7 +189,7 @@ def third_act(world: World, console: Console) -> None:
         act.decide(run, "approve", "booked once, as the hotel says")
         code = run.finish()
     console.expect("a fresh process completed the trip", code == 0)
-    console.expect("the hotel was asked what it had done", "Probed" in act.kinds())
+    console.expect("the hotel was asked what it had done", "Probed" in console.kinds(act.saga_id))
     console.expect("each partner booked once", all(len(act.lines(kind)) == 1 for kind in KINDS))
     console.expect("one mail arrived", act.mails() == 1)
     act.close()
@@ -231,7 +221,7 @@ def fourth_act(world: World, console: Console) -> None:
 def play(directory: Path) -> int:
     """Play all four acts and return the exit code."""
     with World.start(directory) as world:
-        console = Console.open(directory, "travel-desk", world.environment)
+        console = Console.open(directory, ["travel-desk"], world.environment)
         for act in (first_act, second_act, third_act, fourth_act):
             act(world, console)
         return console.verdict()
@@ -240,7 +230,7 @@ def play(directory: Path) -> int:
 def play_in_browser(directory: Path) -> int:
     """Play the first act with a person at a browser, and return the exit code."""
     with World.start(directory) as world:
-        console = Console.open(directory, "travel-desk", world.environment)
+        console = Console.open(directory, ["travel-desk"], world.environment)
         first_act_in_browser(world, console)
         return console.verdict()
 

@@ -139,31 +139,25 @@ class Console:
         """
         deadline = time.monotonic() + PATIENCE.total_seconds()
         while time.monotonic() < deadline and run.process.poll() is None:
-            for item in INBOX.validate_json(self.read("inbox", "--json")):
-                if (item.kind, item.saga_id) == ("gate", saga_id):
-                    return item.id
+            gates = self.waiting(saga_id, "gate")
+            if gates:
+                return gates[0]
         raise DemonstrationFailed(f"{saga_id} asked nobody: {run.output.read_text()}")
 
-    def decide(self, saga_id: str, run: Run, verb: str, reason: str) -> None:
-        """Approve or reject what `run` asks, from a second process."""
-        gate = self.gate_of(saga_id, run)
-        self.sagas("inbox")
-        self.sagas(verb, gate, "--reason", reason)
-
-    def kinds(self, saga_id: str) -> set[str]:
-        """The kinds of entries that the journal has of a saga."""
-        history = self.read("history", saga_id, "--json")
-        return {entry.kind for entry in HISTORY.validate_json(history)}
+    def waiting(self, saga_id: str, kind: str) -> list[str]:
+        """The ids of what people are asked about a saga: its gates, or questions of a kind."""
+        items = INBOX.validate_json(self.read("inbox", "--json"))
+        return [item.id for item in items if (item.kind, item.saga_id) == (kind, saga_id)]
 
     def reconcile(
         self, saga_id: str, calls: Mapping[str, Calls], effects: Sequence[Effect], *, whose: str
-    ) -> None:
-        """Show the timeline, and compare it with what the services have in their own books."""
-        self.sagas("history", saga_id)
+    ) -> set[str]:
+        """Compare the journal with the services' own books; the kinds of entries it has."""
         history = self.read("history", saga_id, "--json")
         print(f"The journal and {whose}:")
         for line in compare(journal_effects(history, calls), effects):
             self.expect(str(line), line.agrees)
+        return {entry.kind for entry in HISTORY.validate_json(history)}
 
     def expect(self, fact: str, holds: bool) -> None:
         """Say whether a fact holds, and remember if it does not."""

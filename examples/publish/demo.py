@@ -42,6 +42,7 @@ def hand_in(site: Site, console: Console, slug: str, decide: Callable[[Run], int
         console.gate_of(slug, run)
         console.expect("nobody can read it before the editor agrees", site.page(slug) is None)
         code = decide(run)
+    console.sagas("history", slug)
     ledger = [
         Effect("cms", line.kind, line.key, f"{line.kind} {line.subject}")
         for line in site.ledger()[seen:]

@@ -18,6 +18,7 @@ from approvals.redaction import Redaction
 from approvals.revision import RefusedEdit
 from approvals.rule import StandingRule, amount_of_units
 from compensations import Residue, Total
+from reversibility import Window
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.granting import Tried
@@ -27,7 +28,9 @@ from sagas.story import CallStory, GateStory, QuestionStory, RevisionStory, Step
 
 Shape = dict[str, Any]
 
-_INSTANTS = frozenset({"deadline", "until", "latest_end", "ended", "valid_until"})
+_INSTANTS = frozenset(
+    {"deadline", "until", "latest_end", "ended", "valid_until", "closes_at", "closed_at"}
+)
 
 
 def dump(value: object) -> str:
@@ -93,6 +96,8 @@ def entry(seq: int, at: int, found: Entry, hash_: str) -> Shape:
             given = time(given)
         elif field.name == "before":
             given = value(given)
+        elif isinstance(given, Window):
+            given = to_jsonable_python(given)
         shape[field.name] = given
     if found.payload is not None:
         shape["payload"] = value(found.payload)

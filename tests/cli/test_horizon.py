@@ -36,3 +36,11 @@ def test_the_gate_says_until_when_it_can_be_undone(sagas: Sagas) -> None:
     hold(sagas)
     gate = json.loads(sagas("show", "t1", "--json").out)["gates"][0]["id"]
     assert "can be undone until" in sagas("inbox", gate).out
+
+
+def test_the_entries_tell_of_the_window_as_json(sagas: Sagas) -> None:
+    hold(sagas)
+    entries = json.loads(sagas("history", "t1", "--json").out)
+    [window] = [entry["window"] for entry in entries if "window" in entry]
+    known = {name: found for name, found in window.items() if found is not None}
+    assert known == {"duration": "P7D", "on_alarm": "escalate"}

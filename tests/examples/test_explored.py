@@ -1,14 +1,17 @@
 """The examples survive what can go wrong: they are explored, with the services that are theirs."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from compensations import Choice
+from examples.payments.money import Money, Order
+from examples.payments.paying import preorder, settle
 from examples.publish.publishing import Article, publish
 from examples.travel.booking import book_trip
 from examples.travel.trip import CarRequest, FlightRequest, HotelRequest, Trip
@@ -17,6 +20,7 @@ from sagas.ports import QuestionRow
 from sagas.testing import Responder, explore, explore_crashes, explore_races
 from sagas.testing.people import Truth, truthfully
 from tests.authority import one_authority
+from tests.examples.paid import Paid, paying_world
 from tests.examples.served import Served, publishing
 from tests.examples.travelled import Travelled, travelling
 
@@ -33,6 +37,14 @@ TRIP = Trip(
     flight=FlightRequest(origin="Oslo", destination="Lisbon", departure=DAY),
     hotel=HotelRequest(city="Lisbon", arrival=DAY, nights=3),
     car=CarRequest(city="Lisbon", pickup=DAY, days=3),
+)
+
+ORDER = Order(
+    number="order-1",
+    card="card-of-ana",
+    price=Money(amount=Decimal("120.00"), currency="EUR"),
+    supplier="supplier-7",
+    cost=Money(amount=Decimal("80.00"), currency="EUR"),
 )
 
 
@@ -66,6 +78,12 @@ async def cms(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Served]:
 @pytest.fixture
 async def partners() -> AsyncGenerator[Travelled]:
     async with travelling() as world:
+        yield world
+
+
+@pytest.fixture
+def shop() -> Iterator[Paid]:
+    with paying_world() as world:
         yield world
 
 
@@ -153,6 +171,41 @@ async def test_a_trip_survives_everything_on_postgres(
     migrate(postgres_url)
 
     report = await explore(book_trip, TRIP, world=partners, url=postgres_url)
+
+    report.check()
+
+
+async def test_an_order_survives(shop: Paid) -> None:
+    report = await explore(settle, ORDER, world=shop, schedules=80)
+
+    report.check()
+
+
+async def test_a_preorder_survives(shop: Paid) -> None:
+    report = await explore(preorder, ORDER, world=shop, schedules=80)
+
+    report.check()
+
+
+async def test_an_order_survives_crashes_on_sqlite(shop: Paid, sqlite_url: str) -> None:
+    report = await explore_crashes(settle, ORDER, world=shop, url=sqlite_url)
+
+    report.check()
+
+
+@pytest.mark.skipif(not SOAK, reason="the long form: SAGAS_SOAK=1")
+@pytest.mark.timeout(1800)
+async def test_an_order_survives_whatever_comes_at_any_turn(shop: Paid) -> None:
+    for saga in (settle, preorder):
+        (await explore(saga, ORDER, world=shop, schedules=2500)).check()
+        (await explore_races(saga, ORDER, world=shop)).check()
+        (await explore_crashes(saga, ORDER, world=shop, depth=2)).check()
+
+
+@pytest.mark.skipif(not SOAK, reason="the long form: SAGAS_SOAK=1")
+@pytest.mark.timeout(1800)
+async def test_an_order_survives_everything_on_sqlite(shop: Paid, sqlite_url: str) -> None:
+    report = await explore(settle, ORDER, world=shop, url=sqlite_url)
 
     report.check()
 

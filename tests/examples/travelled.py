@@ -10,55 +10,21 @@ Touches: sockets, the event loop.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from examples.ledger import Answer, Ledger, LedgerLine, Transaction
+from examples.ledger import Ledger, LedgerLine
 from examples.serving import LOOPBACK, listen
 from examples.travel import booking, partner
 from examples.travel.mailbox import Mail, Mailbox
 from sagas.testing import Effect, Snapshot
+from tests.examples.books import MEMORY, Books
 
-MEMORY = Path(":memory:")
-TABLES = ("booking", "effect", "answer", "sqlite_sequence")
+STANDING = "select id from booking where status = 'booked' order by number"
 
 CLIENTS = {"flights": booking.flights, "hotels": booking.hotels, "cars": booking.cars}
-
-
-class Books(Ledger):
-    """A partner's ledger, which tells of each line when it is written.
-
-    Args:
-        told: Is called with each new line.
-    """
-
-    def __init__(self, told: Callable[[LedgerLine], None]) -> None:
-        super().__init__(MEMORY, partner.SCHEMA)
-        self._told = told
-        self._known = 0
-
-    def once(self, key: str, request: str, work: Callable[[Transaction], Answer]) -> Answer:
-        """Answer a request, and tell what was done for it."""
-        answer = super().once(key, request, work)
-        new = self.lines()[self._known :]
-        for line in new:
-            self._told(line)
-        self._known += len(new)
-        return answer
-
-    def standing(self) -> list[str]:
-        """The bookings that were made and not cancelled."""
-        rows = self.query("select id from booking where status = 'booked' order by number")
-        return [str(row["id"]) for row in rows]
-
-    def clear(self) -> None:
-        """Forget everything."""
-        for table in TABLES:
-            self.query(f"delete from {table}")
-        self._known = 0
 
 
 class Letterbox(Mailbox):
@@ -79,7 +45,7 @@ class Travelled:
     def __init__(self) -> None:
         self._effects: list[Effect] = []
         self._subjects: list[str] = []
-        self.books = {kind: Books(self._booked) for kind in partner.KINDS}
+        self.books = {kind: Books(partner.SCHEMA, self._booked) for kind in partner.KINDS}
         self.letters = Letterbox(self._sent)
 
     def reset(self) -> None:
@@ -91,7 +57,7 @@ class Travelled:
 
     def snapshot(self) -> Snapshot:
         """What is booked, and the subjects of the mails that were sent."""
-        booked = {kind: books.standing() for kind, books in self.books.items()}
+        booked = {kind: standing(books) for kind, books in self.books.items()}
         return {**booked, "mails": list(self._subjects)}
 
     def ledger(self) -> Sequence[Effect]:
@@ -106,6 +72,11 @@ class Travelled:
         self._subjects.append(mail.subject)
         key = mail.message_id.removeprefix("<").partition("@")[0]
         self._effects.append(Effect("mail", "do", key))
+
+
+def standing(books: Ledger) -> list[str]:
+    """The bookings that were made and not cancelled."""
+    return [str(row["id"]) for row in books.query(STANDING)]
 
 
 @asynccontextmanager

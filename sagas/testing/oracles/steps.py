@@ -148,6 +148,7 @@ class Step:
         revised: The arguments that people changed those to, for each of its two calls.
         reversibility: Its class, as it was intended last.
         closed: The entry that says that its window has closed; 0 if none does.
+        closings: All that ever said so, of attempts that turned out not to have happened too.
         doing: What was said of the call itself.
         undoing: What was said of its undo.
     """
@@ -166,6 +167,7 @@ class Step:
     revised: dict[str, bytes] = field(default_factory=dict[str, bytes])
     reversibility: Reversibility = Reversibility.UNKNOWN
     closed: int = 0
+    closings: list[int] = field(default_factory=list[int])
     doing: list[Told] = field(default_factory=list[Told])
     undoing: list[Told] = field(default_factory=list[Told])
     is_one: bool = False
@@ -189,8 +191,9 @@ class Step:
             self.undos.append((seq, at, told))
             if told.payload is not None:
                 self.revised[UNDO] = told.payload
-        elif isinstance(told, WindowClosed):
-            self.closed = self.closed or seq
+        elif isinstance(told, WindowClosed) and not self.closed:
+            self.closed = seq
+            self.closings.append(seq)
         elif isinstance(told, GateOpened | Interrupted):
             self._asked(told)
 

@@ -16,7 +16,7 @@ def a_window_closes_in_its_time(evidence: Evidence) -> Iterator[str]:
     """A window is said to be closed once, at the instant that was declared, and not before it."""
     for seq, at, entry in evidence.of(WindowClosed):
         step = evidence.steps.get(entry.path)
-        if step is None or step.closed != seq:
+        if step is None or seq not in step.closings:
             yield f"entry {seq} closes a window of {entry.path} that is not open"
         elif entry.closed_at > at:
             yield f"entry {seq} closes the window of {entry.path} before its time"

@@ -190,17 +190,24 @@ class Console:
 
 
 def perform(
-    play: Callable[[Path], int], arguments: Sequence[str], *, web: Callable[[Path], int]
+    play: Callable[[Path], int],
+    arguments: Sequence[str],
+    *,
+    web: Callable[[Path], int] | None = None,
 ) -> int:
     """Play in the directory named, or in a temporary one; return the exit code.
 
     Args:
-        web: What is played with `--web`.
+        web: What is played with `--web`, if anything is.
     """
     named = [argument for argument in arguments if argument != "--web"]
+    chosen = web if "--web" in arguments else play
+    if chosen is None:
+        print("this is not played in a browser: leave --web out", file=sys.stderr)
+        return 2
     try:
         with _scene(named) as directory:
-            return web(directory) if "--web" in arguments else play(directory)
+            return chosen(directory)
     except DemonstrationFailed as failure:
         print(failure, file=sys.stderr)
         return 1

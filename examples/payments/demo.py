@@ -1,10 +1,9 @@
 """Five orders: paid, declined, rejected, lapsed, and one whose coordinator dies over a wire.
 
 Run as `python -m examples.payments.demo [DIRECTORY]`: files stay in DIRECTORY, or go to a temporary
-one that is removed; with `--web` there is one order, and you are the treasury, in a browser. The
-processor, the bank, the coordinators and the approvers are processes of their own; everything is
-driven through the `sagas` command. After each act the books of the processor and of the bank are
-compared with the journal; the exit code is 1 if they disagree.
+one that is removed. The processor, the bank, the coordinators and the approvers are processes of
+their own; everything is driven through the `sagas` command. After each act the books of the
+processor and of the bank are compared with the journal; the exit code is 1 if they disagree.
 """
 
 import json
@@ -20,7 +19,6 @@ from examples.console import (
     Console,
     DemonstrationFailed,
     Run,
-    invite,
     perform,
     title,
 )
@@ -31,7 +29,7 @@ from examples.reconcile import Calls, Effect
 
 CATALOG = "examples.payments.paying:payments"
 LEASE_SECONDS = 2
-HOLD = timedelta(seconds=3)
+HOLD = timedelta(seconds=2)
 """For how long the processor holds the money in the act in which it lapses."""
 
 CALLS = {
@@ -81,12 +79,22 @@ class Act:
         """The same, in their words."""
         return [line.kind for _, line in self.lines()]
 
-    def decide(self, run: Run, verb: str, reason: str) -> None:
-        """Approve or reject from a second process."""
-        gate = self.console.gate_of(self.order, run)
-        self.console.sagas(verb, gate, "--reason", reason)
+    def run(self, *options: str) -> int:
+        """Drive the order as far as it goes, and return the exit code."""
+        return self.console.sagas(*self.run_command, *options).returncode
 
-    def wait(self, run: Run, what: str) -> None:
+    def answer(self, kind: str, *command: str, reason: str) -> None:
+        """Answer what a person is asked about the order.
+
+        Raises:
+            DemonstrationFailed: Nothing of the kind is open.
+        """
+        asked = self.console.waiting(self.order, kind)
+        if not asked:
+            raise DemonstrationFailed(f"{self.order}: nobody was asked: there is no {kind}")
+        self.console.sagas(command[0], asked[0], *command[1:], "--reason", reason)
+
+    def did_within(self, run: Run, what: str) -> None:
         """Return when one of them has done something while the saga runs.
 
         Raises:
@@ -114,13 +122,10 @@ def first_act(world: World, console: Console) -> None:
     """Take the money, and pay the supplier once the treasury has agreed."""
     title("Act 1: the treasury approves the wire, and the order is paid")
     act = Act(world, console, "order-1")
-    with console.background(*act.run_command) as run:
-        console.gate_of(act.order, run)
-        console.sagas("inbox")
-        act.decide(run, "approve", "as agreed with the supplier")
-        code = run.finish()
-    console.expect("the order is paid", code == 0)
-    console.sagas("history", act.order)
+    act.run("--no-wait")
+    console.sagas("inbox")
+    act.answer("gate", "approve", reason="as agreed with the supplier")
+    console.expect("the order is paid", act.run() == 0)
     act.close("authorise", "capture", "wire", "receipt")
 
 
@@ -129,7 +134,7 @@ def second_act(world: World, console: Console) -> None:
     title("Act 2: the capture is declined, so the hold is voided")
     world.set_mood("cards", Mood(refuse=True))
     act = Act(world, console, "order-2")
-    code = console.sagas(*act.run_command).returncode
+    code = act.run()
     world.set_mood("cards")
     console.expect("the order was undone, and nothing remains", code == 3)
     act.close("authorise", "void")
@@ -139,11 +144,11 @@ def third_act(world: World, console: Console) -> None:
     """Hear no from the treasury: the customer is refunded, and the fee is gone."""
     title("Act 3: the treasury rejects the wire, so the customer is refunded; the fee is gone")
     act = Act(world, console, "order-3")
-    with console.background(*act.run_command) as run:
-        act.decide(run, "reject", "the supplier is insolvent")
-        code = run.finish()
-    console.expect("the order was undone, but something remains", code == 4)
-    console.expect("what remains is the fee", "fee (1.80 EUR)" in run.output.read_text())
+    act.run("--no-wait")
+    act.answer("gate", "reject", reason="the supplier is insolvent")
+    ended = console.sagas(*act.run_command)
+    console.expect("the order was undone, but something remains", ended.returncode == 4)
+    console.expect("what remains is the fee", "fee (1.80 EUR)" in ended.stdout)
     act.close("authorise", "capture", "refund", "void")
 
 
@@ -152,30 +157,16 @@ def fourth_act(world: World, console: Console) -> None:
     title("Act 4: the goods come on day 8, and the hold has lapsed on day 7: a person is asked")
     world.set_mood("cards", Mood(hold=HOLD))
     act = Act(world, console, "order-4", saga="preorder")
-    console.sagas(*act.run_command, "--no-wait")
+    act.run("--no-wait")
     world.set_mood("cards")
     print(f"(the seven days of the processor are {HOLD.seconds} seconds in this act; they go by)")
     time.sleep(HOLD.seconds)
-    answer(act, "gate", "approve", reason="the goods have arrived")
-    code = console.sagas(*act.run_command).returncode
-    console.expect("the hold has lapsed, and a person is asked", code == 5)
-    answer(act, "intervention", "resolve", "--choice", "unwind", reason="a new order is made")
-    code = console.sagas(*act.run_command).returncode
-    console.expect("what cannot be undone any more is on the record", code == 4)
+    act.answer("gate", "approve", reason="the goods have arrived")
+    console.expect("the hold has lapsed, and a person is asked", act.run() == 5)
+    act.answer("intervention", "resolve", "--choice", "unwind", reason="a new order is made")
+    console.expect("what cannot be undone any more is on the record", act.run() == 4)
     console.sagas("history", act.order)
     act.close("authorise")
-
-
-def answer(act: Act, kind: str, *command: str, reason: str) -> None:
-    """Answer what a person is asked about an order.
-
-    Raises:
-        DemonstrationFailed: Nothing of the kind is open.
-    """
-    asked = act.console.waiting(act.order, kind)
-    if not asked:
-        raise DemonstrationFailed(f"{act.order}: nobody was asked: there is no {kind}")
-    act.console.sagas(command[0], asked[0], *command[1:], "--reason", reason)
 
 
 def fifth_act(world: World, console: Console) -> None:
@@ -183,9 +174,10 @@ def fifth_act(world: World, console: Console) -> None:
     title("Act 5: the coordinator is killed with -9 while the bank wires the money")
     world.set_mood("bank", Mood(slow=60))
     act = Act(world, console, "order-5")
+    act.run("--no-wait")
+    act.answer("gate", "approve", reason="as agreed with the supplier")
     with console.background(*act.run_command, SAGAS_LEASE=str(LEASE_SECONDS)) as run:
-        act.decide(run, "approve", "as agreed with the supplier")
-        act.wait(run, "wire")
+        act.did_within(run, "wire")
         os.kill(run.process.pid, signal.SIGKILL)
         run.process.wait()
     print(
@@ -193,8 +185,7 @@ def fifth_act(world: World, console: Console) -> None:
     )
     world.set_mood("bank")
     time.sleep(LEASE_SECONDS)
-    code = console.sagas(*act.run_command).returncode
-    console.expect("a fresh process has settled the order", code == 0)
+    console.expect("a fresh process has settled the order", act.run() == 0)
     console.sagas("history", act.order)
     kinds = act.close("authorise", "capture", "wire", "receipt")
     console.expect("the bank was asked by the end-to-end id", "Probed" in kinds)
@@ -203,32 +194,11 @@ def fifth_act(world: World, console: Console) -> None:
 def play(directory: Path) -> int:
     """Play all five acts and return the exit code."""
     with World.start(directory) as world:
-        console = open_console(directory, world)
+        console = Console.open(directory, ["treasury", "shop"], world.environment)
         for act in (first_act, second_act, third_act, fourth_act, fifth_act):
             act(world, console)
         return console.verdict()
 
 
-def play_in_browser(directory: Path) -> int:
-    """Play one order with a person at a browser, and return the exit code."""
-    with World.start(directory) as world:
-        console = open_console(directory, world)
-        title("You are the treasury: your yes pays the supplier, your no refunds the customer")
-        act = Act(world, console, "order-1")
-        with console.inbox(CATALOG) as link, console.background(*act.run_command) as run:
-            console.gate_of(act.order, run)
-            invite(link)
-            code = run.finish(None)
-        console.expect("the order is paid, or was undone", code in (0, 4))
-        end = ("wire", "receipt") if code == 0 else ("refund", "void")
-        act.close("authorise", "capture", *end)
-        return console.verdict()
-
-
-def open_console(directory: Path, world: World) -> Console:
-    """A terminal of somebody in the shop who is in the treasury too."""
-    return Console.open(directory, ("treasury", "shop"), world.environment)
-
-
 if __name__ == "__main__":
-    sys.exit(perform(play, sys.argv[1:], web=play_in_browser))
+    sys.exit(perform(play, sys.argv[1:]))

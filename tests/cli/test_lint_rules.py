@@ -121,5 +121,9 @@ def test_recorded_sagas_are_read(sagas: Sagas) -> None:
 
 def test_the_examples_have_nothing_to_be_warned_of(sagas: Sagas) -> None:
     drills = ("--ignore", "D001")
-    for target in ("examples.travel.booking:travel", "examples.publish.publishing:publishing"):
+    for target in (
+        "examples.travel.booking:travel",
+        "examples.publish.publishing:publishing",
+        "examples.payments.paying:payments",
+    ):
         assert sagas("lint", target, *drills).code == 0

@@ -139,15 +139,10 @@ class Console:
         """
         deadline = time.monotonic() + PATIENCE.total_seconds()
         while time.monotonic() < deadline and run.process.poll() is None:
-            gates = self.waiting(saga_id, "gate")
-            if gates:
-                return gates[0]
+            for item in INBOX.validate_json(self.read("inbox", "--json")):
+                if (item.kind, item.saga_id) == ("gate", saga_id):
+                    return item.id
         raise DemonstrationFailed(f"{saga_id} asked nobody: {run.output.read_text()}")
-
-    def waiting(self, saga_id: str, kind: str) -> list[str]:
-        """The ids of what people are asked about a saga: its gates, or questions of a kind."""
-        items = INBOX.validate_json(self.read("inbox", "--json"))
-        return [item.id for item in items if (item.kind, item.saga_id) == (kind, saga_id)]
 
     def reconcile(
         self, saga_id: str, calls: Mapping[str, Calls], effects: Sequence[Effect], *, whose: str

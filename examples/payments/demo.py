@@ -8,6 +8,7 @@ processor and of the bank are compared with the journal; the exit code is 1 if t
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -49,6 +50,7 @@ class Act:
     console: Console
     order: str
     saga: str = "settle"
+    said: str = ""
     seen: dict[str, int] = field(default_factory=dict[str, int])
 
     def __post_init__(self) -> None:
@@ -81,18 +83,20 @@ class Act:
 
     def run(self, *options: str) -> int:
         """Drive the order as far as it goes, and return the exit code."""
-        return self.console.sagas(*self.run_command, *options).returncode
+        ran = self.console.sagas(*self.run_command, *options)
+        self.said = ran.stdout
+        return ran.returncode
 
-    def answer(self, kind: str, *command: str, reason: str) -> None:
-        """Answer what a person is asked about the order.
+    def answer(self, verb: str, *options: str, reason: str) -> None:
+        """Answer what a person is asked, by a command that the last run has named.
 
         Raises:
-            DemonstrationFailed: Nothing of the kind is open.
+            DemonstrationFailed: It has named none.
         """
-        asked = self.console.waiting(self.order, kind)
-        if not asked:
-            raise DemonstrationFailed(f"{self.order}: nobody was asked: there is no {kind}")
-        self.console.sagas(command[0], asked[0], *command[1:], "--reason", reason)
+        named = re.search(rf"sagas {verb} (\S+)", self.said)
+        if named is None:
+            raise DemonstrationFailed(f"{self.order}: there is nothing to {verb}")
+        self.console.sagas(verb, named[1], *options, "--reason", reason)
 
     def did_within(self, run: Run, what: str) -> None:
         """Return when one of them has done something while the saga runs.
@@ -124,7 +128,7 @@ def first_act(world: World, console: Console) -> None:
     act = Act(world, console, "order-1")
     act.run("--no-wait")
     console.sagas("inbox")
-    act.answer("gate", "approve", reason="as agreed with the supplier")
+    act.answer("approve", reason="as agreed with the supplier")
     console.expect("the order is paid", act.run() == 0)
     act.close("authorise", "capture", "wire", "receipt")
 
@@ -145,10 +149,9 @@ def third_act(world: World, console: Console) -> None:
     title("Act 3: the treasury rejects the wire, so the customer is refunded; the fee is gone")
     act = Act(world, console, "order-3")
     act.run("--no-wait")
-    act.answer("gate", "reject", reason="the supplier is insolvent")
-    ended = console.sagas(*act.run_command)
-    console.expect("the order was undone, but something remains", ended.returncode == 4)
-    console.expect("what remains is the fee", "fee (1.80 EUR)" in ended.stdout)
+    act.answer("reject", reason="the supplier is insolvent")
+    console.expect("the order was undone, but something remains", act.run() == 4)
+    console.expect("what remains is the fee", "fee (1.80 EUR)" in act.said)
     act.close("authorise", "capture", "refund", "void")
 
 
@@ -161,9 +164,9 @@ def fourth_act(world: World, console: Console) -> None:
     world.set_mood("cards")
     print(f"(the seven days of the processor are {HOLD.seconds} seconds in this act; they go by)")
     time.sleep(HOLD.seconds)
-    act.answer("gate", "approve", reason="the goods have arrived")
+    act.answer("approve", reason="the goods have arrived")
     console.expect("the hold has lapsed, and a person is asked", act.run() == 5)
-    act.answer("intervention", "resolve", "--choice", "unwind", reason="a new order is made")
+    act.answer("resolve", "--choice", "unwind", reason="a new order is made")
     console.expect("what cannot be undone any more is on the record", act.run() == 4)
     console.sagas("history", act.order)
     act.close("authorise")
@@ -175,7 +178,7 @@ def fifth_act(world: World, console: Console) -> None:
     world.set_mood("bank", Mood(slow=60))
     act = Act(world, console, "order-5")
     act.run("--no-wait")
-    act.answer("gate", "approve", reason="as agreed with the supplier")
+    act.answer("approve", reason="as agreed with the supplier")
     with console.background(*act.run_command, SAGAS_LEASE=str(LEASE_SECONDS)) as run:
         act.did_within(run, "wire")
         os.kill(run.process.pid, signal.SIGKILL)

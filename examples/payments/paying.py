@@ -51,6 +51,11 @@ FEE = "the processor keeps its fee"
 REFUNDABLE = Window(duration=timedelta(days=180))
 
 
+def size(order: Order) -> Magnitude:
+    """How much a wire moves, and to how many: what policies and the treasury look at."""
+    return Magnitude(amount=order.cost.amount, currency=order.cost.currency, recipients=1)
+
+
 @payments.action(
     reversibility=Reversibility.COMPENSATABLE,
     key_ttl=KEY_TTL,
@@ -135,9 +140,7 @@ async def find_capture_on_arrival(hold: Hold) -> Capture | None:
     retry=RETRY,
     definite=(Refused,),
     approval=approval(by="@treasury", within=timedelta(days=2)),
-    magnitude=lambda order: Magnitude(
-        amount=order.cost.amount, currency=order.cost.currency, recipients=1
-    ),
+    magnitude=size,
 )
 async def pay_supplier(order: Order) -> Transfer:
     """Send the supplier's money, for good; the key is the end-to-end id."""

@@ -240,7 +240,9 @@ class Session:
         """
         await self._decider.cancel(self.id, reason=reason)
         state = await self._at_rest()
-        if state.ended is None and state.unwind is None:
+        told = next((each for each in turns_of(state) if each.is_open), None)
+        asked = any(holds_up(question, told) for question in state.questions.values())
+        if state.ended is None and state.unwind is None and not asked:
             with suppress(SessionOver, SessionStuck):
                 await self._take(Abort(reason=reason or "aborted"))
         return await self._handle.outcome()

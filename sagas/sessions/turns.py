@@ -105,6 +105,8 @@ def open_blocks(told: Iterable[Told]) -> dict[str, str]:
                 names = list(blocks)
                 for closed in names[names.index(name) :]:
                     del blocks[closed]
+            case Commit() | Abort():
+                blocks.clear()
             case _:
                 pass
     return blocks

@@ -488,6 +488,26 @@ async def test_an_abort_past_a_pivot_is_put_before_a_person(house: House, world:
     assert world.undone == ["draft"]
 
 
+async def test_an_abort_while_a_person_is_asked_waits_for_nothing_else(
+    house: House, world: World
+) -> None:
+    world.plan("money", lose_answer)
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        with pytest.raises(SessionStuck):
+            await session.call(wire, "money")
+        assert (await session.abort("a mistake")).status is Status.STUCK
+
+
+async def test_a_commit_closes_the_blocks_around_it(house: House, world: World) -> None:
+    async with house.open() as coordinator:
+        session = await opened(coordinator)
+        async with session.savepoint("lodging"):
+            await session.call(keyed, "hotel")
+            outcome = await session.commit("booked")
+    assert (outcome.result, world.done, world.undone) == ("booked", ["hotel"], [])
+
+
 async def test_a_window_that_is_about_to_close_holds_up_no_session(
     house: House, world: World
 ) -> None:

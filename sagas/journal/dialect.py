@@ -49,6 +49,8 @@ _DELEGATION = (
     "revoked_by"
 )
 
+_LOCK = "id, key, saga_id, path, since, held, until, woken"
+
 COLUMNS = {
     "saga": _SAGA,
     "entry": _ENTRY,
@@ -62,6 +64,7 @@ COLUMNS = {
     "delivery": _DELIVERY,
     "rule": _RULE,
     "delegation": _DELEGATION,
+    "lock": _LOCK,
 }
 
 
@@ -75,6 +78,7 @@ class Dialect:
         skip_locked: The same, but leaves out rows that somebody else has locked.
         elements: The function that turns a JSON array of texts into rows with a column `value`.
         clock: The database's own clock, read when the statement runs, in microseconds since 1970.
+        alone: A call that waits for every transaction that has made it.
         lease_clock: What leases are measured with, in microseconds: it need not tell the time.
     """
 
@@ -84,6 +88,7 @@ class Dialect:
     elements: str
     clock: str
     lease_clock: str
+    alone: str
     _rendered: dict[str, str] = field(
         default_factory=dict[str, str], init=False, repr=False, compare=False
     )
@@ -103,6 +108,7 @@ class Dialect:
             "elements": self.elements,
             "clock": self.clock,
             "lease_clock": self.lease_clock,
+            "alone": self.alone,
         }
 
 
@@ -116,6 +122,7 @@ SQLITE = Dialect(
     elements="json_each",
     clock="cast((julianday('now') - 2440587.5) * 86400000000 as integer)",
     lease_clock=f"{UPTIME}()",
+    alone="1",
 )
 
 POSTGRES = Dialect(
@@ -126,4 +133,6 @@ POSTGRES = Dialect(
     elements="json_array_elements_text",
     clock="cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
     lease_clock="cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+    # Any number will do that nobody else in the database uses.
+    alone="pg_advisory_xact_lock(7308047441)",
 )

@@ -18,6 +18,7 @@ from compensations import Choice
 from sagas.chain import Row
 from sagas.errors import Corrupt, PayloadError
 from sagas.journal.operation import Record
+from sagas.locking import LockRow
 from sagas.model import Status, instant, micros
 from sagas.ports import (
     Delivery,
@@ -336,6 +337,12 @@ def cast_vote(record: Record) -> CastVote:
         cast_at=instant(record[3]),
         has_reason=bool(record[4]),
     )
+
+
+def lock_row(record: Record) -> LockRow:
+    """The row of `{lock}`."""
+    number, key, saga_id, path, since, held, until, woken = record
+    return LockRow(number, key, saga_id, path, since, bool(held), until, bool(woken))
 
 
 def drill(record: Record) -> Drill:

@@ -2,7 +2,7 @@
 
 The texts are portable: `$1` stands for the first value, and a name in braces for a fragment of the
 dialect. Locks are always taken in one order, so that nobody waits in a circle: *bucket rows, permit
-rows, worker row, standing rules, saga row, gate or intervention row*. An append locks its own worker's row only, and
+rows, worker row, standing rules, locks of sagas, saga row, gate or intervention row*. An append locks its own worker's row only, and
 shared.
 
 Pure.
@@ -118,6 +118,11 @@ TAKE_BACK = "rollback to savepoint unit"
 
 SAGA = "select {saga} from saga where id = $1"
 """A committed row."""
+
+SAGA_TO_DRIVE = """
+select {saga}, exists (select 1 from lock where lock.saga_id = saga.id) from saga where id = $1
+"""
+"""The same, and whether the saga holds keys or waits for some."""
 
 ENTRIES = "select {entry} from entry where saga_id = $1 order by seq"
 """Committed entries; in one snapshot with the others of its operation."""

@@ -26,11 +26,13 @@ from sagas.journal.operations import (
     figures,
     library,
     limits,
+    locks,
     ownership,
     reading,
     rules,
 )
 from sagas.journal.records import check_text, storable
+from sagas.locking import LockAnswer, LockRow, Need
 from sagas.ports import (
     ANY_NUMBER,
     PAGE,
@@ -404,6 +406,46 @@ class SqlStore:
     async def cast_since(self, since: int) -> list[CastVote]:
         """The votes that were cast at that instant or later."""
         return await self._look(lambda: figures.cast_since(since))
+
+    # --- locks --------------------------------------------------------------------------------
+
+    async def take_locks(self, lease: Lease, need: Need) -> LockAnswer:
+        """Give a step all of its keys, or a place in line for each that it lacks, or nothing.
+
+        Raises:
+            LeaseLost: This worker was declared dead.
+            PayloadError: A key contains what cannot be stored.
+        """
+        for key in need.keys:
+            check_text(key, "the key of a lock")
+        return await self._write(lambda _: locks.take(lease, need))
+
+    async def locks(
+        self, *, saga_id: str | None = None, key: str | None = None, limit: int = PAGE
+    ) -> list[LockRow]:
+        """Holders and lines by key; with `saga_id` of the keys that it holds or waits for."""
+        return await self._look(lambda: locks.locks(saga_id=saga_id, key=key, limit=limit))
+
+    async def release_lock(
+        self,
+        key: str,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        identified_by: str | None = None,
+        channel: str | None = None,
+    ) -> LockRow:
+        """Take a key from the saga that holds it, on the record; the next in line may have it.
+
+        Raises:
+            Refused: Nobody holds it.
+        """
+        check_text(by, "the name")
+        check_text(reason, "the reason")
+        check_text(identified_by, "the evidence")
+        asker = desk.Asker(by, identified_by, channel)
+        return await self._write(locks.releasing(key, by=asker, reason=reason, at=at))
 
     # --- standing rules -----------------------------------------------------------------------
 

@@ -436,6 +436,32 @@ class Permit(_Table, table=True):
     until: int = Field(sa_type=BigInteger)
 
 
+class Lock(_Table, table=True):
+    """A key that a saga holds, or waits for. Of a holder the number is the fencing token."""
+
+    __table_args__: ClassVar[Any] = (
+        Index(
+            "lock_held_once",
+            "key",
+            unique=True,
+            sqlite_where=text("held"),
+            postgresql_where=text("held"),
+        ),
+        Index("lock_line", "key", "id"),
+        Index("lock_of_saga", "saga_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _number()
+    key: str = Field(sa_type=Text)
+    saga_id: str = Field(sa_type=Text)
+    path: str = Field(sa_type=Text)
+    since: int = Field(sa_type=BigInteger)
+    held: bool
+    until: int | None = Field(default=None, sa_type=BigInteger)
+    woken: bool
+
+
 _WAITING = (
     "saying <> 'reminded' and state not in ('dead', 'lost', 'moot')"
     " and (says = 'open' or substr(says, 1, 8) = 'pending.')"

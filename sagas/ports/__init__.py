@@ -12,12 +12,14 @@ from sagas.ports.appending import (
     CloseQuestion,
     CreateSaga,
     FoldRequests,
+    KeepPlaces,
     MoveGate,
     NoteAftermath,
     Op,
     OpenGate,
     OpenQuestion,
     Project,
+    ReleaseLocks,
     SpendRule,
     Survived,
     Unit,
@@ -39,6 +41,7 @@ from sagas.ports.faults import FaultPoints
 from sagas.ports.journal import Journal
 from sagas.ports.library import PAGE, Figures, Inbox, Library
 from sagas.ports.limits import Limits
+from sagas.ports.locks import Locking
 from sagas.ports.ownership import ANY_NUMBER, Lease, Ownership, Suspects
 from sagas.ports.rows import Loaded, QuestionRow, Request, SagaRow
 from sagas.ports.rules import Delegations, Rules, RuleUse
@@ -68,12 +71,14 @@ __all__ = [
     "FoldRequests",
     "Inbox",
     "Journal",
+    "KeepPlaces",
     "Keys",
     "LateAnswer",
     "Lease",
     "Library",
     "Limits",
     "Loaded",
+    "Locking",
     "LoginLink",
     "MoveGate",
     "NewDelivery",
@@ -84,6 +89,7 @@ __all__ = [
     "Ownership",
     "Project",
     "QuestionRow",
+    "ReleaseLocks",
     "Request",
     "RoundUps",
     "RuleUse",

@@ -18,12 +18,14 @@ __all__ = [
     "CloseQuestion",
     "CreateSaga",
     "FoldRequests",
+    "KeepPlaces",
     "MoveGate",
     "NoteAftermath",
     "Op",
     "OpenGate",
     "OpenQuestion",
     "Project",
+    "ReleaseLocks",
     "SpendRule",
     "Survived",
     "Unit",
@@ -129,6 +131,23 @@ class Survived:
     """Forget the workers that died while they drove the saga: it has come further since."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeepPlaces:
+    """Wait for keys with these steps only, and leave every other line.
+
+    The unit is refused if the saga was told to look again since it looked.
+    """
+
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLocks:
+    """Wait for no key any more; with `held` the saga also gives back all that it holds."""
+
+    held: bool
+
+
 Op = (
     CreateSaga
     | Project
@@ -140,6 +159,8 @@ Op = (
     | CloseQuestion
     | FoldRequests
     | Survived
+    | KeepPlaces
+    | ReleaseLocks
 )
 
 
@@ -183,7 +204,7 @@ class Applied(Enum):
     REQUESTED = "requested"
     """Refused: it is guarded, and a request waits."""
     MOVED = "moved"
-    """Refused: a gate, or a standing rule, was not in the state that the unit expects."""
+    """Refused: a gate, a standing rule, or a line for a key was not as the unit expects."""
     TAKEN = "taken"
     """Refused: the saga's id is taken."""
     FENCED = "fenced"

@@ -85,8 +85,13 @@ class QuestionRow:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A saga with its entries and the requests that wait."""
+    """A saga with its entries and the requests that wait.
+
+    Attributes:
+        locks: Whether it holds keys, or waits for some.
+    """
 
     row: SagaRow
     rows: list[Row]
     requests: list[Request]
+    locks: bool = False

@@ -12,6 +12,7 @@ from sagas.ports.entrance import Entrance, Keys
 from sagas.ports.journal import Journal
 from sagas.ports.library import Figures, Inbox, Library
 from sagas.ports.limits import Limits
+from sagas.ports.locks import Locking
 from sagas.ports.ownership import Ownership
 from sagas.ports.rules import Delegations, Rules
 from sagas.ports.timing import Timekeeper
@@ -31,6 +32,7 @@ class Store(
     Rules,
     Delegations,
     Limits,
+    Locking,
     Drills,
     Deliveries,
     RoundUps,

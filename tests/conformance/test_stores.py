@@ -12,6 +12,7 @@ from tests.conformance.entrance_suite import EntranceSuite
 from tests.conformance.figures_suite import FiguresSuite
 from tests.conformance.library_suite import LibrarySuite
 from tests.conformance.limits_suite import LimitsSuite
+from tests.conformance.locks_suite import LocksSuite
 from tests.conformance.ownership_suite import OwnershipSuite
 from tests.conformance.rules_suite import RulesSuite
 
@@ -24,6 +25,7 @@ class StoreSuite(
     LibrarySuite,
     FiguresSuite,
     LimitsSuite,
+    LocksSuite,
     DrillsSuite,
     DeliveriesSuite,
     EntranceSuite,

@@ -36,6 +36,7 @@ TABLES = [
     "gate",
     "intervention",
     "journal",
+    "lock",
     "login_link",
     "permit",
     "refused_edit",

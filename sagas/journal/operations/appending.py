@@ -24,12 +24,13 @@ from sagas.journal.operation import (
     StartOver,
     Violation,
 )
-from sagas.journal.operations import rules
+from sagas.journal.operations import locks, rules
 from sagas.ports import (
     Applied,
     CloseQuestion,
     CreateSaga,
     FoldRequests,
+    KeepPlaces,
     Lease,
     MoveGate,
     NoteAftermath,
@@ -37,6 +38,7 @@ from sagas.ports import (
     OpenGate,
     OpenQuestion,
     Project,
+    ReleaseLocks,
     SpendRule,
     Survived,
     Unit,
@@ -63,6 +65,7 @@ class Appending:
         fenced = yield from self._fenced(settling=settling)
         if fenced is None:
             yield from rules.hold_rules(self._units)
+            yield from locks.hold_lines(self._units)
         if fenced is not None:
             verdicts = fenced
         elif settling or self._is_careful:
@@ -175,6 +178,11 @@ def _landed(unit: Unit) -> Operation[bool]:
 def _operate(lease: Lease, unit: Unit, *, settling: bool = False) -> Operation[Applied]:
     """Carry out a unit's changes of other rows, in order; stop at the first refusal."""
     for op in unit.ops:
+        if isinstance(op, KeepPlaces | ReleaseLocks):
+            verdict = yield from _in_lines(lease, unit, op, settling=settling)
+            if verdict is not Applied.YES:
+                return verdict
+            continue
         queries, refusal = _queries(lease, unit, op)
         found: list[Record] = []
         for query in queries:
@@ -188,7 +196,30 @@ def _operate(lease: Lease, unit: Unit, *, settling: bool = False) -> Operation[A
     return Applied.YES
 
 
-def _queries(lease: Lease, unit: Unit, op: Op) -> tuple[list[Query], Applied | None]:
+def _in_lines(
+    lease: Lease, unit: Unit, op: KeepPlaces | ReleaseLocks, *, settling: bool
+) -> Operation[Applied]:
+    if isinstance(op, ReleaseLocks):
+        return (yield from locks.let_go(unit.saga_id, op))
+    return (yield from locks.keep_places(lease, unit.saga_id, op, settling=settling))
+
+
+_Plain = (
+    CreateSaga
+    | Project
+    | OpenGate
+    | MoveGate
+    | NoteAftermath
+    | SpendRule
+    | OpenQuestion
+    | CloseQuestion
+    | FoldRequests
+    | Survived
+)
+"""What is carried out by statements that do not depend on each other."""
+
+
+def _queries(lease: Lease, unit: Unit, op: _Plain) -> tuple[list[Query], Applied | None]:
     """What carries an op out, and what it means if the last of them returns no row."""
     match op:
         case CreateSaga():

@@ -13,7 +13,7 @@ from sagas.ports import Loaded, Request
 
 def load(saga_id: str) -> Operation[Loaded | None]:
     """A saga with its entries and waiting requests; needs one snapshot."""
-    found = yield Query(statements.SAGA, (saga_id,))
+    found = yield Query(statements.SAGA_TO_DRIVE, (saga_id,))
     if not found:
         return None
     entries = yield Query(statements.ENTRIES, (saga_id,))
@@ -22,6 +22,7 @@ def load(saga_id: str) -> Operation[Loaded | None]:
         row=records.saga_row(found[0]),
         rows=[records.entry_row(entry) for entry in entries],
         requests=[records.request(request) for request in requests],
+        locks=bool(found[0][-1]),
     )
 
 

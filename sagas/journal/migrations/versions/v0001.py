@@ -73,6 +73,7 @@ def upgrade() -> None:
     _request()
     _bucket()
     _permit()
+    _lock()
     _drill()
     _web_session()
     _login_link()
@@ -401,6 +402,31 @@ def _permit() -> None:
         _large("until"),
     )
     _index("permit_until", "permit", ["until"])
+
+
+def _lock() -> None:
+    op.create_table(
+        "lock",
+        _number(),
+        _text("key"),
+        _text("saga_id"),
+        _text("path"),
+        _large("since"),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        _large("until", nullable=True),
+        sa.Column("woken", sa.Boolean(), nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "lock_held_once",
+        "lock",
+        ["key"],
+        unique=True,
+        sqlite_where=sa.text("held"),
+        postgresql_where=sa.text("held"),
+    )
+    _index("lock_line", "lock", ["key", "id"])
+    _index("lock_of_saga", "lock", ["saga_id"])
 
 
 def _drill() -> None:

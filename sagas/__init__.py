@@ -19,10 +19,14 @@ from sagas.authoring.body import because, event, now, parallel, savepoint, sleep
 from sagas.authoring.catalog import Catalog
 from sagas.authoring.context import current_step
 from sagas.authoring.limit import Limit
+from sagas.authoring.locks import Locks
 from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
+    Deadlock,
     DefinitionError,
+    Locked,
+    LockTimeout,
     NotExecuted,
     SagaError,
     StepFailed,
@@ -40,9 +44,13 @@ __all__ = [
     "ApprovalRejected",
     "Catalog",
     "Coordinator",
+    "Deadlock",
     "DefinitionError",
     "Handle",
     "Limit",
+    "LockTimeout",
+    "Locked",
+    "Locks",
     "NotExecuted",
     "OnAlarm",
     "Outcome",

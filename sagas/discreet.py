@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from approvals.redaction import Known, Redaction, mask_tokens
 from sagas.declared import Declared
 from sagas.entries import (
+    Blocked,
     CompensationIntended,
     Entry,
     GateOpened,
@@ -26,13 +27,21 @@ from sagas.entries import (
 E = TypeVar("E", bound=Entry)
 
 _NOTHING = Known()
-_ASKED_FOR = (Started, Intended, Interrupted, GateOpened, GateRevised, CompensationIntended)
+_ASKED_FOR = (
+    Started,
+    Blocked,
+    Intended,
+    Interrupted,
+    GateOpened,
+    GateRevised,
+    CompensationIntended,
+)
 """What a saga was asked to do, and asks: shown as approvers see it, by its places alone."""
 
 _WORDS = frozenset(
     {
         *("message", "reason", "question", "evidence", "because", "unstorable", "data"),
-        *("conflicts", "key"),
+        *("conflicts", "key", "keys"),
     }
 )
 """The texts that anything may stand in; the others are names and states."""

@@ -153,7 +153,7 @@ class Intended(Entry):
 
     Durable before the action is called. `latest_end` is the instant after which this attempt
     cannot be running any more. `sensitive_before` says where the before-image is secret. `window`
-    limits the undo of what can be undone.
+    limits the undo of what can be undone. `tokens` are the fencing tokens of the locks on `conflicts`.
     """
 
     path: str
@@ -172,6 +172,37 @@ class Intended(Entry):
     conflicts: list[str] | None = None
     after: list[str] | None = None
     window: Window | None = None
+    tokens: list[int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Entry):
+    """A step needs keys that other sagas hold. The payload is its arguments, as it was called.
+
+    `holders` are those sagas, of every key that it lacked. `waits` says whether it stands in line,
+    until `until` or for as long as it takes.
+    """
+
+    path: str
+    ordinal: int
+    action: str
+    version: int
+    keys: list[str]
+    holders: list[str]
+    waits: bool
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockReleased(Entry):
+    """A person took a key from the saga before its end. `token` is that under which it was held."""
+
+    key: str
+    token: int
+    by: str
+    reason: str
+    identified_by: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -483,6 +514,8 @@ KINDS: dict[str, type[Entry]] = {
         TimerFired,
         EventReceived,
         EventTaken,
+        Blocked,
+        LockReleased,
         Intended,
         Succeeded,
         Failed,

@@ -9,7 +9,10 @@ SagaError
 ├─ NotExecuted            raised by an action: nothing happened
 ├─ StepFailed             a step is known not to have happened
 │  ├─ ApprovalRejected    a person said no
-│  └─ ApprovalExpired     nobody decided in time
+│  ├─ ApprovalExpired     nobody decided in time
+│  └─ Locked              another saga holds what the step touches
+│     ├─ LockTimeout      and it did so for longer than the step waits
+│     └─ Deadlock         and it waits for this saga
 ├─ StepInterrupted        the body stopped waiting for a step (it goes on, and is accounted for)
 ├─ UnknownSaga            no saga of that id
 ├─ DifferentInput         the id is taken by a saga with another input
@@ -114,6 +117,18 @@ class ApprovalRejected(StepFailed):
 
 class ApprovalExpired(StepFailed):
     """Nobody decided before the gate's deadline."""
+
+
+class Locked(StepFailed):
+    """Another saga holds a key that the step needs; `message` says which, and who."""
+
+
+class LockTimeout(Locked):
+    """The step waited for a key as long as it was to; another saga still holds it."""
+
+
+class Deadlock(Locked):
+    """The step was not let wait for a saga that waits for this one."""
 
 
 class StepInterrupted(SagaError):

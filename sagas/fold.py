@@ -107,7 +107,7 @@ def _event_taken(state: SagaState, seq: int, at: int, entry: e.EventTaken) -> No
     state.timers[entry.path].event = entry.event
 
 
-def _step(state: SagaState, entry: e.Intended | e.GateOpened) -> Step:
+def _step(state: SagaState, entry: e.Intended | e.GateOpened | e.Blocked) -> Step:
     step = state.steps.get(entry.path)
     if step is None:
         _call(state, entry.path, entry.ordinal)
@@ -133,9 +133,16 @@ def _intended(state: SagaState, seq: int, at: int, entry: e.Intended) -> None:
         step.before = entry.before.encode()
     if entry.conflicts:
         step.conflicts = frozenset(entry.conflicts)
+    if entry.tokens:
+        step.tokens = dict(zip(entry.conflicts or [], entry.tokens, strict=False))
     if entry.after:
         step.after = frozenset(entry.after)
     _attempt(step.forward, seq, at, entry)
+
+
+def _blocked(state: SagaState, seq: int, at: int, entry: e.Blocked) -> None:
+    step = _step(state, entry)
+    step.blocked, step.blocked_until = tuple(entry.keys), entry.until
 
 
 def _open_window(state: SagaState, step: Step, at: int) -> None:
@@ -497,6 +504,7 @@ _HANDLERS: dict[type[e.Entry], Callable[..., None]] = {
     e.TimerFired: _timer_fired,
     e.EventReceived: _event_received,
     e.EventTaken: _event_taken,
+    e.Blocked: _blocked,
     e.Intended: _intended,
     e.Succeeded: _succeeded,
     e.Failed: _failed,

@@ -104,13 +104,13 @@ class Ties:
 
     Attributes:
         waiting: Those who wait for it, directly or for somebody who does.
-        stuck: Those of them who do whatever places they have in lines.
-        awaited: Those for whom it waits itself, with other steps.
+        stuck: Those of them who would wait whatever their places in lines.
+        owed: Those for whom it would wait itself, with other steps, whatever its places in lines.
     """
 
     waiting: frozenset[str]
     stuck: frozenset[str]
-    awaited: frozenset[str]
+    owed: frozenset[str]
 
 
 def ties(saga_id: str, waits: Iterable[tuple[str, str, bool]]) -> Ties:
@@ -118,7 +118,7 @@ def ties(saga_id: str, waits: Iterable[tuple[str, str, bool]]) -> Ties:
     known = list(waits)
     back = _edges((other, waiter) for waiter, other, _ in known)
     hard = _edges((other, waiter) for waiter, other, held in known if held)
-    forth = _edges((waiter, other) for waiter, other, _ in known)
+    forth = _edges((waiter, other) for waiter, other, held in known if held)
     return Ties(_reached(saga_id, back), _reached(saga_id, hard), _reached(saga_id, forth))
 
 
@@ -156,7 +156,7 @@ def in_the_way(need: Need, line: Sequence[LockRow], tied: Ties) -> tuple[LockRow
         is_earlier = row.key not in places or row.number < places[row.key]
         if is_earlier:
             return row.saga_id not in tied.waiting
-        return row.saga_id in tied.awaited and row.saga_id not in tied.waiting
+        return row.saga_id in tied.owed
 
     return tuple(row for row in line if row.saga_id != need.saga_id and stops(row))
 

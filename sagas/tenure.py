@@ -171,6 +171,7 @@ class Tenure:
                 around.store, holder, around.clock, self._requested, faults=around.faults
             ),
             limiter=self._limiter,
+            locking=around.store,
             reports=self._reports,
             policies=around.policies,
             faults=around.faults,

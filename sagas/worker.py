@@ -327,6 +327,7 @@ class Worker:
                 control=loaded.row.folded,
                 present=present,
                 deaths=deaths,
+                locked=loaded.locks,
             )
         )
 

@@ -34,6 +34,7 @@ from sagas.authoring.handlers import (
     policy_of,
 )
 from sagas.authoring.limit import Limit
+from sagas.authoring.locks import Locks, check_locks
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
@@ -75,6 +76,7 @@ class Action(Generic[P, R]):
         sensitive: Where its inputs are secret, as JSON pointers.
         sensitive_result: Where its result is.
         window: Until when its effect can be undone; None: as long as one likes.
+        locks: Whether it keeps other sagas away from what it touches, and how.
     """
 
     def __init__(  # noqa: PLR0913  each is one thing an author may say of an action
@@ -92,6 +94,7 @@ class Action(Generic[P, R]):
         magnitude: Callable[..., Magnitude] | None = None,
         sensitive: Iterable[str] = (),
         window: Window | None = None,
+        locks: Locks | None = None,
         retired: bool = False,
     ) -> None:
         check_function(fn, name)
@@ -118,6 +121,8 @@ class Action(Generic[P, R]):
         self.sensitive = places_of(self.inputs.schema(stored=True), sensitive, inputs, name)
         self.sensitive_result = marked_places(self.result.schema(stored=True))
         self.inputs.sensitive, self.result.sensitive = self.sensitive, self.sensitive_result
+        check_locks(name, locks, conflicts)
+        self.locks = locks
         self.window = window
         if window is not None:
             check_until(name, window, self.result.schema(stored=True), self.sensitive_result)

@@ -15,6 +15,7 @@ from reversibility import Magnitude, Reversibility, Window
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
 from sagas.authoring.naming import check_name
+from sagas.authoring.locks import Locks
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,
@@ -70,6 +71,7 @@ class Catalog:
         magnitude: Callable[..., Magnitude] | None = None,
         sensitive: Iterable[str] = (),
         window: Window | None = None,
+        locks: Locks | None = None,
         name: str | None = None,
         version: int = 1,
     ) -> Decorator:
@@ -94,6 +96,8 @@ class Catalog:
             sensitive: Inputs that people are not shown, such as `"card.number"` or
                 `"guests.*.passport"`; types can be marked with `Sensitive()` instead.
             window: Until when its effect can be undone; from then on it is irreversible.
+            locks: Whether other sagas are kept from the keys that `conflicts=` computes until this one
+                has ended, and what becomes of the step where one of them holds a key.
             name: Its name, if not the function's.
             version: Raise it when its inputs or its meaning change.
 
@@ -135,6 +139,7 @@ class Catalog:
                     magnitude=magnitude,
                     sensitive=sensitive,
                     window=window,
+                    locks=locks,
                 )
             )
 

@@ -6,10 +6,10 @@ before it runs a body, and a `StepInfo` before it calls an action.
 Pure.
 """
 
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -33,6 +33,8 @@ class StepInfo:
         idempotency_key: The key to send with the call. In a probe it is the key of the call
             that is asked about.
         attempt: 1 for the first.
+        locks: The fencing tokens of the step's locks, by key: whoever holds a key later has a larger
+            one, so that a destination can refuse what comes too late.
     """
 
     saga_id: str
@@ -41,6 +43,7 @@ class StepInfo:
     direction: Direction
     idempotency_key: str
     forward_key: str | None = None
+    locks: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def undoes(self) -> Undone:

@@ -29,7 +29,15 @@ from sagas.entries import (
 from sagas.errors import JournalError, LeaseLost, Parked
 from sagas.frozen import sleep_regardless
 from sagas.model import Direction, Status, idempotency_key, short_id
-from sagas.ports import CloseQuestion, MoveGate, Op, OpenQuestion, Project, Survived
+from sagas.ports import (
+    CloseQuestion,
+    MoveGate,
+    Op,
+    OpenQuestion,
+    Project,
+    ReleaseLocks,
+    Survived,
+)
 from sagas.state import Phase, SagaState, Step
 
 MOOT = "moot"
@@ -78,6 +86,9 @@ class Drive:
         heard: The successes of calls, by their keys: each is told once, even before it is durable.
         paused: Counts short waits that are over.
         short_of: The limit that a part of it waits for.
+        locked: Whether the saga may hold keys, or wait for some.
+        waiting: The steps that wait for keys, of those that this pass reached.
+        behind: Whom one of them waits for, in words.
         news: Counts outcomes, so that a pass that parked knows whether something came after.
         surprises: Counts the answers of calls that had been given up, for which nobody waits.
         shutting: The steps whose closed windows are on their way to the journal.
@@ -92,6 +103,7 @@ class Drive:
         control: int = 0,
         present: int = 0,
         deaths: int = 0,
+        locked: bool = False,
     ) -> None:
         self.environment = environment
         self.log = log
@@ -105,6 +117,9 @@ class Drive:
         self.heard: dict[str, tuple[Entry, Submission]] = {}
         self.paused = 0
         self.short_of: str | None = None
+        self.locked = locked
+        self.waiting: set[str] = set()
+        self.behind: str | None = None
         self.waits: list[int] = []
         self.rests: list[int] = []
         self.news = 0
@@ -341,7 +356,7 @@ class Drive:
     def info(self, step: Step, direction: Direction, key: str, attempt: int) -> StepInfo:
         """What the called function may know."""
         undone = step.forward.key if direction is Direction.UNDO else None
-        return StepInfo(self.saga_id, step.path, attempt, direction, key, undone)
+        return StepInfo(self.saga_id, step.path, attempt, direction, key, undone, step.tokens)
 
     def id(self, prefix: str, *parts: str) -> str:
         """A short id for people, unique in this journal."""
@@ -460,6 +475,8 @@ class Drive:
         entries.append(
             UnwindBegan(reason=reason, cause=cause, generation=self.state.generation + 1)
         )
+        if self.locked:
+            ops = [*ops, ReleaseLocks(held=False)]
         return entries, [*ops, Project(Status.UNWINDING, reason, None, release=False)]
 
     def leaving(self, by: str, reason: str) -> tuple[list[Entry], list[Op]]:

@@ -13,7 +13,7 @@ from sagas.driving.limiter import Limiter
 from sagas.driving.reports import Reports
 from sagas.driving.writer import LeaseHolder, Writer
 from sagas.model import micros
-from sagas.ports import Clock, Desk, FaultPoints, Journal, Rules
+from sagas.ports import Clock, Desk, FaultPoints, Journal, Locking, Rules
 
 
 class Handlers:
@@ -77,6 +77,7 @@ class Environment:
     holder: LeaseHolder
     writer: Writer
     limiter: Limiter
+    locking: Locking
     reports: Reports
     policies: Policies = field(default_factory=Policies)
     faults: FaultPoints | None = None

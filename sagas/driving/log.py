@@ -24,6 +24,7 @@ from sagas.fold import apply
 from sagas.ports import (
     Applied,
     CreateSaga,
+    KeepPlaces,
     MoveGate,
     Op,
     OpenQuestion,
@@ -39,7 +40,7 @@ class Withdrawn(Exception):
 
 
 class GateMoved(Exception):
-    """A gate was not in the state that the entry relied on."""
+    """A gate, or a line for a key, was not in the state that the entry relied on."""
 
 
 class Taken(Exception):
@@ -70,7 +71,7 @@ class Submission:
     @property
     def conditional(self) -> bool:
         """Whether the database may refuse it by itself."""
-        return any(isinstance(op, (MoveGate, SpendRule, CreateSaga)) for op in self.ops)
+        return any(isinstance(op, (MoveGate, SpendRule, CreateSaga, KeepPlaces)) for op in self.ops)
 
     def resolve(self, error: BaseException | None = None) -> None:
         """Settle it, and tell everybody who waits."""

@@ -25,6 +25,7 @@ from sagas.entries import (
     GateDecided,
     GateRevised,
     InterventionClosed,
+    LockReleased,
     ParallelClosed,
     Reopened,
     Succeeded,
@@ -138,6 +139,17 @@ class _Batch:
                 self._gate(request)
             case "edit":
                 self._edit(request)
+            case "unlock":
+                self.entries.append(
+                    LockReleased(
+                        key=request.ref,
+                        token=int(request.state),
+                        by=request.by,
+                        reason=request.reason,
+                        identified_by=request.identified_by,
+                        channel=request.channel,
+                    )
+                )
             case "event":
                 self._event(request)
             case _:

@@ -35,7 +35,7 @@ from sagas.errors import (
     TimerError,
 )
 from sagas.model import Direction, Status
-from sagas.ports import Op, Project
+from sagas.ports import KeepPlaces, Op, Project, ReleaseLocks
 from sagas.state import Phase, Step
 from sagas.story.refusals import plainly
 from sagas.windows import closings
@@ -157,7 +157,8 @@ class Run:
         await drive.told()
         drive.waits.clear()
         drive.rests.clear()
-        drive.short_of = None
+        drive.waiting.clear()
+        drive.short_of = drive.behind = None
         await close_windows(drive)
         self._seen = (drive.state.head, drive.news)
         stage, news, surprises = decide.stage(drive.state), drive.news, drive.surprises
@@ -214,11 +215,12 @@ class Run:
             return None
         status = decide.status(drive.state, parked=True)
         drive.over = True
+        ops: list[Op] = [Project(status, self._reason(), wake_at, release=True)]
+        if drive.locked:
+            ops.insert(0, KeepPlaces(tuple(sorted(drive.waiting))))
         try:
-            await drive.log.commit(
-                ops=[Project(status, self._reason(), wake_at, release=True)], guarded=True
-            )
-        except Withdrawn:
+            await drive.log.commit(ops=ops, guarded=True)
+        except (Withdrawn, GateMoved):
             drive.over = False
             await self._requests.fold()
             return None
@@ -233,6 +235,8 @@ class Run:
             return f"it waits for a permit of the limit {short_of}"
         for gate in gates:
             return f"{gate.path} waits for approval by {gate.by}"
+        if self.drive.behind is not None and not state.unwinding:
+            return f"it waits: {self.drive.behind}"
         return state.unwind.reason if state.unwind else None
 
     async def _admit_doubt(self) -> None:
@@ -351,10 +355,12 @@ class Run:
             GateMoved: A request says what became of a gate.
         """
         drive = self.drive
-        last = Project(status, entry.reason, None, release=True)
+        last: list[Op] = [Project(status, entry.reason, None, release=True)]
+        if drive.locked:
+            last.insert(0, ReleaseLocks(held=True))
         drive.over = True
         try:
-            await drive.log.commit(*before, entry, ops=[*ops, last], guarded=True)
+            await drive.log.commit(*before, entry, ops=[*ops, *last], guarded=True)
         except (GateMoved, Withdrawn):
             drive.over = False
             raise

@@ -20,6 +20,7 @@ from sagas.driving.calling import Raised, Returned, call, describe
 from sagas.driving.demands import Site
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates
+from sagas.driving.locking import Place, locked
 from sagas.driving.log import GateMoved, Withdrawn
 from sagas.driving.permits import BEGINS_WITHIN, Permit, permitted
 from sagas.driving.windows import close_windows
@@ -34,6 +35,9 @@ from sagas.entries import (
 from sagas.errors import (
     ApprovalExpired,
     ApprovalRejected,
+    Deadlock,
+    Locked,
+    LockTimeout,
     Misfit,
     Parked,
     PayloadError,
@@ -75,6 +79,7 @@ class _Attempt:
     key: str
     gate: str | None
     before: bytes | None
+    tokens: Mapping[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,15 +222,35 @@ class Steps:
     # --- acting -------------------------------------------------------------------------------
 
     async def _act(self, call: Call, step: Step | None, attempt: int) -> bytes | None:
+        tokens: dict[str, int] | None = None
+        if call.action.locks is not None and attempt == 1:
+            tokens = await self._lock(call, attempt)
+            if tokens is None:
+                return None
         if not call.action.limits:
-            return await self._attempt(call, step, attempt, None)
+            return await self._attempt(call, step, attempt, None, tokens)
         permit = await self._permit(call, step, attempt)
         if permit is None:
             return None
         try:
-            return await self._attempt(call, step, attempt, permit)
+            return await self._attempt(call, step, attempt, permit, tokens)
         finally:
             permit.unused()
+
+    async def _lock(self, call: Call, attempt: int) -> dict[str, int] | None:
+        """The tokens of the call's locks; None if the step has moved on."""
+        drive, action = self._drive, call.action
+        passed = await self._admission(call, self._class(call), attempt)
+        if passed is None:
+            return None  # a gate may stand open for days: nothing is locked for it
+        arguments = action.inputs.decode(passed.arguments)
+        place = Place(action, call.path, call.ordinal, call.arguments)
+        tokens = await locked(drive, place, arguments)
+        if tokens is None or not self._is_still(call, attempt):
+            return None
+        if drive.closing or call.is_left() or call.is_closed():
+            raise Parked  # it was asked for meanwhile, or another branch failed
+        return tokens
 
     async def _permit(self, call: Call, step: Step | None, attempt: int) -> Permit | None:
         """Wait for the call's permits; None if the step has moved on."""
@@ -262,7 +287,12 @@ class Steps:
         return self._drive.key(call.path, Direction.DO)
 
     async def _attempt(
-        self, call: Call, step: Step | None, attempt: int, permit: Permit | None
+        self,
+        call: Call,
+        step: Step | None,
+        attempt: int,
+        permit: Permit | None,
+        tokens: Mapping[str, int] | None,
     ) -> bytes | None:
         drive, action = self._drive, call.action
         asked = step.intended_as if attempt > 1 and step else self._class(call)
@@ -285,7 +315,12 @@ class Steps:
             key=known or self._key(call),
             gate=passed.gate,
             before=None if isinstance(before, Failed) else before,
+            tokens=tokens,
         )
+        if not set(action.conflict_keys(arguments) if tokens is not None else ()) <= set(
+            tokens or ()
+        ):
+            return None  # people have changed what it touches
         since = self._ready(attempted.reversibility)
         intent = self._intent(call, step, attempted)
         if drive.closing or call.is_left():
@@ -360,6 +395,7 @@ class Steps:
     def _intent(self, call: Call, step: Step | None, attempted: "_Attempt") -> Intended:
         drive, action = self._drive, call.action
         before, news = attempted.before, _news(call, step, attempted)
+        keys = action.conflict_keys(attempted.arguments)
         return Intended(
             path=call.path,
             ordinal=call.ordinal,
@@ -378,7 +414,8 @@ class Steps:
             waiver=action.waiver,
             before=None if before is None else before.decode(),
             sensitive_before=None if before is None else _secret_before(action),
-            conflicts=action.conflict_keys(attempted.arguments) or None,
+            conflicts=keys or None,
+            tokens=_tokens(attempted, keys),
             after=list(action.after) or None,
             window=_window(action, attempted),
             payload=news,
@@ -514,6 +551,9 @@ def found_entry(action: Action[..., Any], path: str, value: Any) -> Succeeded:
     return result_entry(action, path, result, via="probe")
 
 
+_LOCK_ERRORS = {"Deadlock": Deadlock, "LockTimeout": LockTimeout}
+
+
 def failure(action: Action[..., Any], step: Step) -> Exception:
     """A recorded failure as the exception that the body sees, the same live and replayed.
 
@@ -523,6 +563,8 @@ def failure(action: Action[..., Any], step: Step) -> Exception:
     if step.forward.via == "gate":
         gate_error = ApprovalExpired if kind == "ApprovalExpired" else ApprovalRejected
         return gate_error(step.path, kind, message)
+    if step.forward.via == "lock":
+        return _LOCK_ERRORS.get(kind, Locked)(step.path, kind, message)
     plain = StepFailed(step.path, kind, message, step.data)
     for known in action.options.known_errors:
         if known.__name__ == kind and issubclass(known, Exception):
@@ -549,6 +591,11 @@ def _window(action: Action[..., Any], attempted: _Attempt) -> Window | None:
     """What limits the undo; later attempts have the window of the first."""
     first = attempted.number == 1 and attempted.reversibility.is_undoable
     return action.window if first else None
+
+
+def _tokens(attempted: _Attempt, keys: list[str]) -> list[int] | None:
+    """The tokens of the locks, in the order of the keys."""
+    return [attempted.tokens[key] for key in keys] if attempted.tokens else None
 
 
 def _known_absent(step: Step, reason: str) -> Failed:

@@ -41,7 +41,7 @@ def take(lease: Lease, need: Need) -> Operation[LockAnswer]:
     answer = verdict(need, stops, tied)
     match answer:
         case None:
-            return Granted(tokens | (yield from _take(need, lacking)))
+            return Granted(tokens | (yield from _take(need, lacking, own, tied)))
         case InLine():
             yield from _wait(need, lacking, own, tied, stops)
         case TurnedAway():
@@ -64,13 +64,17 @@ def _ties(need: Need, line: Sequence[LockRow]) -> Operation[Ties]:
     return ties(need.saga_id, waits)
 
 
-def _take(need: Need, lacking: list[str]) -> Operation[dict[str, int]]:
+def _take(
+    need: Need, lacking: list[str], own: Sequence[LockRow], tied: Ties
+) -> Operation[dict[str, int]]:
     listed = records.listed(lacking)
     taken = yield Query(sql.TAKE_LOCKS, (listed, need.saga_id, need.path))
     if len(taken) != len(lacking):
         raise StartOver  # what was let go of a moment ago was not seen to be free
     yield from _leave(need)
-    yield Query(sql.WAKE_OWN, (need.saga_id, listed))
+    if any(row.path != need.path and not row.held for row in own):
+        yield Query(sql.WAKE_OWN, (need.saga_id, listed))
+        yield from _let_pass(tied)
     return {key: number for number, key in taken}
 
 
@@ -89,9 +93,14 @@ def _wait(
     values = (records.listed(missing), need.saga_id, need.path, need.until)
     yield Query(sql.STAND_IN_LINE, values)
     if any(row.saga_id in tied.waiting for row in stops):
-        # A circle in which somebody has no more than a place in a line: they may pass now.
-        woken = yield Query(sql.WAKE_PLACES, (records.listed(sorted(tied.waiting)),))
-        yield from _look_again(woken)
+        yield from _let_pass(tied)
+
+
+def _let_pass(tied: Ties) -> Operation[None]:
+    """Have those look again who may stand in a circle in which a mere place holds somebody up."""
+    if tied.waiting:
+        sagas = records.listed(sorted(tied.waiting))
+        yield from _look_again((yield Query(sql.WAKE_PLACES, (sagas,))))
 
 
 def _leave(need: Need) -> Operation[None]:

@@ -210,9 +210,13 @@ def _succeeded(t: Telling, seq: int, at: int, entry: e.Succeeded) -> None:
     )
 
 
+_NEVER_CALLED = frozenset({"gate", "probe", "person", "cancel", "lock"})
+"""Ways in which a step is known not to have happened that are not the answer of its call."""
+
+
 def _failed(t: Telling, seq: int, at: int, entry: e.Failed) -> None:
     detail = f"{entry.error}: {entry.message}" if entry.message else entry.error
-    verb = "did not" if entry.via in ("gate", "probe", "person", "cancel") else "failed"
+    verb = "did not" if entry.via in _NEVER_CALLED else "failed"
     _settled(
         t,
         seq,
@@ -288,6 +292,20 @@ def _probed(t: Telling, seq: int, at: int, entry: e.Probed) -> None:
         detail=detail,
         more=_facts(found=_text(entry.payload)),
     )
+
+
+def _blocked(t: Telling, seq: int, at: int, entry: e.Blocked) -> None:
+    keys, held = ", ".join(entry.keys), ", ".join(entry.holders)
+    verb = "waits for its turn" if entry.waits else "finds it locked"
+    until = f"until {moment(entry.until)}" if entry.until is not None else ""
+    detail = _joined(f"{keys}: {held}", until)
+    t.tell(seq, at, Mark.WAITED, verb, path=entry.path, detail=detail)
+
+
+def _lock_released(t: Telling, seq: int, at: int, entry: e.LockReleased) -> None:
+    detail = f"by {entry.by}: {entry.reason}"
+    more = _facts(token=str(entry.token), identified_by=entry.identified_by)
+    t.tell(seq, at, Mark.TURNED, "lock released", subject=entry.key, detail=detail, more=more)
 
 
 def _interrupted(t: Telling, seq: int, at: int, entry: e.Interrupted) -> None:
@@ -511,6 +529,8 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.TimerFired: _timer_fired,
     e.EventReceived: _event_received,
     e.EventTaken: _event_taken,
+    e.Blocked: _blocked,
+    e.LockReleased: _lock_released,
     e.Intended: _intended,
     e.Succeeded: _succeeded,
     e.Failed: _failed,

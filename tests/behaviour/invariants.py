@@ -11,7 +11,7 @@ from sagas.auditing import account
 from sagas.model import Direction, Status
 from sagas.ports import Loaded
 from sagas.testing.history import History, read_history
-from sagas.testing.oracles import Evidence, violations
+from sagas.testing.oracles import Evidence, overlaps, violations
 from sagas.testing.world import Effect
 from tests.behaviour.shop import shop
 from tests.behaviour.world import Effect as Call
@@ -31,8 +31,11 @@ async def check_all(coordinator: Coordinator, world: World) -> None:
     calls: dict[str, list[Call]] = defaultdict(list)
     for call in world.calls:
         calls[call.saga_id].append(call)
-    for row in await coordinator.list(limit=10_000):
+    together = [
         await _check(coordinator, row.id, ledgers[row.id], calls.get(row.id))
+        for row in await coordinator.list(limit=10_000)
+    ]
+    assert not list(overlaps(together))
 
 
 async def check(coordinator: Coordinator, world: World, saga_id: str) -> None:
@@ -48,7 +51,7 @@ async def check(coordinator: Coordinator, world: World, saga_id: str) -> None:
 
 async def _check(
     coordinator: Coordinator, saga_id: str, ledger: Sequence[Effect], called: Sequence[Call] | None
-) -> None:
+) -> Evidence:
     """Check one saga, against the world if the world was asked for anything in this process."""
     history = await read_history(coordinator.store, saga_id)
     requests = (await coordinator.load(saga_id)).requests
@@ -59,6 +62,7 @@ async def _check(
     is_at_rest = row.status in AT_REST and row.owner is None and not requests
     found = violations(evidence, rested=is_at_rest)
     assert not found, "\n".join(f"{rule}: {seen}" for rule, seen in found)
+    return evidence
 
 
 def _check_audit(history: History, called: Sequence[Call]) -> None:

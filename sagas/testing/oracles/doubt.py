@@ -9,6 +9,7 @@ from typing import Any
 
 from compensations import Choice
 from sagas.entries import (
+    Blocked,
     Compensated,
     CompensationFailed,
     CompensationIntended,
@@ -268,12 +269,21 @@ def _never_called(evidence: Evidence, step: Step, known: Knowledge) -> str | Non
     return None if known.under_way and not known.doubt else f"cancels {step.path} out of turn"
 
 
+def _locked_out(evidence: Evidence, step: Step, known: Knowledge) -> str | None:
+    """Before its first intent, and only where the journal says who was in the way."""
+    blocked = any(isinstance(told, Blocked) and told.holders for _, _, told in step.told)
+    if not blocked or step.intents:
+        return f"says that {step.path} was locked out, and nobody was in its way"
+    return None
+
+
 _FAILURES: dict[str, Callable[[Evidence, Step, Knowledge], str | None]] = {
     "probe": _not_found,
     "gate": _denied,
     "person": _person_said_no,
     "cancel": _never_called,
     "before": _never_called,
+    "lock": _locked_out,
 }
 
 

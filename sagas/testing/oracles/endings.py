@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from approvals import GateState
 from sagas import decide
 from sagas.entries import (
+    Blocked,
     EventTaken,
+    Failed,
     GateDecided,
     GateOpened,
+    Intended,
     Interrupted,
     InterventionClosed,
     InterventionOpened,
@@ -24,7 +27,7 @@ from sagas.testing.oracles.steps import Step
 
 
 def it_has_ended_or_says_what_it_waits_for(evidence: Evidence) -> Iterator[str]:
-    """The last entry is an end; or a person, an event or an instant is waited for."""
+    """The last entry is an end; or a person, an event, an instant or another saga is waited for."""
     row = evidence.history.saga
     if row is None:
         yield "there is no such saga"
@@ -37,7 +40,7 @@ def it_has_ended_or_says_what_it_waits_for(evidence: Evidence) -> Iterator[str]:
 
 
 def _waits(evidence: Evidence) -> bool:
-    """Whether a question, a gate, a sleep or an event is open."""
+    """Whether a question, a gate, a sleep, an event or a place in a line is open."""
     open_: set[str] = set()
     for _, _, entry in evidence.timed:
         if isinstance(entry, InterventionOpened):
@@ -48,9 +51,9 @@ def _waits(evidence: Evidence) -> bool:
             open_.add(entry.gate)
         elif isinstance(entry, GateDecided):
             open_.discard(entry.gate)
-        elif isinstance(entry, TimerSet):
+        elif isinstance(entry, TimerSet) or (isinstance(entry, Blocked) and entry.waits):
             open_.add(entry.path)
-        elif isinstance(entry, TimerFired | EventTaken | Interrupted):
+        elif isinstance(entry, TimerFired | EventTaken | Interrupted | Intended | Failed):
             open_.discard(entry.path)
     return bool(open_)
 

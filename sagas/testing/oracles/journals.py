@@ -153,7 +153,7 @@ def _undo_intents(step: Step) -> list[object]:
 
 def _needs_intent(told: object) -> bool:
     if isinstance(told, Failed):
-        return told.via != "gate"
+        return told.via not in ("gate", "lock")
     if isinstance(told, Compensated):
         return told.via != "person"
     return isinstance(told, Succeeded | FoundInDoubt | Postponed | Probed | CompensationFailed)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from compensations import Choice, InterventionKind
 from reversibility import Reversibility
 from sagas.entries import (
+    Blocked,
     Compensated,
     CompensationFailed,
     CompensationIntended,
@@ -194,7 +195,7 @@ class Step:
         elif isinstance(told, WindowClosed) and not self.closed:
             self.closed = seq
             self.closings.append(seq)
-        elif isinstance(told, GateOpened | Interrupted):
+        elif isinstance(told, Blocked | GateOpened | Interrupted):
             self._asked(told)
 
     def _opens_again(self, seq: int, told: Entry | Answer) -> None:
@@ -204,8 +205,8 @@ class Step:
             if course.happened is False and not course.doubt:
                 self.closed = 0
 
-    def _asked(self, told: GateOpened | Interrupted) -> None:
-        does = isinstance(told, Interrupted) or told.direction == DO
+    def _asked(self, told: Blocked | GateOpened | Interrupted) -> None:
+        does = isinstance(told, Blocked | Interrupted) or told.direction == DO
         if does and told.action is not None:
             self._called(told.action, told.version, told.payload)
 

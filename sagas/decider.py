@@ -20,6 +20,7 @@ from sagas.driving.environment import Handlers
 from sagas.editing import Edited, action_to_edit, edited
 from sagas.errors import PayloadError, Refused, SagaError
 from sagas.grants import ON_OUR_WORD, Grants
+from sagas.locking import LockRow
 from sagas.model import micros
 from sagas.payloads import parse_untrusted
 from sagas.ports import Clock, QuestionRow, Store
@@ -82,6 +83,41 @@ class Decider(Grants, ABC):
             channel=_channel(by, channel),
         )
         await self._look_soon()
+
+    async def release_lock(
+        self,
+        key: str,
+        /,
+        *,
+        reason: str,
+        by: str | Principal | None = None,
+        channel: str | None = None,
+    ) -> LockRow:
+        """Take a key from the saga that holds it, on its record; the next in line may have it.
+
+        The saga goes on, and undoes what it did under the lock if it has to: look first whether that
+        can do harm.
+
+        Args:
+            by: Who does so: identified, or on this program's word.
+            channel: Where it came in; recorded with it.
+
+        Returns:
+            The lock as it was held.
+
+        Raises:
+            Refused: No saga holds the key.
+        """
+        row = await self.store.release_lock(
+            key,
+            by=by.name if isinstance(by, Principal) else by or self._user,
+            reason=reason,
+            at=micros(self._clock.now()),
+            identified_by=by.evidence if isinstance(by, Principal) else ON_OUR_WORD,
+            channel=_channel(by, channel),
+        )
+        await self._look_soon()
+        return row
 
     async def send(
         self, id: str, name: str, payload: object = None, /, *, key: str, by: str | None = None

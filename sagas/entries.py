@@ -153,7 +153,7 @@ class Intended(Entry):
 
     Durable before the action is called. `latest_end` is the instant after which this attempt
     cannot be running any more. `sensitive_before` says where the before-image is secret. `window`
-    limits the undo of what can be undone. `tokens` are the fencing tokens of the locks on `conflicts`.
+    limits the undo of what can be undone. `tokens` are the lock tokens of the locks on `conflicts`.
     """
 
     path: str

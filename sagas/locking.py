@@ -41,7 +41,7 @@ class LockRow:
     """Who holds a key, or waits for it.
 
     Attributes:
-        number: Larger than that of every earlier row. Of a holder it is the fencing token: whoever
+        number: Larger than that of every earlier row. Of a holder it is the lock token: whoever
             holds a key later has a larger one.
         path: The step for which it was taken first.
         since: Since when, in microseconds, by the database's clock.
@@ -72,7 +72,7 @@ class Turn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The saga holds every key; with the fencing token of each."""
+    """The saga holds every key; with the lock token of each."""
 
     tokens: Mapping[str, int]
 

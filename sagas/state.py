@@ -116,7 +116,7 @@ class Step:
         alarmed: Whether the alarm was raised that it is about to close.
         blocked: The keys for which it waits, or waited, before it began.
         blocked_until: Until when.
-        tokens: The fencing tokens of its locks, by key.
+        tokens: The lock tokens of its locks, by key.
     """
 
     path: str

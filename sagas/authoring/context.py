@@ -33,7 +33,7 @@ class StepInfo:
         idempotency_key: The key to send with the call. In a probe it is the key of the call
             that is asked about.
         attempt: 1 for the first.
-        locks: The fencing tokens of the step's locks, by key: whoever holds a key later has a larger
+        locks: The lock tokens of the step's locks, by key: whoever holds a key later has a larger
             one, so that a destination can refuse what comes too late.
     """
 

@@ -22,6 +22,7 @@ from reversibility import Window
 from sagas.cli.reading import Reading
 from sagas.entries import Entry
 from sagas.granting import Tried
+from sagas.locking import LockRow
 from sagas.model import instant, micros
 from sagas.ports import Delivery, QuestionRow, RuleUse, SagaRow
 from sagas.story import CallStory, GateStory, QuestionStory, RevisionStory, StepStory
@@ -453,6 +454,19 @@ def tried_rule(found: StandingRule, tried: Sequence[Tried], *, made: bool, now: 
         for one in tried
     ]
     return rule(found, now=now) | {"made": made, "tried": gates}
+
+
+def lock(row: LockRow) -> Shape:
+    """A holder, or somebody in line, of `locks --json`."""
+    return {
+        "key": row.key,
+        "saga_id": row.saga_id,
+        "path": row.path,
+        "state": "held" if row.held else "waiting",
+        "token": row.number if row.held else None,
+        "since": time(row.since),
+        "until": None if row.until is None else time(row.until),
+    }
 
 
 def delegation(found: Delegation, *, now: datetime) -> Shape:

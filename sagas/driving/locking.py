@@ -36,7 +36,7 @@ class Place:
 async def locked(
     drive: Drive, place: Place, arguments: Mapping[str, object]
 ) -> dict[str, int] | None:
-    """The fencing tokens of a call's keys; None if it has failed, because others hold some.
+    """The lock tokens of a call's keys; None if it has failed, because others hold some.
 
     Args:
         arguments: Those that it is made with.

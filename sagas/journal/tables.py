@@ -4,7 +4,7 @@ A **saga** is one row: what was started, who drives it, and the status that peop
 its **entries**: facts in the order of `seq`, each carrying its predecessor's hash, never changed
 and never removed. The row is a projection of them, written in the same transaction.
 
-A **worker** is one incarnation of a process that drives sagas. Its number is the fencing token. It
+A **worker** is one incarnation of a process that drives sagas. Its number is the lock token. It
 is `alive` until it retires or somebody declares it dead, and never again after that. Every append
 locks its own worker's row, shared; so declaring a worker dead waits for what it is writing, and
 refuses what it writes afterwards. `saga.owner` names the worker that drives a saga, or nobody.
@@ -437,7 +437,7 @@ class Permit(_Table, table=True):
 
 
 class Lock(_Table, table=True):
-    """A key that a saga holds, or waits for. Of a holder the number is the fencing token."""
+    """A key that a saga holds, or waits for. Of a holder the number is the lock token."""
 
     __table_args__: ClassVar[Any] = (
         Index(

@@ -10,11 +10,9 @@ import sagas
 from sagas import (
     Catalog,
     Coordinator,
-    Deadlock,
     DefinitionError,
     Locked,
     Locks,
-    LockTimeout,
     Reversibility,
     Status,
     approval,
@@ -23,6 +21,7 @@ from sagas import (
     savepoint,
 )
 from sagas.entries import Blocked, Failed, Intended, LockReleased
+from sagas.errors import Deadlock, LockTimeout
 from sagas.locking import LockRow
 from sagas.restoring import entries_of
 from tests.behaviour.acting import LIMIT, answer, approve_all, bury, kinds, until
@@ -326,7 +325,7 @@ async def test_a_person_takes_a_key_from_a_saga_and_that_is_on_its_record(house:
     async with house.open(rooms) as coordinator:
         first = await begin(coordinator, stay, "a", "room-1")
         await begin(coordinator, stay, "b", "room-2")
-        await coordinator.store.release_lock("room", by="eve", reason="a hangs", at=0)
+        await coordinator.release_lock("room", by="eve", reason="a hangs")
         await came(coordinator, "b", "Intended")
         await came(coordinator, "a", "LockReleased")
         [entry] = [e for e in await entries(coordinator, "a") if isinstance(e, LockReleased)]

@@ -14,6 +14,7 @@ from compensations import Choice
 from sagas.allotment import Demand, Mark, Want
 from sagas.allotment import Kind as Permit
 from sagas.errors import Refused
+from sagas.locking import Granted, Need
 from sagas.model import Direction, Status
 from sagas.ports import (
     Announcement,
@@ -22,6 +23,7 @@ from sagas.ports import (
     CreateSaga,
     DeliveryState,
     FoldRequests,
+    KeepPlaces,
     LateAnswer,
     Lease,
     MoveGate,
@@ -31,6 +33,7 @@ from sagas.ports import (
     OpenGate,
     OpenQuestion,
     Project,
+    ReleaseLocks,
     Settlement,
     SpendRule,
     Store,
@@ -77,6 +80,7 @@ READS = frozenset(
         "held",
         "link",
         "live_sagas",
+        "locks",
         "rollback_marks",
         "load",
         "matching_rules",
@@ -152,6 +156,15 @@ class Scene:
             begins_within=3600 * SECOND,
             lasts=3600 * SECOND,
         )
+
+    @property
+    def other(self) -> str:
+        """Another saga."""
+        return f"{self.saga_id}-too"
+
+    def need(self) -> Need:
+        """A step that asks for the saga's one key."""
+        return Need(self.saga_id, "step#1", (self.saga_id,), waits=True, until=None, now=AT)
 
     async def append(self, *ops: Op, rows: int = 1) -> list[Applied]:
         """Append entries with ops."""
@@ -445,6 +458,54 @@ async def _take_permit(scene: Scene) -> object:
     return type(first), type(second)
 
 
+async def _take_lock(scene: Scene) -> object:
+    answer = await scene.store.take_locks(scene.lease, scene.need())
+    assert isinstance(answer, Granted)
+    return list(answer.tokens)
+
+
+async def _locked_by_other(scene: Scene) -> None:
+    await begun(scene.store, scene.lease, scene.other)
+    await scene.store.take_locks(scene.lease, replace(scene.need(), saga_id=scene.other))
+
+
+async def _stand_in_line(scene: Scene) -> object:
+    answer = await scene.store.take_locks(scene.lease, scene.need())
+    assert not isinstance(answer, Granted)
+    return [(row.key, row.saga_id) for row in answer.behind]
+
+
+async def _in_line(scene: Scene) -> None:
+    await _locked_by_other(scene)
+    await _stand_in_line(scene)
+
+
+async def _park_in_line(scene: Scene) -> object:
+    asleep = Project(Status.WAITING, scene.saga_id, None, release=True)
+    unit = Unit(scene.saga_id, [], [KeepPlaces(("step#1",)), asleep])
+    return await scene.store.commit(scene.lease, [unit])
+
+
+async def _lock_awaited(scene: Scene) -> None:
+    """The saga holds a key, and another one is parked that waits for it."""
+    await _take_lock(scene)
+    await begun(scene.store, scene.lease, scene.other)
+    await scene.store.take_locks(scene.lease, replace(scene.need(), saga_id=scene.other))
+    asleep = Project(Status.WAITING, None, None, release=True)
+    unit = Unit(scene.other, [], [KeepPlaces(("step#1",)), asleep])
+    assert await scene.store.commit(scene.lease, [unit]) == [Applied.YES]
+
+
+async def _give_locks_back(scene: Scene) -> object:
+    end = Project(Status.COMPLETED, scene.saga_id, None, release=True)
+    return await scene.append(ReleaseLocks(held=True), end)
+
+
+async def _release_lock(scene: Scene) -> object:
+    row = await scene.store.release_lock(scene.saga_id, by="ana", reason="stuck", at=AT)
+    return row.key, row.saga_id
+
+
 async def _give_back_permit(scene: Scene) -> object:
     want = scene.want()
     mark = Mark(scene.saga_id, Permit.CALL, want.holder, want.start)
@@ -588,6 +649,11 @@ KINDS: Mapping[str, Kind] = {
     "claim": Kind(lambda scene: scene.claim(), ("claim",), _released),
     "take a permit": Kind(_take_permit, ("exchange",)),
     "give a permit back": Kind(_give_back_permit, ("exchange",), _permit),
+    "take a lock": Kind(_take_lock, ("take_locks",)),
+    "stand in line": Kind(_stand_in_line, ("take_locks",), _locked_by_other),
+    "park in line": Kind(_park_in_line, ("commit", KeepPlaces, Project), _in_line),
+    "give locks back": Kind(_give_locks_back, ("commit", ReleaseLocks, Project), _lock_awaited),
+    "release a lock": Kind(_release_lock, ("release_lock",), _lock_awaited),
     "tidy": Kind(_tidy, ("tidy",), _permit),
     "record a drill": Kind(_record_drill, ("record",)),
     "record a link": Kind(_record_link, ("record_link",)),

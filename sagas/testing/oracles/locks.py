@@ -17,7 +17,7 @@ class Holding:
     """A key in the hands of one saga, from its first intent under it until its end.
 
     Attributes:
-        token: The fencing token under which it was held.
+        token: The lock token under which it was held.
         since: The instant of that intent.
         until: When it was given back; None if it was not.
     """

@@ -23,6 +23,7 @@ BY_TYPE: dict[object, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     bytes: st.binary(),
     list[str]: st.lists(TEXT),
+    list[int]: st.lists(st.integers(0, 2**63 - 1)),
     Window: st.one_of(
         st.builds(
             Window, duration=st.timedeltas(timedelta(microseconds=1), timedelta(days=36_000))

@@ -90,16 +90,16 @@ IS_OWNED = "select 1 from saga where id = $1 and owner = $2"
 """Read only to settle an append whose answer was lost."""
 
 NEXT_IN_LINE = """
-update lock set woken = true
-where not held and key in (select value from {elements}($1) as element) and (
-    id in (
-        select min(id) from lock
-        where not held and key in (select value from {elements}($1) as element) group by key)
-    or key in (
-        select one.key from lock as one join lock as two
-            on two.saga_id = one.saga_id and two.key <> one.key
-        where not one.held and not two.held
-            and one.key in (select value from {elements}($1) as element)))
+update lock set woken = true where id in (
+    select min(id) from lock
+    where not held and key in (select value from {elements}($1) as element) group by key
+    union
+    select waiter.id
+    from lock as one
+        join lock as two on two.saga_id = one.saga_id and two.key <> one.key
+        join lock as waiter on waiter.key = one.key
+    where not one.held and not two.held and not waiter.held
+        and one.key in (select value from {elements}($1) as element))
 returning saga_id
 """
 """After rows of these keys were removed. The first of a line goes on; where somebody waits for other

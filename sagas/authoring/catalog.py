@@ -14,8 +14,8 @@ from compensations.cycle import find_cycle
 from reversibility import Magnitude, Reversibility, Window
 from sagas.authoring.action import Action, Decorator
 from sagas.authoring.limit import Limit, check_agreement
-from sagas.authoring.naming import check_name
 from sagas.authoring.locks import Locks
+from sagas.authoring.naming import check_name
 from sagas.authoring.options import (
     DEFAULT_TIMEOUT,
     Definite,

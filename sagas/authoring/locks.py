@@ -41,16 +41,20 @@ class Locks:
             return
         if not self.wait:
             raise DefinitionError("Locks(wait=False) does not wait: leave within= out")
-        within: object = self.within
-        if not isinstance(within, timedelta) or not timedelta(0) < within <= LONGEST_WAIT:
-            raise DefinitionError(
-                "within= of Locks is a timedelta above zero and at most a year, such as "
-                f"timedelta(minutes=5), not {self.within!r}"
-            )
+        _check_within(self.within)
 
 
 Locks.WAIT = Locks()
 Locks.FAIL = Locks(wait=False)
+
+
+def _check_within(within: object) -> None:
+    """It comes from people who may run no type checker."""
+    if not isinstance(within, timedelta) or not timedelta(0) < within <= LONGEST_WAIT:
+        raise DefinitionError(
+            "within= of Locks is a timedelta above zero and at most a year, such as "
+            f"timedelta(minutes=5), not {within!r}"
+        )
 
 
 def check_locks(what: str, locks: object, conflicts: Callable[..., Any] | None) -> None:

@@ -75,7 +75,7 @@ async def _keys(
     drive: Drive, action: Action[..., Any], arguments: Mapping[str, object]
 ) -> tuple[str, ...]:
     try:
-        keys: tuple[object, ...] = tuple(action.conflict_keys(arguments))
+        keys: list[object] = list(action.conflict_keys(arguments))
         texts = tuple(key for key in keys if isinstance(key, str) and key)
         if len(texts) == len(keys):
             return texts

@@ -55,6 +55,10 @@ class Cells:
 cells = Cells()
 
 
+def _cell(cell: str) -> list[str]:
+    return [cell]
+
+
 async def _add(cell: str) -> int:
     found = cells.values.get(cell, 0)
     await cells.turn()
@@ -73,7 +77,7 @@ def _action(locks: Locks | None, name: str) -> Any:
         key_ttl=DAY,
         retry=ONCE,
         timeout=PATIENT,
-        conflicts=lambda cell: [cell],
+        conflicts=_cell,
         locks=locks,
         name=name,
     )(_add)
@@ -235,9 +239,13 @@ async def test_without_locks_some_order_loses_an_update(coordinator: Coordinator
     assert any("and not 4" in each for wrong in found for each in wrong)
 
 
+def _everything(held: bool) -> ReleaseLocks:
+    return ReleaseLocks(held=True)
+
+
 async def test_what_an_unwind_does_not_hold_shows(
     coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sagas.driving.drive.ReleaseLocks", lambda held: ReleaseLocks(held=True))
+    monkeypatch.setattr("sagas.driving.drive.ReleaseLocks", _everything)
     found = await every_order(coordinator, waiting, MEETINGS["one fails"])
     assert any("holds it" in each for wrong in found for each in wrong)

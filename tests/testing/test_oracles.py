@@ -44,7 +44,7 @@ from sagas.entries import (
 from sagas.model import Direction, Status, idempotency_key
 from sagas.ports import RuleUse
 from sagas.testing.history import History
-from sagas.testing.oracles import ALWAYS, AT_THE_END, Call, Evidence, violations
+from sagas.testing.oracles import ALWAYS, AT_THE_END, Call, Evidence, overlaps, violations
 from sagas.testing.world import Effect, Snapshot
 from tests.testing.recorded_sagas import SCENES, Tale, record
 
@@ -76,6 +76,27 @@ def broken(evidence: Evidence) -> set[str]:
 def rooms(snapshot: Snapshot) -> Snapshot:
     """What is compared of a world."""
     return cast(dict[str, int], snapshot)["rooms"]
+
+
+def locking(tale: Tale, tokens: Callable[[int], list[int]]) -> Evidence:
+    """Every step of a tale locks one key."""
+    told = enumerate(tale.entries)
+    return tale.told(
+        [
+            replace(it, conflicts=["key"], tokens=tokens(number))
+            if isinstance(it, Intended)
+            else it
+            for number, it in told
+        ]
+    )
+
+
+def test_two_that_hold_one_key_at_a_time_are_found(tales: Tales) -> None:
+    first = locking(tales["unwound"], lambda _: [1])
+    second = locking(tales["unwound"], lambda _: [2])
+    assert ["while" in it for it in overlaps([first, second])] == [True]
+    assert ["under 1" in it for it in overlaps([first, first])] == [True]
+    assert list(overlaps([first])) == []
 
 
 # --- sound ------------------------------------------------------------------------------------
@@ -553,6 +574,16 @@ def a_window_closes_behind_an_undo(tales: Tales) -> Evidence:
     tale = tales["unwound"]
     undo = tale.find(CompensationIntended, "blind")
     return tale.after(undo, WindowClosed(path=undo.path, closed_at=0))
+
+
+@breaks("a_lock_is_kept_until_the_end")
+def a_lock_is_lost_and_taken_again(tales: Tales) -> Evidence:
+    return locking(tales["unwound"], lambda number: [number])
+
+
+@breaks("a_lock_is_kept_until_the_end")
+def a_lock_has_no_token(tales: Tales) -> Evidence:
+    return locking(tales["unwound"], lambda _: [])
 
 
 @breaks("the_irreversible_is_not_undone")

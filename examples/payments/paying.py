@@ -56,6 +56,11 @@ def size(order: Order) -> Magnitude:
     return Magnitude(amount=order.cost.amount, currency=order.cost.currency, recipients=1)
 
 
+def the_fee(result: Capture) -> Residue:
+    """What giving the money back is going to leave."""
+    return Residue(FEE, amount=result.fee.amount, currency=result.fee.currency)
+
+
 @payments.action(
     reversibility=Reversibility.COMPENSATABLE,
     key_ttl=KEY_TTL,
@@ -96,7 +101,7 @@ async def capture(hold: Hold) -> Capture:
     return await take(hold)
 
 
-@capture.compensation(residue=FEE)
+@capture.compensation(residue=the_fee)
 async def refund(hold: Hold, result: Capture) -> Residue:
     """Give the money back; the fee is not given back."""
     return await give_back(result)
@@ -122,7 +127,7 @@ async def capture_on_arrival(hold: Hold) -> Capture:
     return await take(hold)
 
 
-@capture_on_arrival.compensation(residue=FEE)
+@capture_on_arrival.compensation(residue=the_fee)
 async def refund_on_arrival(hold: Hold, result: Capture) -> Residue:
     """Give the money back; the fee is not given back."""
     return await give_back(result)

@@ -27,7 +27,7 @@ LAST_DAY = 6 * DAY + timedelta(hours=1)
 
 
 @shop.saga
-async def asking(order: Order) -> str:
+async def asking_in_time(order: Order) -> str:
     await held_and_asked("it")
     await sagas.event("go")
     return await keyed("last")
@@ -68,7 +68,7 @@ async def alarms(coordinator: Coordinator) -> list[str]:
 
 
 async def test_a_saga_that_waits_is_woken_for_the_alarm(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     async with house.open() as coordinator:
         state = await coordinator.state("s")
         row = await coordinator.store.saga("s")
@@ -79,7 +79,7 @@ async def test_a_saga_that_waits_is_woken_for_the_alarm(house: House) -> None:
 
 
 async def test_no_alarm_is_raised_before_its_time(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(5 * DAY)
     async with house.open() as coordinator:
         await (await coordinator.resume("s")).settled()
@@ -88,7 +88,7 @@ async def test_no_alarm_is_raised_before_its_time(house: House) -> None:
 
 @pytest.mark.usefixtures("on_both")
 async def test_a_person_is_asked_before_the_window_closes(house: House, world: World) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(LAST_DAY)
     async with house.open() as coordinator:
         handle = await coordinator.resume("s")
@@ -100,7 +100,7 @@ async def test_a_person_is_asked_before_the_window_closes(house: House, world: W
 
 
 async def test_a_person_is_asked_once(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(LAST_DAY)
     for _ in range(3):
         async with house.open() as coordinator:
@@ -110,7 +110,7 @@ async def test_a_person_is_asked_once(house: House) -> None:
 
 
 async def test_whoever_waits_on_goes_on(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(LAST_DAY)
     async with house.open() as coordinator:
         handle = await coordinator.resume("s")
@@ -124,7 +124,7 @@ async def test_whoever_waits_on_goes_on(house: House) -> None:
 
 
 async def test_what_the_saga_waits_for_may_come_while_a_person_is_asked(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(LAST_DAY)
     async with house.open() as coordinator:
         handle = await coordinator.resume("s")
@@ -136,7 +136,7 @@ async def test_what_the_saga_waits_for_may_come_while_a_person_is_asked(house: H
 
 
 async def test_nobody_is_asked_any_more_once_the_window_has_closed(house: House) -> None:
-    await begin(house, asking)
+    await begin(house, asking_in_time)
     house.clock.forward(LAST_DAY)
     async with house.open() as coordinator:
         await (await coordinator.resume("s")).settled()

@@ -188,6 +188,16 @@ class Drive:
         self._tell()
 
     @property
+    def fences(self) -> tuple[bool, bool]:
+        """Whether nothing new is done, and whether because the saga is being unwound."""
+        return self.fenced, self._unwinding
+
+    @fences.setter
+    def fences(self, fences: tuple[bool, bool]) -> None:
+        """As before an unwind that was not written after all; no body runs meanwhile."""
+        self.fenced, self._unwinding = fences
+
+    @property
     def holds(self) -> bool:
         """Whether the lease can be trusted to last."""
         return self.environment.holder.is_trusted

@@ -12,9 +12,9 @@ from approvals.gate import may_move
 from compensations import Choice, InterventionKind
 from sagas import decide
 from sagas.driving.drive import REOPENED, Drive
-from sagas.driving.log import GateMoved, LogClosed
+from sagas.driving.log import GateMoved, LogClosed, Withdrawn
 from sagas.driving.reports import LATE, matters
-from sagas.driving.windows import close_windows
+from sagas.driving.windows import close_windows, raise_alarms
 from sagas.entries import (
     CancelRequested,
     Compensated,
@@ -65,6 +65,21 @@ class Requests:
                 except GateMoved:
                     continue  # decided at this instant, which is another request
                 return late or bool(requests)
+
+    async def raise_alarms(self) -> bool:
+        """Do what is wanted of windows that are about to close; whether anything came of that.
+
+        What was asked for before the alarm is on the record is folded instead, and comes first.
+
+        Raises:
+            LogClosed: Nothing more will be written.
+        """
+        try:
+            async with self._lock:  # nobody else begins an unwind meanwhile
+                return await raise_alarms(self._drive)
+        except Withdrawn:
+            await self.fold()
+            return True
 
     async def fold_at_deadline(self) -> None:
         """Fold the deadline when it comes; returns once there is none to wait for any more."""

@@ -23,7 +23,7 @@ from sagas.driving.requests import Requests
 from sagas.driving.scopes import begin
 from sagas.driving.steps import Call, Steps
 from sagas.driving.undoing import Undoing
-from sagas.driving.windows import close_windows, raise_alarms
+from sagas.driving.windows import close_windows
 from sagas.entries import Ended, Entry, FoundInDoubt, RolledBackTo
 from sagas.errors import (
     DefinitionError,
@@ -205,7 +205,7 @@ class Run:
     async def _park(self) -> Result | None:
         """Let go of the saga until something happens; None if something has."""
         drive = self.drive
-        if await raise_alarms(drive):
+        if await self._requests.raise_alarms():
             return None
         now, moved = drive.now(), (drive.state.head, drive.news) != self._seen
         due = [] if drive.state.due is None else [drive.state.due]

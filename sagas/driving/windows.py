@@ -4,6 +4,7 @@ from compensations import InterventionKind
 from reversibility import OnAlarm
 from sagas import decide, windows
 from sagas.driving.drive import Drive
+from sagas.driving.log import Withdrawn
 from sagas.entries import Entry, WindowAlarmed
 from sagas.ports import Op
 from sagas.story.wording import moment
@@ -41,11 +42,17 @@ async def raise_alarms(drive: Drive) -> bool:
 
     Raises:
         LogClosed: Nothing more will be written.
+        Withdrawn: Somebody has asked for something, which comes first.
     """
     due = windows.alarms(drive.state, drive.now())
     for alarm in due:
+        fences = drive.fences
         entries, ops = _response(drive, alarm)
-        await drive.log.commit(alarm, *entries, ops=ops)
+        try:
+            await drive.log.commit(alarm, *entries, ops=ops, guarded=True)
+        except Withdrawn:
+            drive.fences = fences
+            raise
     return bool(due)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 import sagas
-from sagas import Coordinator, Status
+from sagas import Coordinator, Status, connect
 from sagas.entries import WindowAlarmed
+from sagas.ports import FaultPoints
 from sagas.testing.history import read_history
 from tests.behaviour.acting import LIMIT, answer, kinds, only_question
 from tests.behaviour.conftest import House
@@ -174,6 +175,33 @@ async def test_what_came_before_the_alarm_was_seen_goes_first(house: House, worl
     async with house.open() as coordinator:
         await coordinator.send("s", "go", {}, key="go")
         outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+    assert (outcome.status, world.undone) == (Status.COMPLETED, [])
+
+
+class Overtaken(FaultPoints):
+    """What the saga waits for comes as its alarm is on its way to the journal."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self.landed = False
+
+    async def reached(self, point: str, saga_id: str, path: str) -> None:
+        if point == "before-append" and "WindowAlarmed" in path and not self.landed:
+            self.landed = True
+            async with connect(self._house.url, clock=self._house.clock) as elsewhere:
+                await elsewhere.send("s", "go", {}, key="go")
+
+
+async def test_what_comes_before_the_alarm_is_on_the_record_goes_first(
+    house: House, world: World
+) -> None:
+    await begin(house, undoing)
+    house.clock.forward(LAST_DAY)
+    overtaken = Overtaken(house)
+    async with house.open(fault_points=overtaken) as coordinator:
+        outcome = await (await coordinator.resume("s")).outcome(timeout=LIMIT)
+        assert overtaken.landed
+        assert await alarms(coordinator) == []
     assert (outcome.status, world.undone) == (Status.COMPLETED, [])
 
 

@@ -17,6 +17,7 @@ class InterventionKind(StrEnum):
     COMPENSATION_IN_DOUBT = "compensation-in-doubt"
     COMPENSATION_FAILED = "compensation-failed"
     COMPENSATION_REFUSED = "compensation-refused"
+    GUARD = "guard"
     MISSING_HANDLER = "missing-handler"
     PAST_PIVOT = "past-pivot"
     DEFECT = "defect"
@@ -37,6 +38,7 @@ class Choice(StrEnum):
     RETRY = "retry"
     DONE = "done"
     WAIVE = "waive"
+    ANYWAY = "anyway"
     ACCEPT = "accept"
     RESUME = "resume"
     UNWIND = "unwind"
@@ -50,6 +52,7 @@ MEANINGS = {
     Choice.RETRY: "call again",
     Choice.DONE: "it has been undone by other means",
     Choice.WAIVE: "leave it as it is and record it as residue",
+    Choice.ANYWAY: "undo it all the same, without asking its guard",
     Choice.ACCEPT: "what remains is accepted, and stays on the record",
     Choice.RESUME: "go on with mended code or directory: the body runs again",
     Choice.UNWIND: "undo what can be undone",
@@ -62,6 +65,7 @@ OFFERS = {
     InterventionKind.COMPENSATION_IN_DOUBT: (Choice.DONE, Choice.RETRY, Choice.WAIVE),
     InterventionKind.COMPENSATION_FAILED: (Choice.RETRY, Choice.DONE, Choice.WAIVE),
     InterventionKind.COMPENSATION_REFUSED: (Choice.RETRY, Choice.DONE, Choice.WAIVE),
+    InterventionKind.GUARD: (Choice.RETRY, Choice.DONE, Choice.WAIVE, Choice.ANYWAY),
     InterventionKind.MISSING_HANDLER: (Choice.RETRY, Choice.DONE, Choice.WAIVE),
     InterventionKind.PAST_PIVOT: (Choice.RETRY, Choice.UNWIND, Choice.KEEP),
     InterventionKind.DEFECT: (Choice.RESUME, Choice.UNWIND),

@@ -410,6 +410,18 @@ class UnwindBegan(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardAsked(Entry):
+    """Before an undo it was asked whether everything is as the step left it.
+
+    `answer` is held, changed, or failed: nobody could tell.
+    """
+
+    path: str
+    answer: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CompensationIntended(Entry):
     """An attempt to undo a step is about to be made.
 
@@ -531,6 +543,7 @@ KINDS: dict[str, type[Entry]] = {
         WindowAlarmed,
         WindowClosed,
         UnwindBegan,
+        GuardAsked,
         CompensationIntended,
         Compensated,
         CompensationFailed,

@@ -467,7 +467,16 @@ def _second_shown(state: SagaState, step: Step, entry: e.InterventionClosed) -> 
         step.second = Residue(f"it may have happened twice; left as it is: {entry.reason}")
 
 
+def _guard_answered(state: SagaState, step: Step, entry: e.InterventionClosed) -> None:
+    step.overruled = step.overruled or entry.choice == Choice.ANYWAY
+    if entry.choice == Choice.WAIVE and step.undo.phase is not Phase.SUCCEEDED:
+        step.undo.phase = Phase.WAIVED
+        state.unsigned.discard(step.path)
+        step.residue = Residue(f"left as it is: {entry.reason}")
+
+
 _SAID_OF_WHAT_IS_THERE = {
+    InterventionKind.GUARD: _guard_answered,
     InterventionKind.SECOND_EFFECT.value: _second_shown,
     InterventionKind.RESIDUE.value: _signed_off,
 }

@@ -114,6 +114,7 @@ class Step:
         closes_at: When that closes, as far as it is known.
         closed_at: When it closed, once that is on the record.
         alarmed: Whether the alarm was raised that it is about to close.
+        overruled: Whether a person said to undo it whatever its guard says.
         blocked: The keys for which it waits, or waited, before it began.
         blocked_until: Until when.
         tokens: The lock tokens of its locks, by key.
@@ -149,6 +150,7 @@ class Step:
     closes_at: int | None = None
     closed_at: int | None = None
     alarmed: bool = False
+    overruled: bool = False
     blocked: tuple[str, ...] = ()
     blocked_until: int | None = None
     tokens: dict[str, int] = field(default_factory=dict[str, int])

@@ -22,6 +22,7 @@ from sagas.authoring.handlers import (
     Before,
     Compensation,
     Estimator,
+    Guard,
     Probe,
     SignOff,
     bound,
@@ -112,6 +113,7 @@ class Action(Generic[P, R]):
         self.undo: Compensation | None = None
         self.asks: Probe | None = None
         self.image: Before | None = None
+        self.guarded: Guard | None = None
         inputs = self.shape.inputs
         check_named(name, options, inputs)
         self.limits = limited(name, limits, inputs)
@@ -380,6 +382,53 @@ class Action(Generic[P, R]):
         hints = hints_of(fn, what, {**self._namespace, **namespace})
         check_estimator(what, fn, hints)
         return Estimator(fn, fn.__qualname__, self._bind_recorded(what, fn, hints))
+
+    def guard(
+        self, *, timeout: timedelta = DEFAULT_TIMEOUT, retry: Retry | None = None
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a function that tells, as a bool, whether everything is as the action left it.
+
+        It is asked right before the effect is undone; where it says no, or cannot be asked, a person
+        decides. Its parameters are bound by name as those of a compensation: inputs, `result`,
+        `before`. It reads, and changes nothing.
+
+        Args:
+            timeout: The longest a question may take.
+            retry: How often and how soon it is repeated if it fails.
+
+        Raises:
+            DefinitionError: It cannot be bound, answers otherwise, the action cannot be undone, or
+                there is one already.
+        """
+        namespace = local_names(1)
+
+        def decorate(fn: Callable[..., Any]) -> Callable[..., Any]:
+            self._refuse_second("guard", self.guarded.name if self.guarded else None)
+            what = f"{self.name}: guard {name_of(fn)}"
+            check_waits(what, timeout=timeout, lag=timedelta(0), retry=retry)
+            if not self.options.reversibility.is_undoable:
+                raise DefinitionError(
+                    f"{what}: {self.name} is {self.options.reversibility}, and is not undone: "
+                    "there is nothing to guard"
+                )
+            hints = hints_of(fn, what, self._namespace | namespace)
+            if hints.get("return") is not bool:
+                raise DefinitionError(
+                    f"{what}: a guard tells whether everything is as the action left it: "
+                    "annotate it as `-> bool`"
+                )
+            binding = bound(
+                what,
+                fn,
+                hints,
+                inputs=self.shape.inputs,
+                result=self.shape.result,
+                before=self.image.hint if self.image else None,
+            )
+            self.guarded = Guard(fn, fn.__qualname__, binding, timeout, retry or Retry())
+            return fn
+
+        return decorate
 
     def _bind_undo(self, what: str, fn: Callable[..., Any], hints: Mapping[str, Any]) -> Binding:
         returned, _ = without_none(hints.get("return"))

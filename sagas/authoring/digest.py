@@ -1,6 +1,6 @@
 """The handler digest: one text that changes when the code that does or undoes an action changes.
 
-It covers the functions of the action, its compensation, both probes and the before-image reader,
+It covers the functions of the action, its compensation, both probes, the guard and the before-image reader,
 as they are written, and the options that say what a call may do. It covers nothing that those
 functions call or read: a change there does not show.
 
@@ -72,6 +72,7 @@ def _functions(action: Action[..., Any]) -> Iterator[tuple[str, Callable[..., An
         ("probe", action.asks),
         ("probe of the undo", undo.asks if undo else None),
         ("before", action.image),
+        ("guard", action.guarded),
         ("residue", undo.estimator if undo else None),
     ):
         if handler is not None:

@@ -44,6 +44,17 @@ class Probe:
 
 
 @dataclass(slots=True)
+class Guard:
+    """Tells whether everything is still as an action left it."""
+
+    fn: Callable[..., Any]
+    name: str
+    binding: Binding
+    timeout: timedelta
+    retry: Retry
+
+
+@dataclass(slots=True)
 class Before:
     """Reads what an action is about to change."""
 

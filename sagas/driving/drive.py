@@ -55,6 +55,7 @@ ABOUT_A_CALL = IN_DOUBT | frozenset(
     {
         InterventionKind.COMPENSATION_FAILED,
         InterventionKind.COMPENSATION_REFUSED,
+        InterventionKind.GUARD,
         InterventionKind.MISSING_HANDLER,
         InterventionKind.LATE_EFFECT,
     }

@@ -21,6 +21,7 @@ from sagas.driving.attempts import (
 from sagas.driving.demands import Site
 from sagas.driving.drive import Drive
 from sagas.driving.gates import Admitted, Denied, Gates
+from sagas.driving.guarding import is_as_left
 from sagas.driving.log import GateMoved
 from sagas.driving.permits import Permit, permitted
 from sagas.driving.recalling import missing_handler, same_arguments, undo_arguments
@@ -416,6 +417,8 @@ class Undoing:
                 arguments = undo_arguments(action, undo, step, revised)
         if await close_windows(drive):
             return  # while a gate or a permit was looked at: is it to be undone still?
+        if not await is_as_left(drive, action, step) or self._is_halted:
+            return
         key = step.undo.key or drive.key(step.path, Direction.UNDO, again=step.undos)
         unknown = not step.happened
         since = drive.ready()

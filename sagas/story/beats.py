@@ -397,6 +397,12 @@ def _unwind_began(t: Telling, seq: int, at: int, entry: e.UnwindBegan) -> None:
     t.tell(seq, at, Mark.TURNED, "unwinds", detail=entry.reason, more=more)
 
 
+def _guard_asked(t: Telling, seq: int, at: int, entry: e.GuardAsked) -> None:
+    words = {"held": "as it was left", "changed": "has changed since", "failed": "cannot be told"}
+    detail = _joined(words.get(entry.answer, entry.answer), entry.message)
+    t.tell(seq, at, Mark.NOTED, "guard asked", path=entry.path, detail=detail)
+
+
 def _compensation_intended(t: Telling, seq: int, at: int, entry: e.CompensationIntended) -> None:
     unknown = "without knowing whether it took effect" if entry.unknown else ""
     t.tell(
@@ -546,6 +552,7 @@ _TELLERS: dict[type[e.Entry], Callable[[Telling, int, int, Any], None]] = {
     e.WindowAlarmed: _window_alarmed,
     e.WindowClosed: _window_closed,
     e.UnwindBegan: _unwind_began,
+    e.GuardAsked: _guard_asked,
     e.CompensationIntended: _compensation_intended,
     e.Compensated: _compensated,
     e.CompensationFailed: _compensation_failed,

@@ -24,6 +24,7 @@ from sagas.entries import (
     GateDecided,
     GateOpened,
     GateRevised,
+    GuardAsked,
     Intended,
     InterventionClosed,
     InterventionOpened,
@@ -592,6 +593,13 @@ def a_step_is_undone_whose_window_has_closed(tales: Tales) -> Evidence:
     undo = tale.find(CompensationIntended)
     late = replace(undo, path=tale.find(WindowClosed).path, key="k")
     return tale.after(tale.find(UnwindBegan), late)
+
+
+@breaks("what_has_changed_is_not_undone")
+def what_somebody_has_changed_is_undone(tales: Tales) -> Evidence:
+    tale = tales["unwound"]
+    asked = GuardAsked(path=tale.find(CompensationIntended).path, answer="changed")
+    return tale.after(tale.find(UnwindBegan), asked)
 
 
 @breaks("what_came_later_is_undone_first")

@@ -5,10 +5,11 @@ Pure.
 
 from collections.abc import Iterator
 
+from compensations import Choice
 from compensations.plan import concurrent
-from sagas.entries import RolledBackTo, Succeeded
+from sagas.entries import CompensationIntended, GuardAsked, RolledBackTo, Succeeded
 from sagas.testing.oracles.evidence import Evidence, Scope
-from sagas.testing.oracles.steps import UNDO, Step
+from sagas.testing.oracles.steps import UNDO, Answer, Step
 from sagas.testing.oracles.windows import is_urgent
 
 
@@ -54,6 +55,19 @@ def the_irreversible_is_not_undone(evidence: Evidence) -> Iterator[str]:
             if step.is_pivot_at(seq):
                 why = "past its window" if step.closed else step.reversibility.value
                 yield f"entry {seq} undoes {step.path}, which is {why}"
+
+
+def what_has_changed_is_not_undone(evidence: Evidence) -> Iterator[str]:
+    """No undo is called once a guard has said no, or could not tell, unless a person says so."""
+    for step in evidence.steps.values():
+        refused = False
+        for seq, _, told in step.told:
+            if isinstance(told, GuardAsked):
+                refused = told.answer != "held"
+            elif isinstance(told, Answer):
+                refused = refused and not told.says(Choice.ANYWAY)
+            elif isinstance(told, CompensationIntended) and refused:
+                yield f"entry {seq} undoes {step.path}, which its guard does not let be undone"
 
 
 def what_came_later_is_undone_first(evidence: Evidence) -> Iterator[str]:

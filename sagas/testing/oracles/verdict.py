@@ -57,6 +57,7 @@ ALWAYS: Sequence[Rule] = (
     unwinds.nothing_is_undone_twice,
     unwinds.only_what_is_unwound_is_undone,
     unwinds.the_irreversible_is_not_undone,
+    unwinds.what_has_changed_is_not_undone,
     unwinds.what_came_later_is_undone_first,
     unwinds.the_world_saw_the_later_undone_first,
     unwinds.a_block_is_undone_before_the_body_goes_on,

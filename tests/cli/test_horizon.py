@@ -41,6 +41,6 @@ def test_the_gate_says_until_when_it_can_be_undone(sagas: Sagas) -> None:
 def test_the_entries_tell_of_the_window_as_json(sagas: Sagas) -> None:
     hold(sagas)
     entries = json.loads(sagas("history", "t1", "--json").out)
-    [window] = [entry["window"] for entry in entries if "window" in entry]
-    known = {name: found for name, found in window.items() if found is not None}
+    windows = [entry["window"] for entry in entries if "window" in entry]
+    known = {name: found for name, found in windows[0].items() if found is not None}
     assert known == {"duration": "P7D", "on_alarm": "escalate"}

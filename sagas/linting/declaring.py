@@ -106,7 +106,7 @@ def goes_without_gate(catalog: Catalog, known: Known) -> Iterator[Finding]:
             yield _of_action(
                 "S013" if options is action.options else "S017",
                 action,
-                f"{what} is {options.reversibility.label}, and nobody is asked: "
+                f"{what} is {options.reversibility}, and nobody is asked: "
                 f"{options.approval.reason}",
                 "if that is no longer so, declare approval=approval(by=..., within=...)",
                 level=Level.NOTE,

@@ -56,6 +56,10 @@ async def left_behind(pasture: Pasture, *errands: Errand) -> None:
     order = pasture.errands(*errands, kill_at=f"after-append Started {len(errands)}")
     ending = await asyncio.to_thread(pasture.nurseries[0].run, order)
     assert ending.signal == signal.SIGKILL
+    begun = [
+        line for line in ending.reached if line.startswith("after-append") and "Started" in line
+    ]
+    assert len(begun) == len(errands)
 
 
 async def called(pasture: Pasture, errand: Errand, what: str) -> None:
@@ -170,7 +174,7 @@ async def test_a_saga_that_no_worker_survives_is_put_before_a_person_and_the_oth
 ) -> None:
     deadly = pasture.errand("deadly", kind="kill", times=1000, saga="bare")
     others = [pasture.errand(f"other-{number}", saga="plain") for number in range(5)]
-    await left_behind(pasture, deadly, *others)
+    await left_behind(pasture, *others, deadly)  # which would end that process before
     order = pasture.errands(deadly, *others, finds=True, hurry=HURRY_SECONDS)
     deaths = 0
     while True:

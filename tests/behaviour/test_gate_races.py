@@ -97,7 +97,7 @@ async def test_race_approve_against_cancel(house: House, world: World) -> None:
         ran = world.count(f"s{number}") > 0
         assert ran == (state == "consumed")
         if not isinstance(said, Gate):
-            assert "needs it no more" in said
+            assert "no longer needed" in said
             assert state == "cancelled"
         assert outcome.status in (
             Status.COMPENSATED,

@@ -253,11 +253,12 @@ class Gates:
         Raises:
             GateMoved: Somebody else moved it first.
         """
-        moving = MoveGate(gate.id, GateState(gate.state), new, self._drive.now())
+        was = GateState(gate.state)  # it may be folded meanwhile that somebody has decided
+        moving = MoveGate(gate.id, was, new, self._drive.now())
         try:
             await self._decide(gate, new, reason, [moving])
         except GateMoved:
-            closing = await self._closing_changed(gate)
+            closing = await self._closing_changed(gate, was)
             if closing is None:
                 raise
             await self._decide(gate, new, f"{reason}; {CHANGED}", closing)
@@ -266,7 +267,7 @@ class Gates:
         entry = GateDecided(gate=gate.id, path=gate.path, state=new, by=None, reason=reason)
         await self._drive.log.commit(entry, ops=ops)
 
-    async def _closing_changed(self, gate: Gate) -> list[Op] | None:
+    async def _closing_changed(self, gate: Gate, was: GateState) -> list[Op] | None:
         """How to close a row that moved without anybody having decided; None if somebody has.
 
         Whoever decides moves the row and makes a request in one transaction: a row that was moved
@@ -285,7 +286,7 @@ class Gates:
         except JournalUnavailable as error:
             raise GateMoved from error
         await drive.log.drained()
-        if requests or drive.state.gates[gate.id].state != gate.state:
+        if requests or gate.state != was:
             return None
         if row is None or row.state not in OPEN:
             return []

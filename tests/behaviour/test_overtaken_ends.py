@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from sagas import Coordinator, Outcome, Status
+from sagas.entries import GateDecided
 from sagas.ports import FaultPoints, Request
-from tests.behaviour.acting import LIMIT, kinds, only_question
+from sagas.restoring import entries_of
+from tests.behaviour.acting import LIMIT, kinds, only_gate, only_question, until
 from tests.behaviour.conftest import House
-from tests.behaviour.shop import Order, keyed, mail, shop
+from tests.behaviour.shop import Order, gated, keyed, mail, shop
 from tests.behaviour.world import World, refuse
 
 
@@ -20,10 +22,12 @@ class Overtaken(FaultPoints):
 
     Args:
         kind: The kind of entry.
+        waits: Whether an end waits until it is read.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, waits: bool = True) -> None:
         self._kind = kind
+        self._waits = waits
         self._read = asyncio.Event()
         self.asked = False
         self.ask: Callable[[], Awaitable[Any]] | None = None
@@ -35,7 +39,7 @@ class Overtaken(FaultPoints):
         if self.ask is not None and self._kind in written:
             ask, self.ask, self.asked = self.ask, None, True
             await ask()
-        if self.asked and "Ended" in written:
+        if self.asked and self._waits and "Ended" in written:
             await asyncio.wait_for(self._read.wait(), LIMIT)
 
     def watch(self, coordinator: Coordinator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +103,48 @@ async def test_a_saga_that_is_left_as_it_is_ends_although_it_is_cancelled_at_tha
         assert (await outcome()).status is Status.RESIDUAL
         assert fault.asked
         assert (await kinds(coordinator)).count("Ended") == 1
+
+
+@shop.saga
+async def asked_for(order: Order) -> str:
+    await keyed("before")
+    return await gated("asked")
+
+
+@pytest.mark.usefixtures("on_both")
+async def test_an_approval_that_is_folded_while_its_gate_is_being_closed_is_not_lost_on_the_record(
+    house: House, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = Overtaken("GateDecided", waits=False)
+    async with house.open(fault_points=fault) as coordinator:
+        handle = await coordinator.start(asked_for, Order(), id="s")
+        await handle.settled()
+        gate = await only_gate(coordinator)
+        look = coordinator.store.gate
+
+        async def looked_late(gate_id: str) -> Any:
+            coordinator._worker._requested(["s"])  # as when the worker next looks
+            await until(partial(is_approved, coordinator))
+            monkeypatch.setattr(coordinator.store, "gate", look)
+            return await look(gate_id)
+
+        async def approve() -> None:
+            await coordinator.approve(gate, by="ben")
+            monkeypatch.setattr(coordinator.store, "gate", looked_late)
+
+        fault.ask = approve
+        await coordinator.cancel("s", reason="no longer wanted")
+        assert (await handle.outcome(timeout=LIMIT)).status is Status.COMPENSATED
+        assert fault.asked
+        assert await decided(coordinator) == ["approved", "invalidated"]
+        assert (await coordinator.store.gates_of("s"))[0].state == "invalidated"
+    assert not world.count("asked")
+
+
+async def decided(coordinator: Coordinator) -> list[str]:
+    rows = entries_of((await coordinator.load("s")).rows)
+    return [entry.state for _, _, entry in rows if isinstance(entry, GateDecided)]
+
+
+async def is_approved(coordinator: Coordinator) -> bool:
+    return await decided(coordinator) == ["approved"]
